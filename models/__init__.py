@@ -1,0 +1,1 @@
+"""Numbers in, numbers out: detectors, features and the SlowFast recognizers."""

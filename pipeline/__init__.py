@@ -1,0 +1,1 @@
+"""Time, identity, threads, input and output: frames in, action events out."""
