@@ -1,0 +1,67 @@
+"""Fixtures and factories that several test files use."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.types import Frame, TrackedFrame, TrackedPerson
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder with real videos and expected outputs; the test skips where it is absent."""
+    folder = Path(os.environ.get("BEHAVIOUR_STREAM_SHARED", REPOSITORY.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip(f"no shared data in {folder} (set BEHAVIOUR_STREAM_SHARED to its folder)")
+    return folder
+
+
+def write_video(
+    path: Path,
+    pts_s: Sequence[float],
+    *,
+    wh: tuple[int, int] = (64, 48),
+    codec: str = "libx264",
+    shade: Callable[[int], int] = lambda index: 40 + 20 * (index % 8),
+) -> Path:
+    """Encode one grey picture per time stamp; the grey level tells which picture it is."""
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream(codec, rate=30)
+        stream.width, stream.height = wh
+        stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+        stream.time_base = Fraction(1, 30_000)
+        stream.codec_context.time_base = Fraction(1, 30_000)
+        for index, at_s in enumerate(pts_s):
+            image = np.full((wh[1], wh[0], 3), shade(index), np.uint8)
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
+            frame.pts, frame.time_base = round(at_s * 30_000), Fraction(1, 30_000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    return path
+
+
+def make_frame(
+    index: int = 0, pts_s: float | None = None, *, camera_id: str = "gate", level: int = 0
+) -> Frame:
+    """A small frame; at 10 frames per second unless told otherwise."""
+    image = np.full((48, 64, 3), level, np.uint8)
+    return Frame(camera_id, index, index / 10 if pts_s is None else pts_s, 1000.0 + index, image)
+
+
+def make_tracked(
+    frame: Frame, track_ids: Sequence[int] = (1,), ended: Sequence[int] = ()
+) -> TrackedFrame:
+    """The frame with a person per track id, all at the same place."""
+    xyxy = np.array([10, 8, 30, 40], np.float32)
+    people = tuple(TrackedPerson(track_id, xyxy, 0.9) for track_id in track_ids)
+    at = frame.captured_at
+    return TrackedFrame(frame, people, tuple(ended), detected_at=at + 0.1, tracked_at=at + 0.2)
