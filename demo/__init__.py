@@ -1,0 +1,1 @@
+"""The demo: a real recording and how it was cut."""

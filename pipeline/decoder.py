@@ -1,0 +1,160 @@
+"""The border to the video library: decode one file into pictures with true times.
+
+It is imported by the decoder process, which should start fast: numpy and PyAV only.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import av
+import numpy as np
+from numpy.typing import NDArray
+
+# A header may promise a frame or two that an edit list hides or an encoder never flushed.
+MISSING_FRAMES_TOLERATED = 2
+MISSING_S_TOLERATED = 1.0
+_MATROSKA_DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+
+
+class DecodeError(Exception):
+    """The file cannot be read on; the message says how far it got."""
+
+
+@dataclass(frozen=True, slots=True)
+class VideoInfo:
+    """What the container promises; zero where it does not say."""
+
+    codec: str
+    width: int  # pixels
+    height: int
+    frames: int  # number of frames, 0 if unknown
+    duration_s: float  # 0.0 if unknown
+    fps: float  # average, for estimates only: times come from the frames
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """One decoded frame."""
+
+    pts_s: float  # seconds since the start of the container, grows
+    image: NDArray[np.uint8]  # uint8 (H, W, 3) BGR
+
+
+class VideoReader:
+    """One open video file.
+
+    Args:
+        path: any container and codec that FFmpeg's libraries decode.
+
+    Raises:
+        DecodeError: if it is no video or has no video stream.
+    """
+
+    def __init__(self, path: Path) -> None:
+        try:
+            self._container = av.open(str(path))
+        except av.FFmpegError as error:
+            raise DecodeError(f"not a readable video ({error.strerror})") from error
+        if not self._container.streams.video:
+            self._container.close()
+            raise DecodeError("it has no video stream")
+        self._stream = self._container.streams.video[0]
+        # One thread: the process is one of several, and what a damaged stream decodes to must not
+        # depend on how frame threads interleave.
+        self._stream.thread_count = 1
+        self.info = self._describe()
+
+    def close(self) -> None:
+        """Release the file."""
+        self._container.close()
+
+    def pictures(self) -> Iterator[Picture]:
+        """Decode every frame in order of presentation.
+
+        Raises:
+            DecodeError: at the end, if packets were damaged or frames are missing.
+        """
+        last_pts_s = -1.0
+        decoded = damaged = 0
+        start_s = (self._container.start_time or 0) / av.time_base
+        for frame in self._frames():
+            if frame is None:
+                damaged += 1
+                continue
+            pts_s = last_pts_s if frame.time is None else frame.time - start_s
+            if decoded and pts_s <= last_pts_s:  # absent or repeated time stamp: keep it growing
+                pts_s = last_pts_s + 1.0 / (self.info.fps or 25.0)
+            last_pts_s = max(pts_s, 0.0)
+            decoded += 1
+            yield Picture(last_pts_s, _upright_bgr(frame))
+        self._check_complete(decoded, damaged, last_pts_s)
+
+    def _frames(self) -> Iterator[av.VideoFrame | None]:
+        """Every frame; None in place of a packet that could not be decoded."""
+        packets = self._container.demux(self._stream)
+        while True:
+            try:
+                packet = next(packets)
+            except StopIteration:
+                return
+            except av.FFmpegError as error:
+                raise DecodeError(f"reading stopped ({error.strerror})") from error
+            if packet.is_corrupt:
+                yield None
+            try:
+                yield from packet.decode()
+            except av.FFmpegError:
+                yield None
+
+    def _check_complete(self, decoded: int, damaged: int, last_pts_s: float) -> None:
+        expected = self.info.frames
+        if not decoded:
+            raise DecodeError("it holds no frame that can be decoded")
+        of_expected = f" of {expected}" if expected else ""
+        missing_s = self._promised_s() - last_pts_s
+        if decoded < expected - MISSING_FRAMES_TOLERATED or missing_s > MISSING_S_TOLERATED:
+            raise DecodeError(
+                f"truncated: it ends at {last_pts_s:.1f} s, {decoded}{of_expected} frames"
+            )
+        if damaged:
+            raise DecodeError(
+                f"{damaged} damaged packets: {decoded}{of_expected} frames could be read"
+            )
+
+    def _promised_s(self) -> float:
+        """How long the video stream says it is; 0.0 if it does not.
+
+        Matroska says it in a tag. The container's own duration is no promise: sound may be longer.
+        """
+        stream = self._stream
+        if stream.duration is not None and stream.time_base is not None:
+            return float(stream.duration * stream.time_base)
+        clock = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+        if clock is None:
+            return 0.0
+        hours, minutes, seconds = (float(part) for part in clock.groups())
+        return 3600 * hours + 60 * minutes + seconds
+
+    def _describe(self) -> VideoInfo:
+        stream, container = self._stream, self._container
+        fps = float(stream.average_rate or stream.guessed_rate or 0)
+        duration_s = (container.duration or 0) / av.time_base
+        return VideoInfo(
+            codec=stream.codec_context.name,
+            width=stream.width,
+            height=stream.height,
+            frames=stream.frames,
+            duration_s=duration_s,
+            fps=fps,
+        )
+
+
+def _upright_bgr(frame: av.VideoFrame) -> NDArray[np.uint8]:
+    """Pixels as a player shows them: a phone's rotation flag is applied."""
+    image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+    quarter_turns = round(frame.rotation / 90) % 4
+    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
