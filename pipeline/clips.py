@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pipeline.clip_sampling import ClipSpec, crop_person, sample_clip
 from pipeline.types import Clip, ClippedFrame, Frame, StreamEnd, TrackedFrame, TrackedPerson
 
-# Frames closer than a quarter of the grid step cannot change which one is nearest by more than an
-# eighth of a step, so a fast camera keeps at most this many crops per grid point.
-CROPS_PER_STEP = 4
+# Which frame is nearest to a grid point changes by a tenth of a step at most if of a fast camera's
+# frames only this many per step are kept. 60 fps is 4 per step of 1/15 s: all of those are kept.
+CROPS_PER_STEP = 5
 ROUNDING_S = 1e-6  # pts_s are floats: a frame due "now" may sit a rounding error before
 
 

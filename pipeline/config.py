@@ -1,0 +1,229 @@
+"""The configuration: one frozen model, loaded once, wrong keys and values named by their path."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+    model_validator,
+)
+
+from pipeline.errors import ConfigError
+
+Share = Field(ge=0.0, le=1.0)
+
+
+class Section(BaseModel):
+    """A part of the configuration; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class DetectorConfig(Section):
+    """Which person detector, and how sure it must be."""
+
+    weights: str
+    confidence: float = Share
+    iou: float = Share
+    image_size: PositiveInt
+    batch_size: PositiveInt
+    download_decide_s: PositiveFloat
+    download_limit_s: PositiveFloat
+
+
+class TrackerConfig(Section):
+    """Which tracker, in the terms of the DeepSORT paper."""
+
+    name: Literal["deepsort", "bytetrack", "botsort"]
+    max_age: PositiveInt
+    n_init: PositiveInt
+    max_iou_distance: float = Share
+    max_cosine_distance: float = Field(ge=0.0, le=2.0)
+    nn_budget: PositiveInt
+    encoder_wh: tuple[PositiveInt, PositiveInt]
+
+
+class ClipConfig(Section):
+    """The clips; what is None comes with the recognizer."""
+
+    clip_len: PositiveInt | None
+    frame_interval: PositiveInt | None
+    target_fps: PositiveFloat | None
+    crop_size: PositiveInt | None
+    crop_margin: NonNegativeFloat | None
+    stride_s: PositiveFloat
+    max_gap_s: PositiveFloat
+
+
+class RecognizerConfig(Section):
+    """Which recognizer, and how it computes."""
+
+    weights: str
+    precision: Literal["auto", "float32", "bfloat16", "float16"]
+    batch_size: PositiveInt
+
+
+class ActionOverride(Section):
+    """What differs for one action."""
+
+    start_threshold: float | None = Field(None, ge=0.0, le=1.0)
+    end_threshold: float | None = Field(None, ge=0.0, le=1.0)
+    min_duration_s: NonNegativeFloat | None = None
+    min_gap_s: NonNegativeFloat | None = None
+
+
+class DecisionConfig(Section):
+    """When scores become events."""
+
+    smoothing_s: NonNegativeFloat
+    start_threshold: float = Share
+    end_threshold: float = Share
+    min_duration_s: NonNegativeFloat
+    min_gap_s: NonNegativeFloat
+    update_interval_s: NonNegativeFloat
+    background: tuple[str, ...]
+    per_action: dict[str, ActionOverride]
+
+    def for_action(self, action: str) -> DecisionConfig:
+        """The same section with what `per_action` says of this action put in place."""
+        override = self.per_action.get(action, ActionOverride())
+        return self.model_copy(update=override.model_dump(exclude_none=True))
+
+    @model_validator(mode="after")
+    def _end_below_start(self) -> DecisionConfig:
+        for action in ("", *self.per_action):
+            rule = self.for_action(action)
+            if rule.end_threshold > rule.start_threshold:
+                key = f"per_action.{action}.end_threshold" if action else "end_threshold"
+                raise ValueError(
+                    f"{key} ({rule.end_threshold}) must not be above its start_threshold "
+                    f"({rule.start_threshold})"
+                )
+        return self
+
+
+class RedisConfig(Section):
+    """Where events go."""
+
+    url: str
+    stream: str = Field(min_length=1)
+    maxlen: PositiveInt
+
+    @model_validator(mode="after")
+    def _known_url(self) -> RedisConfig:
+        schemes = ("redis://", "rediss://", "unix://")
+        if self.url not in ("embedded", "none") and not self.url.startswith(schemes):
+            raise ValueError(
+                "url must be embedded, none, or start with redis://, rediss://, unix://"
+            )
+        return self
+
+
+class ReplayConfig(Section):
+    """How recorded files are read."""
+
+    files_at_once: PositiveInt
+
+
+class QueueConfig(Section):
+    """How many items wait between two threads."""
+
+    frames: PositiveInt
+    clips: PositiveInt
+    results: PositiveInt
+
+
+class PipelineConfig(Section):
+    """Everything; `configs/default.yaml` has each key with its meaning."""
+
+    detector: DetectorConfig
+    tracker: TrackerConfig
+    clip: ClipConfig
+    recognizer: RecognizerConfig
+    decision: DecisionConfig
+    redis: RedisConfig
+    replay: ReplayConfig
+    queues: QueueConfig
+    device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
+    output: Path
+
+
+def load_config(
+    defaults: Path, override: Path | None = None, settings: Sequence[str] = ()
+) -> PipelineConfig:
+    """Merge the defaults, the user's file and single settings, and check the result.
+
+    Args:
+        defaults: YAML file with every key.
+        override: YAML file with what differs, or None.
+        settings: `section.key=value` texts; the value is read as YAML.
+
+    Raises:
+        ConfigError: naming the key, what was given and what was expected.
+    """
+    merged = _read_yaml(defaults)
+    if override is not None:
+        merged = _merge(merged, _read_yaml(override))
+    for setting in settings:
+        merged = _merge(merged, _parse_setting(setting))
+    try:
+        return PipelineConfig.model_validate(merged)
+    except ValidationError as error:
+        raise ConfigError("\n".join(_explain(dict(item)) for item in error.errors())) from error
+
+
+def _read_yaml(path: Path) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from error
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path}: expected sections with keys, found {type(content).__name__}")
+    return content
+
+
+def _parse_setting(setting: str) -> dict[str, Any]:
+    key, equals, text = setting.partition("=")
+    if not equals or not key.strip():
+        raise ConfigError(f"--set {setting}: expected KEY=VALUE, e.g. detector.confidence=0.5")
+    try:
+        value: Any = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
+    for part in reversed(key.strip().split(".")):
+        value = {part: value}
+    assert isinstance(value, dict)
+    return value
+
+
+def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in change.items():
+        old = merged.get(key)
+        both_sections = isinstance(old, Mapping) and isinstance(value, Mapping)
+        merged[key] = _merge(old, value) if both_sections else value  # type: ignore[arg-type]
+    return merged
+
+
+def _explain(error: dict[str, Any]) -> str:
+    key = ".".join(str(part) for part in error["loc"]) or "configuration"
+    if error["type"] == "extra_forbidden":
+        return f"{key}: unknown key (configs/default.yaml lists all keys)"
+    if error["type"] == "missing":
+        return f"{key}: missing"
+    message = error["msg"].removeprefix("Value error, ")
+    return f"{key}: {message}, got {error['input']!r}" if error["loc"][1:] else f"{key}: {message}"

@@ -1,0 +1,171 @@
+"""The models of a run, built from the configuration once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+from models.action_recognizer import ActionRecognizer, select_device
+from models.appearance import AppearanceEncoder
+from models.checkpoint import CheckpointError, load_recognizer
+from models.detector_choice import build_person_detector
+from models.input_spec import InputSpec
+from pipeline.clip_sampling import ClipSpec
+from pipeline.config import ClipConfig, DecisionConfig, PipelineConfig, TrackerConfig
+from pipeline.deep_sort_tracker import DeepSortTracker
+from pipeline.detection import PersonDetector
+from pipeline.errors import ConfigError
+from pipeline.recognition import ClipScorer
+from pipeline.track_decider import ActionRule, DecisionPolicy
+from pipeline.tracking import Tracker
+from pipeline.ultralytics_tracker import UltralyticsTracker
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What `app.replay` needs beside files and sinks; a test gives its own."""
+
+    detector: PersonDetector
+    detect_batch: int  # frames per detector call
+    new_tracker: Callable[[], Tracker]  # one per camera
+    clip_spec: ClipSpec
+    recognizer: ClipScorer
+    model_name: str
+    labels: tuple[str, ...]
+    policy: DecisionPolicy
+
+
+def build_parts(config: PipelineConfig, project: Path) -> Parts:
+    """Load the models.
+
+    Args:
+        config: the whole configuration.
+        project: where a relative path is looked for if the current directory does not have it.
+
+    Raises:
+        ConfigError: naming the key whose file, device or label does not fit.
+    """
+    device = _device(config.device)
+    recognizer = _recognizer(config, project, device)
+    return Parts(
+        detector=_detector(config, project, device),
+        detect_batch=1 if device == "cpu" else config.detector.batch_size,
+        new_tracker=_tracker_factory(config.tracker, device),
+        clip_spec=_clip_spec(recognizer.spec, config.clip),
+        recognizer=recognizer,
+        model_name=recognizer.spec.name,
+        labels=recognizer.labels,
+        policy=decision_policy(recognizer.labels, config.decision),
+    )
+
+
+def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> DecisionPolicy:
+    """One rule per label that is not background.
+
+    Raises:
+        ConfigError: if the configuration names a label that the recognizer does not have.
+    """
+    named = {"background": decision.background, "per_action": tuple(decision.per_action)}
+    for key, actions in named.items():
+        for action in actions:
+            # The default background class need not exist in a user's own model.
+            if action not in labels and key == "per_action":
+                raise ConfigError(
+                    f"decision.{key}.{action}: the recognizer has no such label; "
+                    f"its labels are {', '.join(labels)}"
+                )
+    rules = {}
+    for label in labels:
+        if label not in decision.background:
+            own = decision.for_action(label)
+            rules[label] = ActionRule(
+                own.start_threshold, own.end_threshold, own.min_duration_s, own.min_gap_s
+            )
+    return DecisionPolicy(rules, decision.smoothing_s, decision.update_interval_s)
+
+
+def _device(name: str) -> str:
+    try:
+        return str(select_device(name))
+    except ValueError as error:
+        raise ConfigError(f"device: {error}") from error
+
+
+def _find(path: str, project: Path) -> Path:
+    """A relative path of the current directory, else of the project."""
+    beside_program = project / path
+    return beside_program if not Path(path).exists() and beside_program.exists() else Path(path)
+
+
+def _detector(config: PipelineConfig, project: Path, device: str) -> PersonDetector:
+    section = config.detector
+    try:
+        detector = build_person_detector(
+            section.weights,
+            confidence=section.confidence,
+            iou=section.iou,
+            image_size=section.image_size,
+            batch_size=section.batch_size,
+            device=device,
+            decide_s=section.download_decide_s,
+            limit_s=section.download_limit_s,
+            directories=(project,),
+        )
+    except (FileNotFoundError, ValueError) as error:
+        raise ConfigError(f"detector.weights: {error}") from error
+    log.info("detector: %s", detector.description)
+    return detector
+
+
+def _tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker]:
+    if section.name != "deepsort":
+        return partial(UltralyticsTracker, section.name, max_age=section.max_age)
+    return partial(
+        DeepSortTracker,
+        AppearanceEncoder(input_wh=section.encoder_wh, device=device),
+        max_age=section.max_age,
+        n_init=section.n_init,
+        max_iou_distance=section.max_iou_distance,
+        max_cosine_distance=section.max_cosine_distance,
+        nn_budget=section.nn_budget,
+    )
+
+
+def _recognizer(config: PipelineConfig, project: Path, device: str) -> ActionRecognizer:
+    section = config.recognizer
+    try:
+        model = load_recognizer(_find(section.weights, project))
+        changes = {
+            key: value
+            for key in ("clip_len", "frame_interval", "target_fps", "crop_size", "crop_margin")
+            if (value := getattr(config.clip, key)) is not None
+        }
+    except CheckpointError as error:
+        raise ConfigError(f"recognizer.weights: {error}") from error
+    try:
+        model.input_spec = replace(model.input_spec, **changes)
+    except ValueError as error:
+        raise ConfigError(f"clip: {error}") from error
+    try:
+        recognizer = ActionRecognizer(
+            model, device=device, precision=section.precision, batch_size=section.batch_size
+        )
+    except ValueError as error:
+        raise ConfigError(f"recognizer.precision: {error}") from error
+    log.info("recognizer: %s", recognizer.describe())
+    return recognizer
+
+
+def _clip_spec(spec: InputSpec, section: ClipConfig) -> ClipSpec:
+    return ClipSpec(
+        clip_len=spec.clip_len,
+        interval_s=spec.interval_s,
+        crop_size=spec.crop_size,
+        crop_margin=spec.crop_margin,
+        max_gap_s=section.max_gap_s,
+    )

@@ -1,0 +1,110 @@
+"""One run of `replay`: from what the user asked for to the wired pipeline and back."""
+
+from __future__ import annotations
+
+import logging
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.annotated_video import AnnotatedVideoSink
+from pipeline.app import replay
+from pipeline.config import PipelineConfig
+from pipeline.decisions import EventStamp
+from pipeline.embedded_redis import embedded_redis
+from pipeline.errors import ConfigError
+from pipeline.parts import build_parts
+from pipeline.progress import ReplayProgress
+from pipeline.redaction import mask_url
+from pipeline.redis_store import RedisEventStore
+from pipeline.shutdown import Shutdown
+from pipeline.sinks import JsonLinesSink, MotTracksSink, RedisSink, Sink
+from pipeline.sources import VideoFile, find_videos
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplayRequest:
+    """What the user asked for, beside the configuration."""
+
+    videos: tuple[str, ...]  # paths, directories, globs
+    events: Path
+    annotated: Path | None  # FILE.mp4 or a directory
+    tracks: Path | None
+    run_id: str
+    wall_clock: bool
+
+
+def run_replay(
+    request: ReplayRequest,
+    config: PipelineConfig,
+    project: Path,
+    console: Console,
+    shutdown: Shutdown,
+) -> bool:
+    """Replay the files and print a summary.
+
+    Args:
+        request: files and outputs.
+        config: everything else.
+        project: where the files that the configuration names relatively may lie.
+        console: for progress and summary.
+        shutdown: how the run is asked to end.
+
+    Returns:
+        True if a file could not be read, or not to its end.
+
+    Raises:
+        PipelineError: if the run cannot start or one of its outputs fails.
+    """
+    videos = find_videos(request.videos)
+    _check_annotated(request.annotated, videos)
+    parts = build_parts(config, project)
+    stamp = EventStamp(request.run_id, parts.model_name, request.wall_clock)
+    with ExitStack() as stack:
+        sinks = _open_sinks(request, config, stack)
+        progress = stack.enter_context(ReplayProgress(console, time.monotonic))
+        replay(
+            videos,
+            parts,
+            config,
+            stamp,
+            sinks,
+            progress,
+            shutdown,
+            keep_pixels=request.annotated is not None,
+        )
+    progress.print_summary()
+    return bool(progress.tally.errors)
+
+
+def _check_annotated(target: Path | None, videos: tuple[VideoFile, ...]) -> None:
+    if target is not None and target.suffix.lower() == ".mp4" and len(videos) > 1:
+        raise ConfigError(
+            f"--annotated {target}: {len(videos)} videos cannot be drawn into one file; "
+            "give a directory"
+        )
+
+
+def _open_sinks(request: ReplayRequest, config: PipelineConfig, stack: ExitStack) -> list[Sink]:
+    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(request.events))]
+    log.info("events: %s", request.events)
+    url = config.redis.url
+    if url == "embedded":
+        url = stack.enter_context(embedded_redis(config.output / "redis"))
+    if url != "none":
+        store = stack.enter_context(
+            RedisEventStore(url, stream=config.redis.stream, maxlen=config.redis.maxlen)
+        )
+        store.ping()
+        sinks.append(RedisSink(store))
+        log.info("events: %s, stream %s", mask_url(url), config.redis.stream)
+    if request.tracks is not None:
+        sinks.append(stack.enter_context(MotTracksSink(request.tracks)))
+    if request.annotated is not None:
+        sinks.append(stack.enter_context(AnnotatedVideoSink(request.annotated)))
+    return sinks

@@ -1,0 +1,46 @@
+"""Two signals: the first asks for an orderly end, the second for an immediate one."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+
+class Shutdown:
+    """What a run looks at to know whether it should end."""
+
+    def __init__(self) -> None:
+        self.stop = threading.Event()  # sources watch it: read no further, the rest drains
+        self.requested = False
+        self._cancel: Callable[[], None] | None = None
+
+    def bind(self, cancel: Callable[[], None]) -> None:
+        """Say what a second request shall do."""
+        self._cancel = cancel
+
+    def request(self) -> bool:
+        """Ask for the end; returns True if this was the first time."""
+        first, self.requested = not self.requested, True
+        self.stop.set()
+        if not first and self._cancel is not None:
+            self._cancel()
+        return first
+
+
+@contextmanager
+def on_signals(shutdown: Shutdown, say: Callable[[str], None]) -> Iterator[None]:
+    """Turn SIGINT and SIGTERM into requests while the block runs; for the main thread only."""
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        if shutdown.request():
+            say("stopping: what was read is still recognized; once more ends at once")
+
+    before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

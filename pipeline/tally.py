@@ -1,0 +1,62 @@
+"""What has happened so far in a run, counted per camera."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from pipeline.decoder import VideoInfo
+from pipeline.types import DecidedEnd, DecidedFrame
+
+
+@dataclass(slots=True)
+class CameraTally:
+    """One camera's numbers."""
+
+    frames: int = 0
+    expected_frames: int = 0  # 0 while unknown
+    pts_s: float = 0.0  # media time reached
+    people: set[int] = field(default_factory=set)  # track ids seen
+    actions: Counter[str] = field(default_factory=Counter)  # actions started, by name
+    events: int = 0
+    ended: bool = False
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class Tally:
+    """All cameras' numbers, in the order in which the cameras appeared."""
+
+    cameras: dict[str, CameraTally] = field(default_factory=dict)
+
+    def expect(self, camera_id: str, info: VideoInfo) -> None:
+        """Note how many frames a camera's file promises."""
+        promised = info.frames or round(info.duration_s * info.fps)
+        self._camera(camera_id).expected_frames = promised
+
+    def count(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Add one item of the pipeline's end."""
+        if isinstance(item, DecidedEnd):
+            camera = self._camera(item.end.camera_id)
+            camera.ended, camera.error = True, item.end.error
+        else:
+            frame = item.tracked.frame
+            camera = self._camera(frame.camera_id)
+            camera.frames += 1
+            camera.pts_s = frame.pts_s
+            camera.people.update(person.track_id for person in item.tracked.people)
+        camera.events += len(item.events)
+        camera.actions.update(event.action for event in item.events if event.kind == "start")
+
+    @property
+    def frames(self) -> int:
+        """Frames of all cameras that are through."""
+        return sum(camera.frames for camera in self.cameras.values())
+
+    @property
+    def errors(self) -> list[str]:
+        """What went wrong, one text per camera that failed."""
+        return [camera.error for camera in self.cameras.values() if camera.error]
+
+    def _camera(self, camera_id: str) -> CameraTally:
+        return self.cameras.setdefault(camera_id, CameraTally())

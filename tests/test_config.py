@@ -1,0 +1,110 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pipeline.config import PipelineConfig, load_config
+from pipeline.errors import ConfigError
+from tests.conftest import REPOSITORY
+
+DEFAULTS = REPOSITORY / "configs" / "default.yaml"
+
+
+def fails(*settings: str, override: Path | None = None) -> str:
+    with pytest.raises(ConfigError) as caught:
+        load_config(DEFAULTS, override, settings)
+    return str(caught.value)
+
+
+def test_the_defaults_load() -> None:
+    assert load_config(DEFAULTS).redis.url == "embedded"
+
+
+def test_every_key_of_the_defaults_has_a_comment() -> None:
+    for line in DEFAULTS.read_text().splitlines():
+        is_key = ":" in line and not line.lstrip().startswith("#")
+        is_section = line.rstrip().endswith(":")
+        if is_key and not is_section and "weights: models/" not in line:
+            assert "  # " in line, line
+
+
+def test_the_model_has_no_key_beyond_the_defaults() -> None:
+    def keys(section: dict[str, object], prefix: str = "") -> set[str]:
+        nested = {k: v for k, v in section.items() if isinstance(v, dict)}
+        deeper = [keys(value, f"{prefix}{key}.") for key, value in nested.items()]
+        return {f"{prefix}{key}" for key in section}.union(*deeper)
+
+    written = yaml.safe_load(DEFAULTS.read_text())
+    assert keys(load_config(DEFAULTS).model_dump(mode="json")) == keys(written)
+
+
+def test_a_file_changes_only_what_it_names(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("detector:\n  confidence: 0.7\n")
+    config = load_config(DEFAULTS, tmp_path / "own.yaml")
+    assert config.detector.confidence == 0.7
+    assert config.detector.iou == load_config(DEFAULTS).detector.iou
+
+
+def test_a_setting_beats_the_file(tmp_path: Path) -> None:
+    (tmp_path / "own.yaml").write_text("detector: {confidence: 0.7}")
+    settings = ["detector.confidence=0.2", "clip.clip_len=16", "tracker.encoder_wh=[64, 128]"]
+    config = load_config(DEFAULTS, tmp_path / "own.yaml", settings)
+    assert (config.detector.confidence, config.clip.clip_len) == (0.2, 16)
+    assert config.tracker.encoder_wh == (64, 128)
+
+
+def test_an_action_has_its_own_thresholds_and_the_others_keep_theirs() -> None:
+    config = load_config(DEFAULTS, None, ["decision.per_action.fight.start_threshold=0.9"])
+    assert config.decision.for_action("fight").start_threshold == 0.9
+    assert config.decision.for_action("fight").end_threshold == config.decision.end_threshold
+    assert config.decision.for_action("walk").start_threshold == config.decision.start_threshold
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("detector.confidance=0.5", "detector.confidance: unknown key"),
+        ("detektor.confidence=0.5", "detektor: unknown key"),
+        ("detector.confidence=5", "detector.confidence: .*less than or equal to 1"),
+        ("clip.clip_len=many", "clip.clip_len: .*integer.*'many'"),
+        ("tracker.name=sort", "tracker.name: .*'deepsort', 'bytetrack' or 'botsort'"),
+        ("decision.end_threshold=0.9", r"end_threshold \(0.9\) must not be above"),
+        ("decision.per_action.kick.end_threshold=1", "per_action.kick.end_threshold"),
+        ("redis.url=localhost", "redis: url must be embedded, none, or start with redis://"),
+        ("device=gpu", "device: "),
+        ("detector", "expected KEY=VALUE"),
+        ("detector.confidence=[", "not valid YAML"),
+        ("detector=yolo", "detector: "),
+    ],
+)
+def test_what_is_wrong_is_named_with_what_was_expected(setting: str, told: str) -> None:
+    message = fails(setting)
+    assert re.search(told, message), message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    assert "no.yaml: cannot read" in fails(override=tmp_path / "no.yaml")
+
+
+def test_yaml_that_makes_objects_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "evil.yaml").write_text("output: !!python/object/apply:os.getcwd []")
+    assert "not valid YAML" in fails(override=tmp_path / "evil.yaml")
+
+
+def test_the_configuration_cannot_be_changed() -> None:
+    config = load_config(DEFAULTS)
+    with pytest.raises(ValueError, match="frozen"):
+        config.device = "cpu"
+
+
+def test_sections_forbid_unknown_keys_everywhere() -> None:
+    def sections(model: type) -> list[type]:
+        fields = [field.annotation for field in model.model_fields.values()]
+        inner = [f for f in fields if isinstance(f, type) and hasattr(f, "model_fields")]
+        return [model, *(s for field in inner for s in sections(field))]
+
+    assert len(sections(PipelineConfig)) > 5
+    assert all(s.model_config["extra"] == "forbid" for s in sections(PipelineConfig))
