@@ -1,0 +1,172 @@
+"""Draw what is known about a frame into a copy of it: people, actions, the latest events."""
+
+from __future__ import annotations
+
+import colorsys
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from pipeline.events import ActionEvent
+from pipeline.media_time import format_media_time
+from pipeline.types import Frame, Image, TrackedFrame, TrackedPerson
+
+Colour = tuple[int, int, int]  # BGR
+
+_FONT = cv2.FONT_HERSHEY_SIMPLEX
+_WHITE: Colour = (255, 255, 255)
+_BLACK: Colour = (0, 0, 0)
+_GOLDEN_RATIO = 0.618034  # steps of the hue circle that never come near each other soon
+_PANEL_MIN_HEIGHT = 360  # smaller pictures have no room for the list of events
+_PANEL_DARKENING = 0.45
+
+
+def draw_frame(
+    tracked: TrackedFrame,
+    actions: Mapping[int, Sequence[ActionEvent]],
+    latest: Sequence[ActionEvent],
+) -> Image:
+    """Draw boxes, labels, the camera's name and clock, and a list of events.
+
+    Args:
+        tracked: the frame and its people.
+        actions: by track id, the newest event of each action that is going on.
+        latest: events to list at the bottom, oldest first.
+
+    Returns:
+        uint8 (H, W, 3) BGR, a new array.
+    """
+    canvas = _Canvas(tracked.frame.image.copy())
+    for person in tracked.people:
+        canvas.draw_box(person)
+    canvas.draw_caption(tracked.frame)
+    # From the highest box down, because a label that finds its place taken moves up.
+    people = sorted(tracked.people, key=lambda one: (float(one.xyxy[1]), one.track_id))
+    canvas.draw_labels([(person, actions.get(person.track_id, ())) for person in people])
+    canvas.draw_panel([event_line(event) for event in latest])
+    return canvas.image
+
+
+def track_colour(track_id: int) -> Colour:
+    """BGR colour of a person: the same in every frame, far from those of the ids next to it."""
+    red, green, blue = colorsys.hsv_to_rgb(track_id * _GOLDEN_RATIO % 1.0, 0.72, 0.98)
+    return round(255 * blue), round(255 * green), round(255 * red)
+
+
+def event_line(event: ActionEvent) -> str:
+    """One short line of the list at the bottom."""
+    if event.kind == "end":
+        when_s = event.end_pts_s
+        what = f"ended after {event.end_pts_s - event.start_pts_s:.1f} s"
+    else:
+        when_s = event.start_pts_s
+        what = f"{event.score:.0%}"
+    return f"{format_media_time(when_s)}  #{event.track_id} {event.action} {what}"
+
+
+class _Canvas:
+    """An image under the pen, with line widths and letters in proportion to its size."""
+
+    def __init__(self, image: Image) -> None:
+        self.image = image
+        self._height, self._width = map(int, image.shape[:2])
+        shorter = min(self._height, self._width)
+        self._scale = max(0.34, shorter / 1250)  # of the font; 0.46 at 576 lines, 0.86 at 1080
+        self._weight = 2 if self._scale > 0.8 else 1
+        self._line = max(1, round(shorter / 320))
+        (_, letter_height), baseline = cv2.getTextSize("Hg", _FONT, self._scale, self._weight)
+        self._ascent = letter_height
+        self._padding: int = max(2, letter_height // 3)
+        self._row = letter_height + baseline // 2 + 2 * self._padding
+        self._labels: list[tuple[int, int, int, int]] = []  # left, top, right, bottom; pixels
+
+    def draw_box(self, person: TrackedPerson) -> None:
+        x1, y1, x2, y2 = (round(float(side)) for side in person.xyxy)
+        colour = track_colour(person.track_id)
+        cv2.rectangle(self.image, (x1, y1), (x2, y2), _BLACK, self._line + 2, cv2.LINE_AA)
+        cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, self._line, cv2.LINE_AA)
+
+    def draw_labels(self, people: Sequence[tuple[TrackedPerson, Sequence[ActionEvent]]]) -> None:
+        """The id and one row per action, above the box; higher up where a label stands already."""
+        placed = []
+        for person, actions in people:
+            texts = [f"{event.action} {event.score:.0%}" for event in actions] or [""]
+            texts[0] = f"#{person.track_id} {texts[0]}".rstrip()
+            left, bottom = round(float(person.xyxy[0])), round(float(person.xyxy[1]))
+            top = self._reserve(texts, left, bottom - len(texts) * self._row)
+            placed.append((texts, left, top, track_colour(person.track_id)))
+            end = (left, min(top + len(texts) * self._row, bottom))
+            cv2.line(self.image, (left, bottom), end, placed[-1][3], self._line, cv2.LINE_AA)
+        for texts, left, top, colour in placed:  # after all lines, which would cross them
+            for number, text in enumerate(texts):
+                self._filled_text(text, left, top + number * self._row, colour)
+
+    def draw_caption(self, frame: Frame) -> None:
+        """Camera and media time in the top left corner."""
+        text = f"{frame.camera_id}  {format_media_time(frame.pts_s)}"
+        self._reserve([text], 0, 0)
+        self._filled_text(text, 0, 0, _BLACK, ink=_WHITE)
+
+    def draw_panel(self, lines: Sequence[str]) -> None:
+        """Lines in the bottom left corner on a darkened ground."""
+        if not lines or self._height < _PANEL_MIN_HEIGHT:
+            return
+        width = max(self._label_width(line) for line in lines) + 2 * self._padding
+        top = max(0, self._height - len(lines) * self._row - 2 * self._padding)
+        ground = self.image[top:, :width]
+        ground[:] = cv2.convertScaleAbs(ground, alpha=_PANEL_DARKENING)
+        for number, line in enumerate(lines):
+            baseline = top + 2 * self._padding + number * self._row + self._ascent
+            self._text(line, 2 * self._padding, baseline, _WHITE)
+
+    def _reserve(self, texts: Sequence[str], left: int, top: int) -> int:
+        """Find and keep a place for rows of text, at `top` or the next free one above it."""
+        width = max(self._label_width(text) for text in texts)
+        height = len(texts) * self._row
+        left = self._inside(left, width)
+        for _ in self._labels:  # each pass gets past at least one label
+            in_the_way = [
+                other_top
+                for other_left, other_top, other_right, other_bottom in self._labels
+                if left < other_right and other_left < left + width
+                if top < other_bottom and other_top < top + height
+            ]
+            if not in_the_way:
+                break
+            top = min(in_the_way) - height
+        top = max(top, 0)  # the picture ends here: labels may meet after all
+        self._labels.append((left, top, left + width, top + height))
+        return top
+
+    def _filled_text(
+        self, text: str, left: int, top: int, fill: Colour, ink: Colour | None = None
+    ) -> None:
+        width = self._label_width(text)
+        left, top = self._inside(left, width), max(0, min(top, self._height - self._row))
+        corner = (left + width, top + self._row)
+        cv2.rectangle(self.image, (left, top), corner, fill, cv2.FILLED)
+        baseline = top + self._padding + self._ascent
+        self._text(text, left + self._padding, baseline, ink or _ink_on(fill))
+
+    def _text(self, text: str, left: int, baseline: int, ink: Colour) -> None:
+        text, place = _drawable(text), (left, baseline)
+        cv2.putText(self.image, text, place, _FONT, self._scale, ink, self._weight, cv2.LINE_AA)
+
+    def _label_width(self, text: str) -> int:
+        size, _ = cv2.getTextSize(_drawable(text), _FONT, self._scale, self._weight)
+        return int(size[0]) + 2 * self._padding
+
+    def _inside(self, left: int, width: int) -> int:
+        return max(0, min(left, self._width - width))
+
+
+def _ink_on(fill: Colour) -> Colour:
+    """Black or white, whichever reads better; luma weights of ITU-R BT.601."""
+    luma = float(np.dot(fill, (0.114, 0.587, 0.299)))
+    return _BLACK if luma > 120 else _WHITE
+
+
+def _drawable(text: str) -> str:
+    """OpenCV's line font has ASCII alone."""
+    return "".join(character if " " <= character <= "~" else "?" for character in text)
