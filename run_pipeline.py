@@ -70,11 +70,11 @@ def main(
     ),
 ) -> None:
     """Set up logging for every command."""
+    on_terminal = RichHandler(console=console, show_path=False, markup=False, highlighter=None)
+    handler = on_terminal if console.is_terminal else logging.StreamHandler()
+    layout = "%(message)s" if console.is_terminal else "%(asctime)s %(levelname)s %(message)s"
     logging.basicConfig(
-        level=log_level.value.upper(),
-        format="%(message)s",
-        datefmt="%H:%M:%S",
-        handlers=[RichHandler(console=console, show_path=False, markup=False, highlighter=None)],
+        level=log_level.value.upper(), format=layout, datefmt="%H:%M:%S", handlers=[handler]
     )
 
 
@@ -178,13 +178,18 @@ def subscribe(
         stack.enter_context(on_signals(shutdown, lambda message: None))
         config = load(config_file, settings, output, redis)
         if config.redis.url == "none":
-            raise typer.BadParameter("there is nothing to read without a Redis server", param_hint="--redis")
+            raise typer.BadParameter(
+                "there is nothing to read without a Redis server", param_hint="--redis"
+            )
         is_ours = config.redis.url == "embedded"
-        server = embedded_redis(config.output / "redis") if is_ours else nullcontext(config.redis.url)
+        server = (
+            embedded_redis(config.output / "redis") if is_ours else nullcontext(config.redis.url)
+        )
         url = stack.enter_context(server)
         store = stack.enter_context(
             RedisEventStore(url, stream=config.redis.stream, maxlen=config.redis.maxlen)
         )
+        shutdown.bind(lambda: None)  # it looks at `stop` twice a second
         print_events(
             store,
             start=start,
@@ -223,6 +228,8 @@ def explained_errors() -> Iterator[None]:
 
     try:
         yield
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
     except PipelineError as error:
         console.print(f"[red]error:[/red] {error}", highlight=False, soft_wrap=True)
         raise typer.Exit(EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED) from error

@@ -21,7 +21,7 @@ from pipeline.progress import ReplayProgress
 from pipeline.redaction import mask_url
 from pipeline.redis_store import RedisEventStore
 from pipeline.shutdown import Shutdown
-from pipeline.sinks import JsonLinesSink, MotTracksSink, RedisSink, Sink
+from pipeline.sinks import JsonLinesSink, MotTracksSink, RedisSink, Sink, file_name
 from pipeline.sources import VideoFile, find_videos
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ def run_replay(
         PipelineError: if the run cannot start or one of its outputs fails.
     """
     videos = find_videos(request.videos)
-    _check_annotated(request.annotated, videos)
+    _check_outputs(request, videos)
     parts = build_parts(config, project)
     stamp = EventStamp(request.run_id, parts.model_name, request.wall_clock)
     with ExitStack() as stack:
@@ -82,12 +82,23 @@ def run_replay(
     return bool(progress.tally.errors)
 
 
-def _check_annotated(target: Path | None, videos: tuple[VideoFile, ...]) -> None:
-    if target is not None and target.suffix.lower() == ".mp4" and len(videos) > 1:
+def _check_outputs(request: ReplayRequest, videos: tuple[VideoFile, ...]) -> None:
+    drawn = request.annotated
+    is_file = drawn is not None and drawn.suffix.lower() == ".mp4"
+    if is_file and len(videos) > 1:
         raise ConfigError(
-            f"--annotated {target}: {len(videos)} videos cannot be drawn into one file; "
+            f"--annotated {drawn}: {len(videos)} videos cannot be drawn into one file; "
             "give a directory"
         )
+    written = {"--events": {request.events}, "--annotated": set[Path]()}
+    if drawn is not None:
+        names = (drawn / file_name(video.camera_id, ".mp4") for video in videos)
+        written["--annotated"] = {drawn} if is_file else set(names)
+    read = {video.path.resolve() for video in videos}
+    for option, paths in written.items():
+        for path in sorted(paths):
+            if path.resolve() in read:
+                raise ConfigError(f"{option}: {path} is one of the videos to read; not overwritten")
 
 
 def _open_sinks(request: ReplayRequest, config: PipelineConfig, stack: ExitStack) -> list[Sink]:

@@ -21,6 +21,11 @@ class Shutdown:
         """Say what a second request shall do."""
         self._cancel = cancel
 
+    @property
+    def is_bound(self) -> bool:
+        """True once something runs that looks at `stop`."""
+        return self._cancel is not None
+
     def request(self) -> bool:
         """Ask for the end; returns True if this was the first time."""
         first, self.requested = not self.requested, True
@@ -32,9 +37,15 @@ class Shutdown:
 
 @contextmanager
 def on_signals(shutdown: Shutdown, say: Callable[[str], None]) -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into requests while the block runs; for the main thread only."""
+    """Turn SIGINT and SIGTERM into requests while the block runs; for the main thread only.
+
+    Before anything is bound (models load, weights are fetched) there is nothing to drain: then a
+    signal ends the program as if it were not handled.
+    """
 
     def handle(signum: int, frame: FrameType | None) -> None:
+        if not shutdown.is_bound:
+            raise KeyboardInterrupt
         if shutdown.request():
             say("stopping: what was read is still recognized; once more ends at once")
 

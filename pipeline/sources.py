@@ -123,16 +123,21 @@ def merge_by_time(
     """
     heads: dict[int, tuple[Frame | StreamEnd, Iterator[Frame | StreamEnd]]] = {}
     waiting = enumerate(cameras)
+
+    def advance(number: int, camera: Iterator[Frame | StreamEnd]) -> None:
+        for head in islice(camera, 1):  # a cancelled channel ends without a StreamEnd
+            heads[number] = head, camera
+
     while True:
         for number, camera in islice(waiting, at_once - len(heads)):
-            heads[number] = next(camera), camera
+            advance(number, camera)
         if not heads:
             return
         first = min(heads, key=lambda number: (_pts_s(heads[number][0]), number))
         head, camera = heads.pop(first)
         yield head
         if isinstance(head, Frame):
-            heads[first] = next(camera), camera
+            advance(first, camera)
 
 
 def _pts_s(item: Frame | StreamEnd) -> float:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -100,3 +102,15 @@ def test_a_subscriber_needs_redis_and_pydantic_alone() -> None:
     for name in ours:
         path = Path(name.replace(".", "/") + ".py")
         assert not top_levels(path) & {"torch", "av", "cv2", "numpy", "ultralytics", "models"}
+
+
+def test_a_run_without_a_yolo_never_loads_ultralytics() -> None:
+    """Its AGPL licence then does not matter to the user; the README promises that."""
+    program = (
+        "import sys; from pathlib import Path; from pipeline.config import load_config;"
+        "from pipeline.parts import build_parts;"
+        "config = load_config(Path('configs/default.yaml'), None, ['detector.weights=builtin']);"
+        "build_parts(config, Path('.')).new_tracker();"
+        "sys.exit('ultralytics' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)

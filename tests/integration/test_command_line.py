@@ -1,0 +1,201 @@
+"""The program as a user starts it: a process, real models, a real Redis, a real recording."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import av
+import pytest
+
+from tests.conftest import REPOSITORY
+
+DEMO = REPOSITORY / "demo" / "pedestrians.mp4"
+PROGRAM = [sys.executable, str(REPOSITORY / "run_pipeline.py"), "--log-level", "warning"]
+# No test depends on the network: the detector that is always there, without asking for another.
+BUILT_IN_DETECTOR = ["--set", "detector.weights=builtin"]
+
+pytestmark = pytest.mark.slow
+
+
+def run(*arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [*PROGRAM, *map(str, arguments)], capture_output=True, text=True, timeout=240
+    )
+    assert done.returncode == expect, done.stderr + done.stdout
+    return done
+
+
+def replay(output: Path, *arguments: str | Path, expect: int = 0) -> subprocess.CompletedProcess:
+    return run("replay", "--output", output, *BUILT_IN_DETECTOR, *arguments, expect=expect)
+
+
+@pytest.fixture(scope="module")
+def excerpts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Three pieces of the demo's recording, 4 to 6 s long, as files of their own."""
+    folder = tmp_path_factory.mktemp("excerpts")
+    paths = []
+    for number, (first, count) in enumerate([(0, 60), (80, 50), (150, 40)]):
+        path = folder / f"part{number}.mp4"
+        with av.open(str(DEMO)) as source, av.open(str(path), "w") as target:
+            video = source.streams.video[0]
+            stream = target.add_stream("libx264", rate=video.average_rate)
+            stream.width, stream.height, stream.pix_fmt = video.width, video.height, "yuv420p"
+            for index, frame in enumerate(source.decode(video)):
+                if first <= index < first + count:
+                    frame.pts, frame.time_base = index - first, 1 / video.average_rate
+                    target.mux(stream.encode(frame))
+            target.mux(stream.encode())
+        paths.append(path)
+    return paths
+
+
+def events_by_camera(path: Path) -> dict[str, list[str]]:
+    cameras: dict[str, list[str]] = {}
+    for line in path.read_text().splitlines():
+        cameras.setdefault(json.loads(line)["camera_id"], []).append(line)
+    return cameras
+
+
+def busy_process() -> subprocess.Popen[bytes]:
+    """Takes a core away for as long as it lives."""
+    return subprocess.Popen([sys.executable, "-c", "while True: pass"])
+
+
+@pytest.mark.timeout(600)
+def test_the_same_files_give_the_same_bytes_alone_together_and_under_load(
+    tmp_path: Path, excerpts: Sequence[Path]
+) -> None:
+    # Low thresholds make many events, so that a last bit that differs has a chance to show.
+    arguments = ["--no-wall-clock", "--redis", "none", "--set", "decision.start_threshold=0.3"]
+    arguments += ["--set", "decision.end_threshold=0.25", "--set", "decision.update_interval_s=0"]
+    replay(tmp_path / "first", *excerpts, *arguments)
+    load = [busy_process() for _ in range(3)]
+    try:
+        replay(tmp_path / "second", *excerpts, *arguments)
+    finally:
+        for process in load:
+            process.kill()
+            process.wait()
+    first = (tmp_path / "first/events.jsonl").read_bytes()
+    assert first == (tmp_path / "second/events.jsonl").read_bytes()
+    together = events_by_camera(tmp_path / "first/events.jsonl")
+    assert sum(map(len, together.values())) > 20
+    for path in excerpts:
+        replay(tmp_path / path.stem, path, *arguments)
+        alone = (tmp_path / path.stem / "events.jsonl").read_text().splitlines()
+        assert alone == together.get(path.stem, [])
+
+
+@pytest.mark.timeout(300)
+def test_redis_the_file_and_the_video_tell_the_same_story(
+    tmp_path: Path, excerpts: Sequence[Path]
+) -> None:
+    drawn, tracks = tmp_path / "drawn.mp4", tmp_path / "tracks"
+    replay(
+        tmp_path, excerpts[0], "--annotated", drawn, "--tracks", tracks,
+        "--set", "decision.start_threshold=0.4", "--set", "decision.end_threshold=0.3",
+    )  # fmt: skip
+    written = (tmp_path / "events.jsonl").read_text()
+    assert written
+    read = run("subscribe", "--from", "0", "--no-follow", "--json", "--output", tmp_path)
+    assert read.stdout == written
+    for_people = run("subscribe", "--from", "0", "--count", "2", "--output", tmp_path)
+    assert len(for_people.stdout.splitlines()) == 2
+
+    with av.open(str(drawn)) as container:
+        assert container.streams.video[0].codec_context.name == "h264"
+        assert sum(1 for _ in container.decode(video=0)) == 60
+    rows = [line.split(",") for line in (tracks / "part0.txt").read_text().splitlines()]
+    assert {len(row) for row in rows} == {10}
+    assert min(int(row[0]) for row in rows) >= 1
+
+
+def test_a_bad_file_is_named_and_the_others_are_done(
+    tmp_path: Path, excerpts: Sequence[Path]
+) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"this is not a video")
+    done = replay(tmp_path, bad, excerpts[2], "--redis", "none", expect=1)
+    assert f"{bad}: not a readable video" in done.stderr.replace("\n", "")
+    assert "part2" in done.stderr
+    assert "complete" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["--set", "detector.confidance=1"], "detector.confidance: unknown key"),
+        (["--set", "detector.weights=no/such.pt"], "no/such.pt"),
+        (["--set", "recognizer.weights=no.safetensors"], "no.safetensors"),
+        (["--set", "decision.per_action.fihgt.start_threshold=1"], "fihgt"),
+        (["--set", "clip.clip_len=15"], "clip_len 15 must be a multiple of alpha"),
+        (["--set", "device=cuda:7"], "cuda:7"),
+        (["--config", "no.yaml"], "no.yaml"),
+    ],
+    ids=lambda value: value[-1] if isinstance(value, list) else "",
+)
+def test_a_wrong_setting_is_named_before_anything_runs(
+    tmp_path: Path, arguments: list[str], told: str
+) -> None:
+    done = run("replay", DEMO, "--output", tmp_path, "--redis", "none", *arguments, expect=2)
+    assert told in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "events.jsonl").exists()
+
+
+def test_an_output_never_overwrites_an_input(tmp_path: Path) -> None:
+    video = tmp_path / "own.mp4"
+    video.write_bytes(DEMO.read_bytes())
+    for target in (video, tmp_path):  # the file itself, and a directory in which it would land
+        done = replay(tmp_path, video, "--redis", "none", "--annotated", target, expect=2)
+        assert "own.mp4 is one of the videos to read" in " ".join(done.stderr.split())
+    assert video.read_bytes() == DEMO.read_bytes()
+
+
+def test_a_redis_that_is_not_there_is_named_without_its_password(tmp_path: Path) -> None:
+    url = "redis://user:s3cret@127.0.0.1:1/0"
+    done = replay(tmp_path, DEMO, "--redis", url, expect=1)
+    assert "127.0.0.1:1" in done.stderr
+    assert "s3cret" not in done.stderr + done.stdout
+
+
+@pytest.mark.timeout(300)
+def test_ctrl_c_drains_and_closes_what_is_open(tmp_path: Path) -> None:
+    process = subprocess.Popen(
+        [*PROGRAM, "replay", str(DEMO), "--output", str(tmp_path), *BUILT_IN_DETECTOR,
+         "--annotated", str(tmp_path / "drawn.mp4"), "--set", "decision.start_threshold=0.3",
+         "--set", "decision.end_threshold=0.2"],
+        stderr=subprocess.PIPE, text=True, start_new_session=True,
+    )  # fmt: skip
+    assert process.stderr is not None
+    said = ""
+    for line in process.stderr:  # as the terminal does it: the signal goes to the whole group
+        said += line
+        if " events" in line and "0 events" not in line:
+            os.killpg(process.pid, signal.SIGINT)
+            break
+    said += process.stderr.read()
+    assert process.wait(60) == 130, said
+    assert "stopping" in said
+    assert "Traceback" not in said
+    events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
+    started = {e["instance_id"] for e in events if e["kind"] == "start"}
+    assert started == {e["instance_id"] for e in events if e["kind"] == "end"}
+    assert started
+    with av.open(str(tmp_path / "drawn.mp4")) as container:
+        assert sum(1 for _ in container.decode(video=0)) > 10
+
+
+@pytest.mark.parametrize("command", [[], ["replay"], ["subscribe"]])
+def test_help_has_examples(command: list[str]) -> None:
+    text = run(*command, "--help").stdout
+    assert "Usage" in text
+    if command:
+        assert "Examples" in text

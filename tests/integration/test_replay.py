@@ -1,0 +1,254 @@
+"""The wired pipeline over real (made) video files, with stand-ins for the models."""
+
+from __future__ import annotations
+
+import io
+import threading
+import weakref
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+
+from models.boxes import FloatArray
+from models.detections import Detections
+from pipeline.app import replay
+from pipeline.config import load_config
+from pipeline.decisions import EventStamp
+from pipeline.events import ActionEvent, decode_event
+from pipeline.parts import Parts
+from pipeline.progress import ReplayProgress
+from pipeline.shutdown import Shutdown
+from pipeline.sinks import JsonLinesSink
+from pipeline.sources import VideoFile
+from pipeline.types import DecidedEnd, DecidedFrame
+from tests.conftest import REPOSITORY, write_video
+from tests.integration.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
+
+CONFIG = load_config(REPOSITORY / "configs" / "default.yaml")
+
+
+class Recorder:
+    """A sink that remembers."""
+
+    def __init__(self, on_item: Callable[[int], None] = lambda count: None) -> None:
+        self.items: list[DecidedFrame | DecidedEnd] = []
+        self._on_item = on_item
+
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        self.items.append(item)
+        self._on_item(len(self.items))
+
+    def close(self) -> None:
+        pass
+
+    @property
+    def events(self) -> list[ActionEvent]:
+        return [event for item in self.items for event in item.events]
+
+
+def day_and_night(path: Path, seconds: float = 4.0, fps: float = 20.0) -> VideoFile:
+    """Bright for the first half, dark for the second."""
+    count = round(seconds * fps)
+    write_video(
+        path, [n / fps for n in range(count)], shade=lambda n: 230 if n < count // 2 else 20
+    )
+    return VideoFile(path.stem, path)
+
+
+def run(
+    videos: Sequence[VideoFile],
+    *,
+    parts: Parts | None = None,
+    sink: Recorder | None = None,
+    shutdown: Shutdown | None = None,
+    keep_pixels: bool = False,
+) -> tuple[Recorder, ReplayProgress]:
+    sink = sink or Recorder()
+    progress = ReplayProgress(Console(file=io.StringIO()), lambda: 0.0)
+    replay(
+        videos,
+        parts or fake_parts(),
+        CONFIG,
+        EventStamp("test", "brightness", wall_clock=False),
+        [sink],
+        progress,
+        shutdown or Shutdown(),
+        keep_pixels=keep_pixels,
+    )
+    return sink, progress
+
+
+def no_thread_left() -> bool:
+    return threading.active_count() == 1
+
+
+def test_a_video_becomes_exactly_the_events_of_its_story(tmp_path: Path) -> None:
+    sink, _ = run([day_and_night(tmp_path / "gate.mp4")])
+    told = [(event.kind, event.action, event.end_reason) for event in sink.events]
+    assert told == [
+        ("start", "bright", None),
+        ("update", "bright", None),
+        ("start", "dark", None),
+        ("end", "bright", "below_threshold"),
+        ("update", "dark", None),
+        ("end", "dark", "stream_ended"),
+    ]
+    assert [event.seq for event in sink.events] == list(range(1, 7))
+    assert no_thread_left()
+
+
+def test_every_frame_arrives_in_order_and_then_the_end(tmp_path: Path) -> None:
+    sink, progress = run([day_and_night(tmp_path / "gate.mp4")])
+    *frames, end = sink.items
+    assert isinstance(end, DecidedEnd)
+    assert [f.tracked.frame.index for f in frames if isinstance(f, DecidedFrame)] == list(range(80))
+    assert progress.tally.cameras["gate"].frames == 80
+
+
+def test_a_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
+    (tmp_path / "broken.mp4").write_bytes(b"no video at all")
+    videos = [
+        VideoFile("broken", tmp_path / "broken.mp4"),
+        VideoFile("missing", tmp_path / "missing.mp4"),
+        day_and_night(tmp_path / "gate.mp4"),
+    ]
+    sink, progress = run(videos)
+    assert {event.camera_id for event in sink.events} == {"gate"}
+    assert progress.tally.cameras["gate"].error is None
+    assert [error.split(": ")[0] for error in progress.tally.errors] == [
+        str(tmp_path / "broken.mp4"),
+        str(tmp_path / "missing.mp4"),
+    ]
+
+
+def lines_of(camera_id: str, path: Path) -> list[bytes]:
+    lines = path.read_bytes().splitlines()
+    return [line for line in lines if decode_event(line).camera_id == camera_id]
+
+
+def test_a_cameras_events_are_the_same_bytes_alone_and_among_eight(tmp_path: Path) -> None:
+    videos = [
+        day_and_night(tmp_path / f"cam{n}.mp4", seconds=2 + n / 2, fps=10 + 3 * n) for n in range(8)
+    ]
+
+    def events_of(chosen: Sequence[VideoFile], name: str) -> Path:
+        sink = JsonLinesSink(tmp_path / name)
+        progress = ReplayProgress(Console(file=io.StringIO()), lambda: 0.0)
+        stamp = EventStamp("test", "brightness", wall_clock=False)
+        replay(chosen, fake_parts(), CONFIG, stamp, [sink], progress, Shutdown(), keep_pixels=False)
+        sink.close()
+        return tmp_path / name
+
+    together = events_of(videos, "all.jsonl")
+    again = events_of(videos, "again.jsonl")
+    assert together.read_bytes() == again.read_bytes()
+    for video in videos:
+        alone = events_of([video], f"{video.camera_id}.jsonl")
+        assert alone.read_bytes().splitlines() == lines_of(video.camera_id, together)
+        assert alone.stat().st_size > 0
+
+
+class BrokenRecognizer(BrightnessRecognizer):
+    """Fails at the first clip."""
+
+    def predict(self, clips: Sequence[NDArray[np.uint8]]) -> FloatArray:
+        raise RuntimeError("the GPU fell off the bus")
+
+
+class BrokenDetector(OnePersonDetector):
+    """Fails at the first picture."""
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list:
+        raise RuntimeError("no such operator")
+
+
+@pytest.mark.parametrize(
+    ("parts", "told"),
+    [
+        (replace(fake_parts(), recognizer=BrokenRecognizer()), "fell off the bus"),
+        (replace(fake_parts(), detector=BrokenDetector()), "no such operator"),
+    ],
+    ids=["recognizer", "detector"],
+)
+def test_a_failing_stage_is_raised_and_no_thread_is_left(
+    tmp_path: Path, parts: Parts, told: str
+) -> None:
+    videos = [day_and_night(tmp_path / f"cam{n}.mp4", seconds=10) for n in range(3)]
+    with pytest.raises(RuntimeError, match=told):
+        run(videos, parts=parts)
+    assert no_thread_left()
+
+
+def test_a_failing_sink_is_raised_and_no_thread_is_left(tmp_path: Path) -> None:
+    def full(count: int) -> None:
+        if count == 10:
+            raise OSError("No space left on device")
+
+    with pytest.raises(OSError, match="No space left"):
+        run([day_and_night(tmp_path / "gate.mp4", seconds=20)], sink=Recorder(full))
+    assert no_thread_left()
+
+
+def test_a_first_request_to_stop_drains_and_closes_open_actions(tmp_path: Path) -> None:
+    shutdown = Shutdown()
+    sink = Recorder(lambda count: shutdown.request() if count == 30 else None)
+    run([day_and_night(tmp_path / "gate.mp4", seconds=60)], sink=sink, shutdown=shutdown)
+    assert isinstance(sink.items[-1], DecidedEnd)
+    assert 30 < len(sink.items) < 1200
+    assert (sink.events[-1].kind, sink.events[-1].end_reason) == ("end", "stream_ended")
+    assert no_thread_left()
+
+
+def test_a_second_request_ends_at_once(tmp_path: Path) -> None:
+    shutdown = Shutdown()
+
+    def impatient(count: int) -> None:
+        if count == 30:
+            shutdown.request()
+            shutdown.request()
+
+    sink = Recorder(impatient)
+    run([day_and_night(tmp_path / "gate.mp4", seconds=60)], sink=sink, shutdown=shutdown)
+    assert len(sink.items) == 30
+    assert no_thread_left()
+
+
+def test_no_more_frames_live_than_the_queues_hold(tmp_path: Path) -> None:
+    """Memory does not depend on how long the video is, even when the sink is slow and draws."""
+    images: list[weakref.ref[NDArray[np.uint8]]] = []
+    most = 0
+
+    class RememberingDetector(OnePersonDetector):
+        def detect(self, batch: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+            images.extend(weakref.ref(image) for image in batch)
+            return super().detect(batch)
+
+    class Forgetful(Recorder):
+        def write(self, item: DecidedFrame | DecidedEnd) -> None:
+            nonlocal most
+            most = max(most, sum(image() is not None for image in images))
+
+    parts = replace(fake_parts(), detector=RememberingDetector())
+    video = day_and_night(tmp_path / "gate.mp4", seconds=30)
+    run([video], parts=parts, sink=Forgetful(), keep_pixels=True)
+    queues = CONFIG.queues
+    in_hand = queues.clips + 8  # a batch taken from `clips`, and one frame per stage
+    assert len(images) == 600
+    assert most <= queues.clips + queues.results + in_hand
+
+
+def test_pixels_reach_the_sinks_only_when_one_draws(tmp_path: Path) -> None:
+    video = day_and_night(tmp_path / "gate.mp4", seconds=1.0)
+
+    def brightness(keep_pixels: bool) -> float:
+        sink, _ = run([video], keep_pixels=keep_pixels)
+        assert isinstance(sink.items[0], DecidedFrame)
+        return float(sink.items[0].tracked.frame.image.mean())
+
+    assert brightness(keep_pixels=True) == pytest.approx(230, abs=6)
+    assert brightness(keep_pixels=False) == 0
