@@ -1,0 +1,107 @@
+"""The prepared recognizer: same scores alone and in company, close to the plain network."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from models.action_recognizer import ActionRecognizer, Precision, select_device
+from models.architectures import slowfast_compact
+from models.clip_transform import ClipTransform
+from models.recognizer3d import Recognizer3D
+
+
+@pytest.fixture(scope="module")
+def model() -> Recognizer3D:
+    """A network that is not indifferent: batch norms away from their start."""
+    torch.manual_seed(0)
+    recognizer = slowfast_compact(6).eval()
+    for module in recognizer.modules():
+        if isinstance(module, nn.BatchNorm3d):
+            nn.init.uniform_(module.weight, 0.5, 1.5)
+            nn.init.uniform_(module.get_buffer("running_var"), 0.5, 1.5)
+    return recognizer
+
+
+@pytest.fixture(scope="module")
+def clips(model: Recognizer3D) -> list[NDArray[np.uint8]]:
+    spec = model.input_spec
+    shape = (5, spec.clip_len, spec.crop_size, spec.crop_size, 3)
+    return list(np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8))
+
+
+def plain_scores(model: Recognizer3D, clip: NDArray[np.uint8]) -> NDArray[np.float32]:
+    with torch.inference_mode():
+        network_input = ClipTransform(model.input_spec)(torch.from_numpy(clip[None]))
+        return np.asarray(model.forward_test(network_input)[0], np.float32)
+
+
+def test_a_clip_scores_the_same_bits_alone_and_among_others(
+    model: Recognizer3D, clips: list[NDArray[np.uint8]]
+) -> None:
+    recognizer = ActionRecognizer(model, device="cpu", batch_size=4)
+    together = recognizer.predict(clips)
+    assert together.shape == (5, 6)
+    assert together.dtype == np.float32
+    for index in (0, 3, 4):
+        assert np.array_equal(recognizer.predict([clips[index]])[0], together[index])
+    assert np.array_equal(recognizer.predict(clips[::-1])[::-1], together)
+
+
+@pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("auto", 0.02)])
+def test_prepared_scores_are_close_to_the_plain_network(
+    precision: Precision,
+    tolerance: float,
+    model: Recognizer3D,
+    clips: list[NDArray[np.uint8]],
+) -> None:
+    scores = ActionRecognizer(model, device="cpu", precision=precision).predict(clips[:1])
+    np.testing.assert_allclose(scores[0], plain_scores(model, clips[0]), atol=tolerance)
+
+
+def test_the_given_network_stays_as_it_is(model: Recognizer3D) -> None:
+    before = {key: value.clone() for key, value in model.state_dict().items()}
+    ActionRecognizer(model, device="cpu", precision="bfloat16")
+    after = model.state_dict()
+    assert before.keys() == after.keys()
+    assert all(torch.equal(before[key], after[key]) for key in before)
+
+
+def test_many_labels_score_independently(clips: list[NDArray[np.uint8]]) -> None:
+    torch.manual_seed(0)
+    recognizer = slowfast_compact(6)
+    recognizer.input_spec = replace(recognizer.input_spec, multi_label=True)
+    recognizer.cls_head.multi_label = True
+    nn.init.constant_(recognizer.cls_head.fc_cls.bias, 3.0)
+    assert ActionRecognizer(recognizer, device="cpu").predict(clips[:1]).min() > 0.5
+
+
+def test_no_clips_give_no_rows(model: Recognizer3D) -> None:
+    assert ActionRecognizer(model, device="cpu").predict([]).shape == (0, 6)
+
+
+def test_a_clip_of_another_shape_is_refused(model: Recognizer3D) -> None:
+    recognizer = ActionRecognizer(model, device="cpu")
+    with pytest.raises(ValueError, match=r"a clip must be uint8 \(16, 112, 112, 3\)"):
+        recognizer.predict([np.zeros((16, 96, 96, 3), np.uint8)])
+
+
+def test_a_missing_gpu_is_named() -> None:
+    with pytest.raises(ValueError, match="device 'cuda:99' is not there"):
+        select_device("cuda:99")
+
+
+@pytest.mark.parametrize("name", ["gpu", "mps"])
+def test_an_unknown_device_is_named(name: str) -> None:
+    with pytest.raises(ValueError, match=f"auto, cpu or cuda:N, got '{name}'"):
+        select_device(name)
+
+
+def test_float16_on_a_cpu_is_refused(model: Recognizer3D) -> None:
+    with pytest.raises(ValueError, match="float16 needs a GPU"):
+        ActionRecognizer(model, device="cpu", precision="float16")

@@ -1,0 +1,130 @@
+"""What is written comes back, and what cannot be used is explained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from models.architectures import slowfast_compact
+from models.checkpoint import CheckpointError, load_recognizer, save_recognizer
+from models.recognizer3d import Recognizer3D
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer3D:
+    torch.manual_seed(0)
+    model = slowfast_compact(2).eval()
+    model.input_spec = replace(model.input_spec, labels=("stand", "walk"), name="mine")
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(recognizer: Recognizer3D, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "mine.safetensors"
+    save_recognizer(path, recognizer)
+    return path
+
+
+def rewrite(saved: Path, path: Path, change: dict[str, torch.Tensor | None]) -> Path:
+    with safe_open(saved, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    tensors |= {key: value for key, value in change.items() if value is not None}
+    for key in [key for key, value in change.items() if value is None]:
+        del tensors[key]
+    save_file(tensors, path, metadata)
+    return path
+
+
+def test_weights_and_spec_come_back(recognizer: Recognizer3D, saved: Path) -> None:
+    loaded = load_recognizer(saved)
+    assert loaded.input_spec == recognizer.input_spec
+    assert not loaded.training
+    for key, value in recognizer.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+
+
+def test_half_weights_are_half_as_large_and_load_as_float32(
+    recognizer: Recognizer3D, saved: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "half.safetensors"
+    save_recognizer(path, recognizer, half=True)
+    assert path.stat().st_size < 0.52 * saved.stat().st_size
+    loaded = load_recognizer(path)
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    torch.testing.assert_close(
+        loaded.cls_head.fc_cls.weight, recognizer.cls_head.fc_cls.weight, atol=1e-4, rtol=1e-3
+    )
+
+
+def test_multi_label_survives(recognizer: Recognizer3D, tmp_path: Path) -> None:
+    path = tmp_path / "multi.safetensors"
+    single = recognizer.input_spec
+    recognizer.input_spec = replace(single, multi_label=True)
+    save_recognizer(path, recognizer)
+    recognizer.input_spec = single
+    assert load_recognizer(path).cls_head.multi_label
+
+
+def test_another_number_of_classes_gives_a_fresh_head_on_the_same_backbone(
+    recognizer: Recognizer3D, saved: Path
+) -> None:
+    loaded = load_recognizer(saved, num_classes=5)
+    assert loaded.cls_head.fc_cls.weight.shape[0] == len(loaded.input_spec.labels) == 5
+    assert torch.equal(
+        loaded.backbone.slow_path.conv1.conv.weight, recognizer.backbone.slow_path.conv1.conv.weight
+    )
+
+
+def test_every_weight_that_does_not_fit_is_named(saved: Path, tmp_path: Path) -> None:
+    bias, weight = "cls_head.fc_cls.bias", "cls_head.fc_cls.weight"
+    changes = {bias: None, weight: torch.zeros(2, 7), "cls_head.extra": torch.zeros(1)}
+    path = rewrite(saved, tmp_path / "odd.safetensors", changes)
+    with pytest.raises(CheckpointError) as caught:
+        load_recognizer(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert f"missing {bias}" in message
+    assert "unexpected cls_head.extra" in message
+    assert f"{weight} has shape (2, 7), expected (2, 320)" in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"nowhere\.safetensors: there is no such file"):
+        load_recognizer(tmp_path / "nowhere.safetensors")
+
+
+def test_a_truncated_file_is_named(saved: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    path.write_bytes(saved.read_bytes()[: saved.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match=r"half\.safetensors: not a whole safetensors file"):
+        load_recognizer(path)
+
+
+def test_somebody_elses_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file({"weight": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match="not a recognizer of this program"):
+        load_recognizer(path)
+
+
+def test_an_unknown_architecture_is_named(saved: Path, tmp_path: Path) -> None:
+    path = tmp_path / "new.safetensors"
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata() | {"architecture": "slowfast_2030"}
+    save_file({"weight": torch.zeros(1)}, path, metadata)
+    with pytest.raises(CheckpointError, match="slowfast_2030"):
+        load_recognizer(path)
+
+
+def test_the_shipped_weights_are_small_and_know_their_labels() -> None:
+    path = Path(__file__).parents[2] / "models" / "weights" / "slowfast_compact.safetensors"
+    assert path.stat().st_size < 15e6
+    spec = load_recognizer(path).input_spec
+    assert spec.name == "slowfast_compact"
+    assert {"stand", "walk", "fight", "nothing"} < set(spec.labels)
