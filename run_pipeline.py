@@ -7,7 +7,6 @@ import json
 import logging
 import secrets
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, nullcontext
 from datetime import UTC, datetime

@@ -7,6 +7,7 @@ from typing import Protocol
 
 import numpy as np
 from deep_sort_realtime.deepsort_tracker import DeepSort
+from threadpoolctl import threadpool_limits
 
 from models.boxes import FloatArray, clip_to_image, has_area, xyxy_to_ltwh
 from models.detections import Detections
@@ -46,6 +47,7 @@ class DeepSortTracker:
         max_cosine_distance: float,
         nn_budget: int,
     ) -> None:
+        _limit_blas_threads()
         self._encoder = encoder
         self._deep_sort = DeepSort(
             max_age=max_age,
@@ -93,6 +95,15 @@ class DeepSortTracker:
     def gallery_size(self) -> int:
         """Features kept over all tracks; at most nn_budget per confirmed track."""
         return sum(len(features) for features in self._deep_sort.tracker.metric.samples.values())
+
+
+def _limit_blas_threads() -> None:
+    """Let BLAS compute in the calling thread, in the whole process; PyTorch has its own threads.
+
+    The Kalman filter solves 4x4 systems one by one. OpenBLAS wakes a thread per core for each and
+    lets them spin afterwards: five times the time here, and taken from the networks beside it.
+    """
+    threadpool_limits(limits=1, user_api="blas")
 
 
 def _visible(detections: Detections, frame: Frame) -> Detections:
