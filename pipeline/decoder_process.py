@@ -7,12 +7,12 @@ fills a slot and says so on a pipe, the parent copies it out and gives the slot 
 
 from __future__ import annotations
 
-import multiprocessing
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
@@ -76,12 +76,14 @@ class DecoderProcess:
         self._memory: SharedMemory | None = None
 
     def __enter__(self) -> DecoderProcess:
-        context = multiprocessing.get_context("spawn")
+        context = get_context("spawn")
         self._pipe, child_pipe = context.Pipe()
         self._child = context.Process(
             target=self._target, args=(child_pipe, self._path), name=f"decode {self._path}"
         )
-        # The child inherits the mask: a Ctrl-C of the terminal is ours to handle, not its.
+        # The child inherits the mask: a Ctrl-C of the terminal is ours to handle, not its. Starting
+        # the tracker of shared memory unblocks both signals, so it must not happen in between.
+        resource_tracker.ensure_running()
         inherited = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
             self._child.start()

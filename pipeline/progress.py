@@ -7,6 +7,7 @@ from collections.abc import Callable
 from types import TracebackType
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.table import Table
@@ -60,7 +61,7 @@ class ReplayProgress:
         with self._lock:
             self.tally.expect(camera_id, info)
             total = self.tally.cameras[camera_id].expected_frames or None
-            self._tasks[camera_id] = self._bars.add_task(camera_id, total=total, numbers="")
+            self._tasks[camera_id] = self._bars.add_task(escape(camera_id), total=total, numbers="")
 
     def advance(self, item: DecidedFrame | DecidedEnd) -> None:
         """One more item is through."""
@@ -76,7 +77,7 @@ class ReplayProgress:
             self._line_at = self._now()
             self._print_line(camera_id, camera)
         if camera.error:
-            self._console.print(f"[red]error:[/red] {camera.error}", highlight=False)
+            self._console.print(f"[red]error:[/red] {escape(camera.error)}", highlight=False)
 
     def print_summary(self) -> None:
         """A table with one row per camera."""
@@ -84,14 +85,15 @@ class ReplayProgress:
         table = Table("camera", "frames", "media", "people", "events", "actions", "result")
         for camera_id, camera in self.tally.cameras.items():
             actions = ", ".join(f"{name} {n}" for name, n in camera.actions.most_common())
-            result = "failed" if camera.error else "complete" if camera.ended else "stopped"
+            complete = camera.ended and not camera.stopped
+            result = "failed" if camera.error else "complete" if complete else "stopped"
             table.add_row(
-                camera_id,
+                escape(camera_id),
                 str(camera.frames),
                 f"{camera.pts_s:.1f} s",
                 str(len(camera.people)),
                 str(camera.events),
-                actions or "-",
+                escape(actions) or "-",
                 result,
             )
         self._console.print(table)
@@ -111,6 +113,7 @@ class ReplayProgress:
         self._console.print(
             f"{camera_id}: {camera.frames}{of_expected} frames, {self._numbers(camera)}{left}",
             highlight=False,
+            markup=False,
             soft_wrap=True,
         )
 

@@ -91,7 +91,7 @@ def read_frames(
                     yield Frame(video.camera_id, index, picture.pts_s, now(), picture.image)
     except SourceError as source_error:
         error = f"{video.path}: {source_error}"
-    yield StreamEnd(video.camera_id, error)
+    yield StreamEnd(video.camera_id, error, stopped=stop.is_set())
 
 
 def _check_readable(path: Path) -> None:

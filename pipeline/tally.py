@@ -20,6 +20,7 @@ class CameraTally:
     actions: Counter[str] = field(default_factory=Counter)  # actions started, by name
     events: int = 0
     ended: bool = False
+    stopped: bool = False  # before its end, because the run was asked to
     error: str | None = None
 
 
@@ -38,7 +39,8 @@ class Tally:
         """Add one item of the pipeline's end."""
         if isinstance(item, DecidedEnd):
             camera = self._camera(item.end.camera_id)
-            camera.ended, camera.error = True, item.end.error
+            camera.ended, camera.stopped = True, item.end.stopped
+            camera.error = item.end.error
         else:
             frame = item.tracked.frame
             camera = self._camera(frame.camera_id)

@@ -42,7 +42,8 @@ class StreamEnd:
     """A camera has no more frames; nothing of this camera follows."""
 
     camera_id: str
-    error: str | None = None  # why it ended before its time; None: it was complete
+    error: str | None = None  # why it ended before its time
+    stopped: bool = False  # it was asked to end; without either it was complete
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -104,7 +104,7 @@ def test_stop_ends_the_reading_without_an_error(tmp_path: Path) -> None:
         items.append(item)
         if len(items) == 3:
             stop.set()
-    assert items[-1] == StreamEnd("cam", None)
+    assert items[-1] == StreamEnd("cam", None, stopped=True)
     assert len(items) == 4
 
 
