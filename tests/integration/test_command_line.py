@@ -168,22 +168,24 @@ def test_a_redis_that_is_not_there_is_named_without_its_password(tmp_path: Path)
 
 @pytest.mark.timeout(300)
 def test_ctrl_c_drains_and_closes_what_is_open(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [*PROGRAM, "replay", str(DEMO), "--output", str(tmp_path), *BUILT_IN_DETECTOR,
-         "--annotated", str(tmp_path / "drawn.mp4"), "--set", "decision.start_threshold=0.3",
-         "--set", "decision.end_threshold=0.2"],
+    arguments = ["replay", DEMO, "--output", tmp_path, "--annotated", tmp_path / "drawn.mp4"]
+    thresholds = ["decision.start_threshold=0.3", "decision.end_threshold=0.2"]
+    settings = [part for value in thresholds for part in ("--set", value)]
+    said, interrupted = "", False
+    with subprocess.Popen(
+        [*PROGRAM, *map(str, arguments), *BUILT_IN_DETECTOR, *settings],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
-    )  # fmt: skip
-    assert process.stderr is not None
-    said = ""
-    for line in process.stderr:  # as the terminal does it: the signal goes to the whole group
-        said += line
-        if " events" in line and "0 events" not in line:
-            os.killpg(process.pid, signal.SIGINT)
-            break
-    said += process.stderr.read()
-    assert process.wait(60) == 130, said
-    assert "stopping" in said
+    ) as process:  # fmt: skip
+        assert process.stderr is not None
+        for line in process.stderr:  # as the terminal does it: the signal goes to the whole group
+            said += line
+            if not interrupted and " events" in line and " 0 events" not in line:
+                os.killpg(process.pid, signal.SIGINT)
+                interrupted = True
+        code = process.wait(60)
+    assert code == 130, said
+    assert said.count("stopping") == 1
+    assert "stopped" in said
     assert "Traceback" not in said
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     started = {e["instance_id"] for e in events if e["kind"] == "start"}
