@@ -19,7 +19,7 @@ import redis
 from pipeline.embedded_redis import embedded_redis
 from pipeline.errors import EventStoreError
 from pipeline.file_lock import FileLock
-from pipeline.redis_server import ALIVE_LOCK, PORT_FILE, find_redis_server
+from pipeline.redis_server import ALIVE_LOCK, PORT_FILE
 from pipeline.redis_store import shut_down
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -34,11 +34,7 @@ with embedded_redis(Path(sys.argv[1])) as url:
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    try:
-        find_redis_server()
-    except EventStoreError as error:
-        pytest.skip(str(error))
+def directory(redis_program: None, tmp_path: Path) -> Path:
     return tmp_path / "out put" / "it's redis"  # blanks and quotes are allowed in paths
 
 

@@ -20,11 +20,7 @@ from pipeline.redis_store import ready_run_id, shut_down
 
 
 @pytest.fixture
-def directory(tmp_path: Path) -> Path:
-    try:
-        find_redis_server()
-    except EventStoreError as error:
-        pytest.skip(str(error))
+def directory(redis_program: None, tmp_path: Path) -> Path:
     return tmp_path / "redis"
 
 

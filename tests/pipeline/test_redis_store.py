@@ -17,35 +17,10 @@ import redis
 from pipeline.embedded_redis import embedded_redis
 from pipeline.errors import EventStoreError
 from pipeline.events import EventError
-from pipeline.redis_server import find_redis_server, free_port
+from pipeline.redis_server import free_port
 from pipeline.redis_store import BEGINNING, RedisEventStore
+from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event
-
-STREAM = "test:events"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    try:
-        find_redis_server()
-    except EventStoreError as error:
-        pytest.skip(str(error))
-    with embedded_redis(tmp_path_factory.mktemp("redis")) as url:
-        yield url
-
-
-@pytest.fixture
-def client(server: str) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(server, protocol=2)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def store(server: str, client: redis.Redis) -> Iterator[RedisEventStore]:
-    with RedisEventStore(server, stream=STREAM, maxlen=1000) as store:
-        yield store
 
 
 class ReplyDroppingProxy:

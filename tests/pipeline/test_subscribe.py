@@ -4,46 +4,17 @@ from __future__ import annotations
 
 import io
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import redis
 
-from pipeline.embedded_redis import embedded_redis
-from pipeline.errors import EventStoreError
 from pipeline.events import ActionEvent, EventError, decode_event
 from pipeline.media_time import format_media_time
-from pipeline.redis_server import find_redis_server
 from pipeline.redis_store import RedisEventStore
 from pipeline.subscribe import follow, format_event, print_events
+from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event
-
-STREAM = "test:events"
-
-
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    try:
-        find_redis_server()
-    except EventStoreError as error:
-        pytest.skip(str(error))
-    with embedded_redis(tmp_path_factory.mktemp("redis")) as url:
-        yield url
-
-
-@pytest.fixture
-def client(server: str) -> Iterator[redis.Redis]:
-    client = redis.Redis.from_url(server, protocol=2)
-    client.flushall()
-    yield client
-    client.close()
-
-
-@pytest.fixture
-def store(server: str, client: redis.Redis) -> Iterator[RedisEventStore]:
-    with RedisEventStore(server, stream=STREAM, maxlen=1000) as store:
-        yield store
 
 
 class Subscriber:

@@ -1,0 +1,44 @@
+"""A real redis-server for the tests of this folder; they skip where there is none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+import redis
+
+from pipeline.embedded_redis import embedded_redis
+from pipeline.errors import EventStoreError
+from pipeline.redis_server import find_redis_server
+from pipeline.redis_store import RedisEventStore
+
+STREAM = "test:events"
+
+
+@pytest.fixture(scope="session")
+def redis_program() -> None:
+    """Skips, with what to install, where there is no redis-server."""
+    try:
+        find_redis_server()
+    except EventStoreError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture(scope="module")
+def server(redis_program: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with embedded_redis(tmp_path_factory.mktemp("redis")) as url:
+        yield url
+
+
+@pytest.fixture
+def client(server: str) -> Iterator[redis.Redis]:
+    client = redis.Redis.from_url(server, protocol=2)
+    client.flushall()
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def store(server: str, client: redis.Redis) -> Iterator[RedisEventStore]:
+    with RedisEventStore(server, stream=STREAM, maxlen=1000) as store:
+        yield store
