@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import secrets
 import sys
 from collections.abc import Iterator
@@ -18,6 +19,10 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 from rich.markup import escape
+
+# Read when PyTorch is loaded, which happens later. Its idle threads must sleep: while they spin,
+# other stages and, on a loaded machine, other programs do not get their cores.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 PROJECT = Path(__file__).resolve().parent
 DEFAULTS = PROJECT / "configs" / "default.yaml"

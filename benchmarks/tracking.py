@@ -1,7 +1,7 @@
 """Scores tracks against ground truth: MOTA, IDF1, identity switches, mostly tracked and lost.
 
 python -m benchmarks.tracking --gt GT.txt --tracks RESULT.txt
-python -m benchmarks.tracking --gt GT.txt --video VIDEO --weights WEIGHTS --tracker deepsort
+python -m benchmarks.tracking --gt GT.txt --video VIDEO [--set tracker.name=bytetrack]
 """
 
 from __future__ import annotations
@@ -20,9 +20,12 @@ from rich.table import Table
 from scipy.optimize import linear_sum_assignment
 from trackeval.metrics import CLEAR, HOTA, Identity
 
-from benchmarks.tracked_video import TrackerName, track_video
+from benchmarks.tracked_video import track_video
 from models.boxes import FloatArray, iou_matrix, ltwh_to_xyxy
+from pipeline.config import load_config
+from pipeline.parts import build_parts
 
+PROJECT = Path(__file__).resolve().parents[1]
 MATCH_IOU = 0.5  # MOTChallenge's threshold for "the same person"
 
 
@@ -150,11 +153,9 @@ def main(
     video: Annotated[
         Path | None, typer.Option(help="Track this video and score that.", exists=True)
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(help="YOLO weights; without, the built-in detector.", exists=True)
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One key, for --video.")
     ] = None,
-    tracker: Annotated[TrackerName, typer.Option(help="Tracker for --video.")] = "deepsort",
-    confidence: Annotated[float, typer.Option(help="Detector threshold for --video.")] = 0.4,
 ) -> None:
     """Score tracks, or what our detector and tracker make of a video, against ground truth."""
     if (tracks is None) == (video is None):
@@ -163,10 +164,11 @@ def main(
         found, title = read_mot(tracks), tracks.name
     else:
         assert video is not None
-        rows, detector = track_video(video, weights, tracker=tracker, confidence=confidence)
+        config = load_config(PROJECT / "configs/default.yaml", None, settings or ())
+        rows = track_video(video, build_parts(config, PROJECT))
         found = {n: _labelled(np.array(people)) for n, people in rows.items()}
-        title = f"{video.name}: {detector}, {tracker}"
-    Console().print(_table(score_tracks(read_mot(gt), found), title))
+        title = f"{video.name}: {config.detector.weights}, {config.tracker.name}"
+    Console(width=120).print(_table(score_tracks(read_mot(gt), found), title))
 
 
 if __name__ == "__main__":
