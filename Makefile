@@ -16,7 +16,8 @@ REDIS_SERVER = @if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[1]
 
 demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated video
 	rm -rf $(DEMO)
-	$(BIN)/python run_pipeline.py replay demo/pedestrians.mp4 --output $(DEMO) --annotated $(DEMO)/pedestrians.mp4
+	$(BIN)/python run_pipeline.py replay demo/pedestrians.mp4 --output $(DEMO) --annotated $(DEMO)/pedestrians.mp4 \
+		--set decision.update_interval_s=5
 	@echo
 	@echo "The events of the video, read back from Redis:"
 	$(BIN)/python run_pipeline.py --log-level warning subscribe --from 0 --no-follow --output $(DEMO)
@@ -31,8 +32,8 @@ check: $(VENV)/.dev  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## the commands behind the README's numbers
-	$(BIN)/python -m benchmarks.replay --help
+bench: $(VENV)/.dev  ## what a replay costs beside its models; README.md has the other benchmarks
+	$(BIN)/python -m benchmarks.replay demo/pedestrians.mp4
 
 clean:
 	rm -rf $(VENV) $(DEMO)
