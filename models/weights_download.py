@@ -65,6 +65,7 @@ def find_or_fetch_weights(
     cached = cache_dir / weights
     if cached.exists():
         return cached
+    log.info("fetching %s from %s, %g s at most", weights, base_url, limit_s)
     reason = _fetch(f"{base_url}/{weights}", cached, decide_s=decide_s, limit_s=limit_s)
     if reason is None:
         return cached
