@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from models.boxes import FloatArray
+from models.boxes import FloatArray, clip_to_image, has_area
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -33,6 +33,11 @@ class Detections:
     def empty(cls) -> Detections:
         """Nobody."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+
+    def inside(self, width: int, height: int) -> Detections:
+        """The boxes clipped to an image, without those that are then empty or not numbers."""
+        clipped = Detections(clip_to_image(self.xyxy, width, height), self.confidence)
+        return clipped[has_area(clipped.xyxy) & np.isfinite(clipped.confidence)]
 
     def __len__(self) -> int:
         return len(self.xyxy)

@@ -9,7 +9,7 @@ import numpy as np
 from deep_sort_realtime.deepsort_tracker import DeepSort
 from threadpoolctl import threadpool_limits
 
-from models.boxes import FloatArray, clip_to_image, has_area, xyxy_to_ltwh
+from models.boxes import FloatArray, xyxy_to_ltwh
 from models.detections import Detections
 from pipeline.types import Frame, Image, TrackedPerson
 
@@ -66,7 +66,7 @@ class DeepSortTracker:
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
         """Take the next frame; see `pipeline.tracking.Tracker`."""
-        visible = _visible(detections, frame)
+        visible = detections.inside(*frame.wh)
         features = self._encoder.encode(frame.image, visible.xyxy)
         # deep-sort-realtime drops empty boxes but not their features: all of ours have an area.
         boxes = [
@@ -104,9 +104,3 @@ def _limit_blas_threads() -> None:
     lets them spin afterwards: five times the time here, and taken from the networks beside it.
     """
     threadpool_limits(limits=1, user_api="blas")
-
-
-def _visible(detections: Detections, frame: Frame) -> Detections:
-    """The boxes clipped to the image, without those that are then empty or not numbers."""
-    inside = Detections(clip_to_image(detections.xyxy, *frame.wh), detections.confidence)
-    return inside[has_area(inside.xyxy) & np.isfinite(inside.confidence)]

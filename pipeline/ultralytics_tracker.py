@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from models.boxes import FloatArray, clip_to_image, has_area
+from models.boxes import FloatArray
 from models.detections import Detections
 from models.ultralytics_border import import_ultralytics
 from pipeline.types import Frame, TrackedPerson
@@ -63,8 +63,7 @@ class UltralyticsTracker:
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
         """Take the next frame; see `pipeline.tracking.Tracker`."""
-        inside = Detections(clip_to_image(detections.xyxy, *frame.wh), detections.confidence)
-        visible = inside[has_area(inside.xyxy) & np.isfinite(inside.confidence)]
+        visible = detections.inside(*frame.wh)
         # Rows (N, 8) that end with track id, score, class and the row of the detection.
         rows = self._tracker.update(_Boxes(visible), frame.image).reshape(-1, 8)
         seen = sorted((int(row[4]), int(row[7])) for row in rows)
