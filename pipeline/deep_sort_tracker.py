@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from typing import Protocol
 
-import numpy as np
 from deep_sort_realtime.deepsort_tracker import DeepSort
 from threadpoolctl import threadpool_limits
 
