@@ -38,6 +38,15 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help="Who does what, as it happens: cameras in, action events on Redis streams out.",
+    epilog="""
+**Examples**
+
+`run_pipeline.py replay street.mp4 --annotated drawn.mp4`  recognize the actions of a video
+
+`run_pipeline.py subscribe --from 0`  print them, and what comes after them
+
+`run_pipeline.py replay --help`  every option, with more examples
+""",
 )
 
 ConfigFile = Annotated[
