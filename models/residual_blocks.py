@@ -6,6 +6,7 @@ keys of public checkpoints.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from typing import ClassVar, cast
 
 import torch
@@ -53,7 +54,7 @@ class ConvModule(nn.Module):
             del self.bn
 
 
-class ResidualBlock(nn.Module):
+class ResidualBlock(nn.Module, ABC):
     """What both kinds of block share: the shortcut and the sum."""
 
     expansion: ClassVar[int]
@@ -65,13 +66,13 @@ class ResidualBlock(nn.Module):
         if stride != (1, 1, 1) or in_channels != out_channels:
             self.downsample = ConvModule(in_channels, out_channels, (1, 1, 1), stride, relu=False)
 
+    @abstractmethod
     def residual(self, x: Tensor) -> Tensor:
         """The branch beside the shortcut."""
-        raise NotImplementedError
 
+    @abstractmethod
     def last_norm(self) -> nn.BatchNorm3d:
         """The batch norm in front of the sum."""
-        raise NotImplementedError
 
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, planes * expansion, T', H', W')."""
