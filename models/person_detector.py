@@ -42,7 +42,7 @@ class YoloPersonDetector:
 
     Raises:
         FileNotFoundError: if there are no such weights.
-        ValueError: if none of the model's classes is named `person`.
+        ValueError: if they cannot be loaded, or none of the classes is named `person`.
     """
 
     def __init__(
@@ -58,9 +58,8 @@ class YoloPersonDetector:
         weights = Path(weights)
         if not weights.exists():
             raise FileNotFoundError(f"no detector weights at {weights}")
-        self._model = import_ultralytics().YOLO(str(weights), task="detect")
         self._options = {"conf": confidence, "iou": iou, "imgsz": image_size, "device": device}
-        self._predict([np.zeros(WARM_UP_SHAPE, np.uint8)])
+        self._load(weights)
         backend = self._model.predictor.model
         self._options["classes"] = [class_index(PERSON, backend.names, weights)]
         on_gpu = backend.device.type == "cuda"
@@ -94,6 +93,17 @@ class YoloPersonDetector:
             for number, image_rows in zip(numbers, rows, strict=True):
                 found[number] = to_detections(image_rows, images[number])
         return [found[number] for number in range(len(images))]
+
+    def _load(self, weights: Path) -> None:
+        """Load the weights and run them once: only then are they known to work."""
+        try:
+            self._model = import_ultralytics().YOLO(str(weights), task="detect")
+            self._predict([np.zeros(WARM_UP_SHAPE, np.uint8)])
+        except ImportError as error:
+            raise ValueError(f"{weights} needs a package: pip install {error.name}") from error
+        except Exception as error:  # whatever the format's own library raises on bad files
+            cause = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{weights} cannot be loaded as YOLO weights ({cause})") from error
 
     def _predict(self, images: Sequence[Image]) -> list[NDArray[np.float32]]:
         """Rows (N, 6) x1, y1, x2, y2, confidence, class of each image of one shape."""

@@ -88,6 +88,33 @@ def test_a_model_without_people_is_an_error_that_lists_its_classes(tmp_path: Pat
         YoloPersonDetector(cars, confidence=0.5, **SETTINGS)
 
 
+@pytest.mark.parametrize("name", ["broken.pt", "broken.onnx", "broken_openvino_model"])
+def test_weights_that_cannot_be_loaded_are_named(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    if path.suffix:
+        path.write_bytes(b"these are no weights")
+    else:
+        path.mkdir()
+    with pytest.raises(ValueError, match=rf"{name} cannot be loaded as YOLO weights"):
+        YoloPersonDetector(path, confidence=0.5, **SETTINGS)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")
+def test_exported_onnx_weights_find_the_same_people(weights: Path) -> None:
+    export = import_ultralytics().YOLO(weights).export
+    exported = Path(export(format="onnx", imgsz=160, simplify=False, verbose=False))
+    image = made_up_image(3, 160, 160)
+    settings = {"confidence": 0.3, **SETTINGS}
+    [plain] = YoloPersonDetector(weights, **settings).detect([image])
+    onnx = YoloPersonDetector(exported, **settings)
+    [found] = onnx.detect([image])
+    assert "onnx" in onnx.description
+    assert len(plain) > 0
+    assert found.confidence == pytest.approx(plain.confidence, abs=1e-3)
+    # Made-up weights suspect many places equally, so that rounding decides the order.
+    assert sorted(found.xyxy.round().tolist()) == sorted(plain.xyxy.round().tolist())
+
+
 def test_missing_weights_are_an_error_and_not_a_download(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"yolo11n\.pt"):
         YoloPersonDetector(tmp_path / "yolo11n.pt", confidence=0.5, **SETTINGS)
