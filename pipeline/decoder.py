@@ -79,6 +79,7 @@ class VideoReader:
             DecodeError: at the end, if packets were damaged or frames are missing.
         """
         last_pts_s = -1.0
+        end_s = 0.0
         decoded = damaged = 0
         start_s = (self._container.start_time or 0) / av.time_base
         for frame in self._frames():
@@ -89,9 +90,10 @@ class VideoReader:
             if decoded and pts_s <= last_pts_s:  # absent or repeated time stamp: keep it growing
                 pts_s = last_pts_s + 1.0 / (self.info.fps or 25.0)
             last_pts_s = max(pts_s, 0.0)
+            end_s = last_pts_s + float((frame.duration or 0) * (frame.time_base or 0))
             decoded += 1
             yield Picture(last_pts_s, _upright_bgr(frame))
-        self._check_complete(decoded, damaged, last_pts_s)
+        self._check_complete(decoded, damaged, end_s)
 
     def _frames(self) -> Iterator[av.VideoFrame | None]:
         """Every frame; None in place of a packet that could not be decoded."""
@@ -110,30 +112,29 @@ class VideoReader:
             except av.FFmpegError:
                 yield None
 
-    def _check_complete(self, decoded: int, damaged: int, last_pts_s: float) -> None:
-        expected = self.info.frames
+    def _check_complete(self, decoded: int, damaged: int, end_s: float) -> None:
         if not decoded:
             raise DecodeError("it holds no frame that can be decoded")
+        expected = self.info.frames
         of_expected = f" of {expected}" if expected else ""
-        missing_s = self._promised_s() - last_pts_s
-        if decoded < expected - MISSING_FRAMES_TOLERATED or missing_s > MISSING_S_TOLERATED:
-            raise DecodeError(
-                f"truncated: it ends at {last_pts_s:.1f} s, {decoded}{of_expected} frames"
-            )
+        if expected:
+            truncated = decoded < expected - MISSING_FRAMES_TOLERATED
+        else:
+            truncated = end_s < self._promised_s() - MISSING_S_TOLERATED
+        if truncated:
+            raise DecodeError(f"truncated: it ends at {end_s:.1f} s, {decoded}{of_expected} frames")
         if damaged:
             raise DecodeError(
                 f"{damaged} damaged packets: {decoded}{of_expected} frames could be read"
             )
 
     def _promised_s(self) -> float:
-        """How long the video stream says it is; 0.0 if it does not.
+        """How long the video stream says it is, in Matroska's tag; 0.0 without one.
 
-        Matroska says it in a tag. The container's own duration is no promise: sound may be longer.
+        Other durations are no promise: a container's may be that of its sound, and FFmpeg
+        estimates one from the bit rate where a format has none.
         """
-        stream = self._stream
-        if stream.duration is not None and stream.time_base is not None:
-            return float(stream.duration * stream.time_base)
-        clock = _MATROSKA_DURATION.fullmatch(stream.metadata.get("DURATION", ""))
+        clock = _MATROSKA_DURATION.fullmatch(self._stream.metadata.get("DURATION", ""))
         if clock is None:
             return 0.0
         hours, minutes, seconds = (float(part) for part in clock.groups())

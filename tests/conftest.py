@@ -32,8 +32,16 @@ def write_video(
     wh: tuple[int, int] = (64, 48),
     codec: str = "libx264",
     shade: Callable[[int], int] = lambda index: 40 + 20 * (index % 8),
+    each_lasts_s: float | None = None,
 ) -> Path:
     """Encode one grey picture per time stamp; the grey level tells which picture it is."""
+
+    def mux(packets: list[av.Packet]) -> None:
+        for packet in packets:
+            if each_lasts_s is not None:  # else what the encoder makes of the times
+                packet.duration = round(each_lasts_s / packet.time_base)
+            container.mux(packet)
+
     with av.open(str(path), "w") as container:
         stream = container.add_stream(codec, rate=30)
         stream.width, stream.height = wh
@@ -44,8 +52,8 @@ def write_video(
             image = np.full((wh[1], wh[0], 3), shade(index), np.uint8)
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = round(at_s * 30_000), Fraction(1, 30_000)
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode())
+            mux(stream.encode(frame))
+        mux(stream.encode())
     return path
 
 

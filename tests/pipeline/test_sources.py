@@ -94,6 +94,14 @@ def test_a_truncated_file_gives_its_frames_and_then_the_error(tmp_path: Path, su
     assert str(cut) in end.error
 
 
+@pytest.mark.parametrize("suffix", ["mp4", "mkv"])
+def test_a_slow_film_is_not_called_truncated(tmp_path: Path, suffix: str) -> None:
+    """A time lapse: its last frame lasts seconds, and the duration in the header includes it."""
+    times_s = [5.0 * n for n in range(12)]
+    frames, end = read(write_video(tmp_path / f"lapse.{suffix}", times_s, each_lasts_s=5.0))
+    assert (len(frames), end.error) == (12, None)
+
+
 def test_stop_ends_the_reading_without_an_error(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [n / 30 for n in range(60)])
     stop = threading.Event()
