@@ -33,6 +33,7 @@ def write_video(
     codec: str = "libx264",
     shade: Callable[[int], int] = lambda index: 40 + 20 * (index % 8),
     each_lasts_s: float | None = None,
+    left_half: int | None = None,
 ) -> Path:
     """Encode one grey picture per time stamp; the grey level tells which picture it is."""
 
@@ -50,6 +51,8 @@ def write_video(
         stream.codec_context.time_base = Fraction(1, 30_000)
         for index, at_s in enumerate(pts_s):
             image = np.full((wh[1], wh[0], 3), shade(index), np.uint8)
+            if left_half is not None:
+                image[:, : wh[0] // 2] = left_half
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = round(at_s * 30_000), Fraction(1, 30_000)
             mux(stream.encode(frame))

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -62,6 +63,21 @@ def test_a_frame_stays_what_it_was_while_others_are_decoded(tmp_path: Path) -> N
 def test_codecs(tmp_path: Path, codec: str) -> None:
     frames, end = read(write_video(tmp_path / "a.mkv", [n / 30 for n in range(10)], codec=codec))
     assert (len(frames), end.error) == (10, None)
+
+
+def test_a_phones_portrait_video_stands_upright(tmp_path: Path) -> None:
+    """Phones store the picture lying and a matrix in the track header that turns it."""
+    path = write_video(tmp_path / "phone.mp4", [0.0, 0.1, 0.2], wh=(64, 48), left_half=250)
+    one, none, minus_one, last = (struct.pack(">i", v) for v in (1 << 16, 0, -1 << 16, 1 << 30))
+    straight = one + none * 3 + one + none * 3 + last
+    turned_clockwise = none + one + none + minus_one + none * 4 + last
+    header, track = path.read_bytes().split(b"tkhd")
+    path.write_bytes(header + b"tkhd" + track.replace(straight, turned_clockwise, 1))
+    frames, end = read(path)
+    assert end.error is None
+    assert {frame.wh for frame in frames} == {(48, 64)}
+    assert frames[0].image[:28].mean() > 230  # what was left is above
+    assert frames[0].image[36:].mean() < 60
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
