@@ -16,7 +16,6 @@ from multiprocessing import get_context, resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.shared_memory import SharedMemory
 from pathlib import Path
-from types import TracebackType
 
 import numpy as np
 
@@ -92,12 +91,7 @@ class DecoderProcess:
         child_pipe.close()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._pipe.close()
         self._child.kill()  # it owns nothing: the slots are ours
         self._child.join()
@@ -148,19 +142,21 @@ class DecoderProcess:
 
     def _copy_out(self, filled: _Filled) -> Picture:
         assert self._memory is not None
-        size = int(np.prod(filled.shape))
         slot_bytes = self._memory.size // SLOTS
         view = np.ndarray(filled.shape, np.uint8, self._memory.buf, offset=filled.slot * slot_bytes)
-        assert size <= slot_bytes
+        assert view.nbytes <= slot_bytes
         image = view.copy()
-        with suppress(OSError):  # the child has ended already: its `_Ended` or its death is next
-            self._pipe.send(filled.slot)
+        self._tell(filled.slot)
         return Picture(filled.pts_s, image)
 
     def _renew_slots(self, picture_bytes: int) -> None:
         self._release_slots()
         self._memory = SharedMemory(create=True, size=SLOTS * picture_bytes)
-        self._pipe.send(self._memory.name)
+        self._tell(self._memory.name)
+
+    def _tell(self, message: object) -> None:
+        with suppress(OSError):  # the child has ended already: its `_Ended` or its death is next
+            self._pipe.send(message)
 
     def _release_slots(self) -> None:
         if self._memory is not None:

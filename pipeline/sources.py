@@ -95,17 +95,15 @@ def read_frames(
 
 
 def _check_readable(path: Path) -> None:
-    if not path.exists():
-        raise SourceError("no such file")
-    if not path.is_file():
-        raise SourceError("not a file")
-    if path.stat().st_size == 0:
-        raise SourceError("the file is empty")
     try:
-        with path.open("rb"):
-            pass
+        if not path.is_file():  # asked first: opening a named pipe would wait for its writer
+            raise SourceError("not a file" if path.exists() else "no such file")
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
     except OSError as error:
         raise SourceError(f"cannot be opened ({error.strerror})") from error
+    if is_empty:
+        raise SourceError("the file is empty")
 
 
 def merge_by_time(

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.decoder_process import DecoderProcess
+from pipeline.decoder import VideoInfo
+from pipeline.decoder_process import DecoderProcess, _NeedSlots
 from pipeline.errors import SourceError
 from tests.conftest import write_video
 
@@ -20,6 +21,12 @@ def abort_like_a_corrupt_heap(pipe: Connection, path: Path) -> None:
 
 def exit_without_a_word(pipe: Connection, path: Path) -> None:
     os._exit(7)
+
+
+def die_while_asking_for_slots(pipe: Connection, path: Path) -> None:
+    pipe.send(VideoInfo("h264", 64, 48, 9, duration_s=0.9, fps=10.0))
+    pipe.send(_NeedSlots(64 * 48 * 3))
+    os._exit(9)
 
 
 def hang(pipe: Connection, path: Path) -> None:
@@ -46,6 +53,15 @@ def test_a_decoder_that_exits_is_noticed() -> None:
         pytest.raises(SourceError, match=r"crashed on it \(exit code 7\)"),
     ):
         decoder.read_info(threading.Event())
+
+
+def test_a_decoder_that_dies_while_it_asks_for_memory_is_an_error_of_its_file() -> None:
+    with DecoderProcess(Path("x.avi"), child=die_while_asking_for_slots) as decoder:
+        decoder.read_info(threading.Event())
+        [child] = multiprocessing.active_children()
+        child.join()
+        with pytest.raises(SourceError, match=r"crashed on it \(exit code 9\)"):
+            list(decoder.pictures(threading.Event()))
 
 
 def test_a_decoder_that_hangs_is_given_up() -> None:
