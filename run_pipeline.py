@@ -9,7 +9,7 @@ import os
 import secrets
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -182,8 +182,7 @@ def subscribe(
     output: OutputDir = None,
 ) -> None:
     """Print the events of a stream, as any subscriber would read them."""
-    from pipeline.embedded_redis import embedded_redis
-    from pipeline.redis_store import RedisEventStore
+    from pipeline.embedded_redis import open_event_store
     from pipeline.shutdown import Shutdown, on_signals
     from pipeline.subscribe import print_events
 
@@ -195,13 +194,13 @@ def subscribe(
             raise typer.BadParameter(
                 "there is nothing to read without a Redis server", param_hint="--redis"
             )
-        is_ours = config.redis.url == "embedded"
-        server = (
-            embedded_redis(config.output / "redis") if is_ours else nullcontext(config.redis.url)
-        )
-        url = stack.enter_context(server)
         store = stack.enter_context(
-            RedisEventStore(url, stream=config.redis.stream, maxlen=config.redis.maxlen)
+            open_event_store(
+                config.redis.url,
+                config.output / "redis",
+                stream=config.redis.stream,
+                maxlen=config.redis.maxlen,
+            )
         )
         shutdown.bind(lambda: None)  # it looks at `stop` twice a second
         print_events(

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.boxes import FloatArray, clip_to_image, has_area, iou_matrix
+from models.boxes import FloatArray, iou_matrix
 from models.detections import Detections
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
@@ -76,11 +76,10 @@ class HogPersonDetector:
             groupThreshold=GROUP_THRESHOLD,
         )
         ltwh = np.asarray(windows, np.float32).reshape(-1, 4)
-        xyxy = clip_to_image(without_margin(ltwh) / np.float32(zoom), width, height)
         confidence = margin_to_confidence(np.asarray(margins, np.float32).reshape(-1))
-        found = Detections(xyxy, confidence)
-        found = found[has_area(xyxy) & (confidence >= self._confidence)]
-        return suppress_overlaps(found, MAX_IOU)
+        people = Detections(without_margin(ltwh) / np.float32(zoom), confidence)
+        people = people.inside(width, height)
+        return suppress_overlaps(people[people.confidence >= self._confidence], MAX_IOU)
 
 
 def without_margin(ltwh: FloatArray) -> FloatArray:

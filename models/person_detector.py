@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from models.boxes import clip_to_image, has_area
 from models.detections import Detections
 from models.fixed_batches import in_fixed_batches
 from models.ultralytics_border import import_ultralytics
@@ -129,11 +128,9 @@ def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:
 def to_detections(rows: NDArray[np.float32], image: Image) -> Detections:
     """Boxes inside the image and at least a pixel wide and high, in an order of their own."""
     height, width = image.shape[:2]
-    xyxy, confidence = clip_to_image(rows[:, :4], width, height), rows[:, 4]
+    people = Detections(rows[:, :4], rows[:, 4]).inside(width, height)
     # Equal confidences are common in INT8 models: the box decides then, not the model's order.
-    order = np.lexsort((*xyxy.T[::-1], -confidence))
-    kept = order[has_area(xyxy[order])]
-    return Detections(np.ascontiguousarray(xyxy[kept]), np.ascontiguousarray(confidence[kept]))
+    return people[np.lexsort((*people.xyxy.T[::-1], -people.confidence))]
 
 
 @cache  # ultralytics sets the model up anew for a class it has not seen

@@ -48,11 +48,11 @@ class AnnotatedVideoSink(ClosingSink):
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """See `Sink.write`; closes a camera's file at its end."""
         if isinstance(item, DecidedEnd):
-            video = self._cameras.pop(item.end.camera_id, None)
+            video = self._cameras.pop(item.camera_id, None)
             if video is not None:
                 video.close()
             return
-        camera_id = item.tracked.frame.camera_id
+        camera_id = item.camera_id
         if camera_id not in self._cameras:
             self._cameras[camera_id] = self._open(camera_id, item)
         self._cameras[camera_id].write(item)

@@ -23,6 +23,9 @@ from pipeline.track_decider import ActionRule, DecisionPolicy
 from pipeline.tracking import Tracker
 from pipeline.ultralytics_tracker import UltralyticsTracker
 
+# Keys of the section `clip` that come with the recognizer unless they are set.
+TRAINED_KEYS = {"clip_len", "frame_interval", "target_fps", "crop_size", "crop_margin"}
+
 log = logging.getLogger(__name__)
 
 
@@ -70,15 +73,13 @@ def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> Decisi
     Raises:
         ConfigError: if the configuration names a label that the recognizer does not have.
     """
-    named = {"background": decision.background, "per_action": tuple(decision.per_action)}
-    for key, actions in named.items():
-        for action in actions:
-            # The default background class need not exist in a user's own model.
-            if action not in labels and key == "per_action":
-                raise ConfigError(
-                    f"decision.{key}.{action}: the recognizer has no such label; "
-                    f"its labels are {', '.join(labels)}"
-                )
+    # The default background class need not exist in a user's own model; a threshold must.
+    for action in decision.per_action:
+        if action not in labels:
+            raise ConfigError(
+                f"decision.per_action.{action}: the recognizer has no such label; "
+                f"its labels are {', '.join(labels)}"
+            )
     rules = {}
     for label in labels:
         if label not in decision.background:
@@ -140,15 +141,11 @@ def _recognizer(config: PipelineConfig, project: Path, device: str) -> ActionRec
     section = config.recognizer
     try:
         model = load_recognizer(_find(section.weights, project))
-        changes = {
-            key: value
-            for key in ("clip_len", "frame_interval", "target_fps", "crop_size", "crop_margin")
-            if (value := getattr(config.clip, key)) is not None
-        }
     except CheckpointError as error:
         raise ConfigError(f"recognizer.weights: {error}") from error
     try:
-        model.input_spec = replace(model.input_spec, **changes)
+        own = config.clip.model_dump(include=TRAINED_KEYS, exclude_none=True)
+        model.input_spec = replace(model.input_spec, **own)
     except ValueError as error:
         raise ConfigError(f"clip: {error}") from error
     try:

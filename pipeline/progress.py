@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from types import TracebackType
 
 from rich.console import Console
 from rich.markup import escape
@@ -48,12 +47,7 @@ class ReplayProgress:
         self._bars.start()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._bars.stop()
 
     def opened(self, camera_id: str, info: VideoInfo) -> None:
@@ -67,10 +61,7 @@ class ReplayProgress:
         """One more item is through."""
         with self._lock:
             self.tally.count(item)
-        camera_id = (
-            item.end.camera_id if isinstance(item, DecidedEnd) else item.tracked.frame.camera_id
-        )
-        camera = self.tally.cameras[camera_id]
+        camera_id, camera = item.camera_id, self.tally.cameras[item.camera_id]
         if self._console.is_terminal:
             self._show_bar(camera_id, camera)
         elif camera.ended or self._now() - self._line_at >= LINE_INTERVAL_S:
@@ -81,7 +72,6 @@ class ReplayProgress:
 
     def print_summary(self) -> None:
         """A table with one row per camera."""
-        elapsed_s = max(self._now() - self._started, 1e-9)
         table = Table("camera", "frames", "media", "people", "events", "actions", "result")
         for camera_id, camera in self.tally.cameras.items():
             actions = ", ".join(f"{name} {n}" for name, n in camera.actions.most_common())
@@ -97,9 +87,9 @@ class ReplayProgress:
                 result,
             )
         self._console.print(table)
-        rate = self.tally.frames / elapsed_s
         self._console.print(
-            f"{self.tally.frames} frames in {elapsed_s:.1f} s, {rate:.1f} frames per second"
+            f"{self.tally.frames} frames in {self._elapsed_s():.1f} s, "
+            f"{self._rate():.1f} frames per second"
         )
 
     def _show_bar(self, camera_id: str, camera: CameraTally) -> None:
@@ -118,12 +108,18 @@ class ReplayProgress:
         )
 
     def _numbers(self, camera: CameraTally) -> str:
-        rate = self.tally.frames / max(self._now() - self._started, 1e-9)
-        return f"{rate:.1f} fps in all, {len(camera.people)} people, {camera.events} events"
+        return f"{self._rate():.1f} fps in all, {len(camera.people)} people, {camera.events} events"
 
     def _left(self, camera: CameraTally) -> str:
         if camera.ended:
             return ", done"
         missing = sum(max(c.expected_frames - c.frames, 0) for c in self.tally.cameras.values())
-        rate = self.tally.frames / max(self._now() - self._started, 1e-9)
+        rate = self._rate()
         return f", {missing / rate:.0f} s left" if missing and rate else ""
+
+    def _elapsed_s(self) -> float:
+        return max(self._now() - self._started, 1e-9)
+
+    def _rate(self) -> float:
+        """Frames per second of all files together, since the start."""
+        return self.tally.frames / self._elapsed_s()

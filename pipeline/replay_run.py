@@ -14,12 +14,10 @@ from pipeline.annotated_video import AnnotatedVideoSink
 from pipeline.app import replay
 from pipeline.config import PipelineConfig
 from pipeline.decisions import EventStamp
-from pipeline.embedded_redis import embedded_redis
+from pipeline.embedded_redis import open_event_store
 from pipeline.errors import ConfigError
 from pipeline.parts import build_parts
 from pipeline.progress import ReplayProgress
-from pipeline.redaction import mask_url
-from pipeline.redis_store import RedisEventStore
 from pipeline.shutdown import Shutdown
 from pipeline.sinks import JsonLinesSink, MotTracksSink, RedisSink, Sink, file_name
 from pipeline.sources import VideoFile, find_videos
@@ -104,16 +102,15 @@ def _check_outputs(request: ReplayRequest, videos: tuple[VideoFile, ...]) -> Non
 def _open_sinks(request: ReplayRequest, config: PipelineConfig, stack: ExitStack) -> list[Sink]:
     sinks: list[Sink] = [stack.enter_context(JsonLinesSink(request.events))]
     log.info("events: %s", request.events)
-    url = config.redis.url
-    if url == "embedded":
-        url = stack.enter_context(embedded_redis(config.output / "redis"))
-    if url != "none":
+    redis = config.redis
+    if redis.url != "none":
         store = stack.enter_context(
-            RedisEventStore(url, stream=config.redis.stream, maxlen=config.redis.maxlen)
+            open_event_store(
+                redis.url, config.output / "redis", stream=redis.stream, maxlen=redis.maxlen
+            )
         )
-        store.ping()
         sinks.append(RedisSink(store))
-        log.info("events: %s, stream %s", mask_url(url), config.redis.stream)
+        log.info("events: %s, stream %s", store.name, redis.stream)
     if request.tracks is not None:
         sinks.append(stack.enter_context(MotTracksSink(request.tracks)))
     if request.annotated is not None:

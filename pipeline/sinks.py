@@ -90,12 +90,12 @@ class MotTracksSink(ClosingSink):
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """See `Sink.write`."""
         if isinstance(item, DecidedEnd):
-            file = self._files.pop(item.end.camera_id, None)
+            file = self._files.pop(item.camera_id, None)
             if file is not None:
                 with writing(self._directory):
                     file.close()
             return
-        camera_id = item.tracked.frame.camera_id
+        camera_id = item.camera_id
         path = self._directory / file_name(camera_id, ".txt")
         if camera_id not in self._files:
             self._files[camera_id] = self._stack.enter_context(_open_new(path))

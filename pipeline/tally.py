@@ -37,13 +37,12 @@ class Tally:
 
     def count(self, item: DecidedFrame | DecidedEnd) -> None:
         """Add one item of the pipeline's end."""
+        camera = self._camera(item.camera_id)
         if isinstance(item, DecidedEnd):
-            camera = self._camera(item.end.camera_id)
             camera.ended, camera.stopped = True, item.end.stopped
             camera.error = item.end.error
         else:
             frame = item.tracked.frame
-            camera = self._camera(frame.camera_id)
             camera.frames += 1
             camera.pts_s = frame.pts_s
             camera.people.update(person.track_id for person in item.tracked.people)

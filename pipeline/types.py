@@ -120,6 +120,11 @@ class DecidedFrame:
     tracked: TrackedFrame
     events: tuple[ActionEvent, ...]
 
+    @property
+    def camera_id(self) -> str:
+        """Whose frame it is."""
+        return self.tracked.frame.camera_id
+
 
 @dataclass(frozen=True, slots=True)
 class DecidedEnd:
@@ -127,3 +132,8 @@ class DecidedEnd:
 
     end: StreamEnd
     events: tuple[ActionEvent, ...]
+
+    @property
+    def camera_id(self) -> str:
+        """Whose end it is."""
+        return self.end.camera_id
