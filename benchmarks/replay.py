@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -128,16 +128,21 @@ class TimedRecognizer:
 def timed(parts: Parts, clock: Clock, work: Work) -> Parts:
     """The same parts, measured."""
     new_tracker: Callable[[], Any] = parts.new_tracker
-    arguments = getattr(new_tracker, "args", ())
-    if arguments and isinstance(arguments[0], AppearanceEncoder):
-        encoder = TimedEncoder(arguments[0], clock, work)
-        new_tracker = _with_encoder(new_tracker, encoder)
+    encoder = encoder_of(parts)
+    if encoder is not None:
+        new_tracker = _with_encoder(new_tracker, TimedEncoder(encoder, clock, work))
     return replace(
         parts,
         detector=TimedDetector(parts.detector, clock, work),
         new_tracker=lambda: TimedTracker(new_tracker(), clock),
         recognizer=TimedRecognizer(parts.recognizer, clock, work),
     )
+
+
+def encoder_of(parts: Parts) -> AppearanceEncoder | None:
+    """The appearance model that all trackers share; None for trackers without one."""
+    arguments = getattr(parts.new_tracker, "args", ())
+    return next((one for one in arguments if isinstance(one, AppearanceEncoder)), None)
 
 
 def _with_encoder(factory: Any, encoder: TimedEncoder) -> Callable[[], Any]:
@@ -158,8 +163,9 @@ def run_whole(videos: Sequence[str], parts: Parts, config: PipelineConfig) -> fl
     return elapsed_s
 
 
-def run_bare(parts: Parts, encoder: AppearanceEncoder | None, work: Work) -> float:
+def run_bare(parts: Parts, work: Work) -> float:
     """Seconds of the models alone, one after the other, on what they were given before."""
+    encoder = encoder_of(parts)
     started = time.perf_counter()
 
     def work_through() -> None:
@@ -182,10 +188,9 @@ def run_decoding(videos: Sequence[str]) -> float:
     """Seconds to decode the same files alone, in this process."""
     started = time.perf_counter()
     for video in find_videos(videos):
-        reader = VideoReader(video.path)
-        for _ in reader.pictures():
-            pass
-        reader.close()
+        with closing(VideoReader(video.path)) as reader:
+            for _ in reader.pictures():
+                pass
     return time.perf_counter() - started
 
 
@@ -197,14 +202,12 @@ def main(
     """Print the share of each part and the ratio of the whole run to the bare models."""
     config = load_config(PROJECT / "configs/default.yaml", None, settings or ())
     parts = build_parts(config, PROJECT)
-    arguments = getattr(parts.new_tracker, "args", ())
-    encoder = arguments[0] if arguments and isinstance(arguments[0], AppearanceEncoder) else None
     run_whole(videos, parts, config)  # warm-up
     wholes, bares, ratios = [], [], []
     for _ in range(rounds):
         clock, work = Clock(), Work()
         wholes.append(run_whole(videos, timed(parts, clock, work), config))
-        bares.append(run_bare(parts, encoder, work))
+        bares.append(run_bare(parts, work))
         ratios.append(wholes[-1] / bares[-1])
     table = Table("part", "seconds", "share of the whole run")
     for part, seconds in clock.seconds.items():

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 from pipeline.decoder import VideoReader
@@ -32,10 +33,9 @@ def track_video(video: Path, parts: Parts) -> dict[int, list[MotRow]]:
 
 
 def _frames(video: Path) -> Iterator[Frame]:
-    reader = VideoReader(video)
-    for index, picture in enumerate(reader.pictures()):
-        yield Frame(video.stem, index, picture.pts_s, 0.0, picture.image)
-    reader.close()
+    with closing(VideoReader(video)) as reader:
+        for index, picture in enumerate(reader.pictures()):
+            yield Frame(video.stem, index, picture.pts_s, 0.0, picture.image)
 
 
 def _rows(item: TrackedFrame) -> list[MotRow]:

@@ -10,7 +10,7 @@ import typer
 from models.action_recognizer import ActionRecognizer
 from models.checkpoint import load_recognizer
 from training.clip_cache import read_index
-from training.evaluation import accuracy, evaluate
+from training.evaluation import evaluate
 
 
 def main(
@@ -19,7 +19,7 @@ def main(
     ),
     cache: Annotated[Path, typer.Option(help="What training.prepare wrote.")] = Path("runs/cache"),
 ) -> None:
-    """Print accuracies and confusion matrices in Markdown, and accuracies by data set.
+    """Print accuracies and confusion matrices in Markdown, of all data and by data set.
 
     Example: python -m training.evaluate_compact
     """
@@ -28,8 +28,7 @@ def main(
     typer.echo(evaluate(recognizer, cache, held_out).to_markdown())
     for dataset in sorted({track.dataset for track in held_out}):
         mine = [track for track in held_out if track.dataset == dataset]
-        counts = evaluate(recognizer, cache, mine).clips
-        typer.echo(f"{dataset}: {accuracy(counts):.1%} of {counts.sum()} clips right")
+        typer.echo(f"\n## {dataset}\n\n{evaluate(recognizer, cache, mine).to_markdown()}")
 
 
 if __name__ == "__main__":
