@@ -80,7 +80,7 @@ def test_only_the_wiring_knows_the_configuration(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_third_party_packages_stay_behind_their_borders(path: Path) -> None:
     for package, files in BORDERS.items():
-        if package in top_levels(path) and path.parts[0] != "training":
+        if package in top_levels(path):
             assert str(path) in files, f"{path} imports {package}"
 
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import closing
 from itertools import chain
 from pathlib import Path
 from typing import Annotated
 
-import av
 import numpy as np
 import typer
 from numpy.typing import NDArray
 
 from models.person_detector import YoloPersonDetector
 from pipeline.clip_sampling import crop_person
+from pipeline.decoder import VideoReader
 from training.clip_cache import CACHE_MARGIN, CACHE_SIZE, CachedTrack, write_crops, write_index
 from training.datasets import (
     PETS_TEST_FROM,
@@ -39,12 +40,11 @@ def read_video(path: Path, max_fps: float = MAX_FPS) -> Video:
     """Decode a short video, timed by its container, thinned to at most `max_fps`."""
     times: list[float] = []
     images: Images = []
-    with av.open(str(path)) as container:
-        for frame in container.decode(video=0):
-            if times and frame.time - times[-1] < 0.9 / max_fps:
-                continue
-            times.append(float(frame.time))
-            images.append(np.asarray(frame.to_ndarray(format="bgr24"), np.uint8))
+    with closing(VideoReader(path)) as reader:
+        for picture in reader.pictures():
+            if not times or picture.pts_s - times[-1] >= 0.9 / max_fps:
+                times.append(picture.pts_s)
+                images.append(picture.image)
     return np.array(times), images
 
 
