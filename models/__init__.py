@@ -1,1 +1,5 @@
-"""Numbers in, numbers out: detectors, features and the SlowFast recognizers."""
+"""The networks: numbers in, numbers out; no threads, no clock, no camera."""
+
+from models.checkpoint import CheckpointError, load_recognizer
+
+__all__ = ["CheckpointError", "load_recognizer"]

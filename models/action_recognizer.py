@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Sequence
-from typing import Literal
+from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
 from models.boxes import FloatArray
 from models.clip_transform import ClipTransform
+from models.compute_choice import (
+    Backend,
+    Precision,
+    select_backend,
+    select_device,
+    select_dtype,
+)
 from models.fixed_batches import in_fixed_batches
 from models.input_spec import InputSpec
+from models.openvino_network import OpenVinoNetwork
 from models.recognizer3d import Recognizer3D
 from models.residual_blocks import ConvModule
 
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
 CropClip = NDArray[np.uint8]
-
-_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
 
 class ActionRecognizer:
@@ -36,9 +41,12 @@ class ActionRecognizer:
         device: "auto", "cpu" or "cuda:N".
         precision: of the convolutions; the head and the scores are float32.
         batch_size: clips that a GPU runs at once.
+        backend: what computes; "auto" is OpenVINO on a CPU and PyTorch on a GPU.
+        cache_dir: where OpenVINO's form of the network is kept; None keeps none.
 
     Raises:
-        ValueError: if this machine lacks the device or cannot compute in the precision.
+        ValueError: if this machine lacks the device, cannot compute in the precision, or the
+            backend does not run on the device.
     """
 
     def __init__(
@@ -48,26 +56,35 @@ class ActionRecognizer:
         device: str = "auto",
         precision: Precision = "auto",
         batch_size: int = 8,
+        backend: Backend = "auto",
+        cache_dir: Path | None = None,
     ) -> None:
         self._device = select_device(device)
-        self._dtype = _select_dtype(self._device, precision)
         self._batch_size = batch_size if self._device.type == "cuda" else 1
-        self._model = prepare_for_inference(model, self._device, self._dtype)
-        self._transform = ClipTransform(model.input_spec, self._device)
+        self._backend = select_backend(backend, self._device)
+        self._spec = model.input_spec
+        if self._backend == "openvino":
+            network = _openvino_scorer(model, precision, cache_dir)
+            self._precision: str = network.precision
+            self._score: Callable[[CropClip], FloatArray] = network
+        else:
+            dtype = select_dtype(self._device, precision)
+            self._precision = str(dtype).removeprefix("torch.")
+            self._score = _TorchScorer(model, self._device, dtype)
 
     @property
     def spec(self) -> InputSpec:
         """What a clip must look like."""
-        return self._model.input_spec
+        return self._spec
 
     @property
     def labels(self) -> tuple[str, ...]:
         """Names of the scores, in order."""
-        return self.spec.labels
+        return self._spec.labels
 
     def describe(self) -> str:
-        """Model, device and precision for a log line."""
-        return f"{self.spec.name} on {self._device} in {str(self._dtype).removeprefix('torch.')}"
+        """Model, device, precision and backend for a log line."""
+        return f"{self._spec.name} on {self._device} in {self._precision} by {self._backend}"
 
     def predict(self, clips: Sequence[CropClip]) -> FloatArray:
         """Score every class of every clip.
@@ -81,42 +98,67 @@ class ActionRecognizer:
         Raises:
             ValueError: if a clip has another shape or type.
         """
-        size = self.spec.crop_size
-        wanted = (self.spec.clip_len, size, size, 3)
+        size = self._spec.crop_size
+        wanted = (self._spec.clip_len, size, size, 3)
         for clip in clips:
             if clip.shape != wanted or clip.dtype != np.uint8:
                 raise ValueError(f"a clip must be uint8 {wanted}, got {clip.dtype} {clip.shape}")
         rows = in_fixed_batches(clips, self._batch_size, self._predict_batch)
         return np.stack(rows) if rows else np.zeros((0, len(self.labels)), np.float32)
 
-    @torch.inference_mode()
     def _predict_batch(self, clips: Sequence[CropClip]) -> list[FloatArray]:
-        crops = torch.from_numpy(np.stack(clips)).to(self._device)
-        logits = self._model(self._transform(crops).to(self._dtype))
-        scores = self._model.cls_head.scores(logits.float()).cpu().numpy()
-        return list(scores)
+        return list(self._score(np.stack(clips)))
 
 
-def select_device(name: str) -> torch.device:
-    """Resolve "auto", "cpu" or "cuda:N".
+class ScoringNetwork(nn.Module):
+    """From crops to scores: the input transform, the network and softmax or sigmoid in one.
 
-    Raises:
-        ValueError: if it is another name, or this machine has no such GPU.
+    Args:
+        model: prepared for inference, its backbone in `dtype`.
+        device: where it is.
+        dtype: of the backbone.
     """
-    if name == "auto":
-        return torch.device("cuda:0" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError as error:
-        raise ValueError(f"device must be auto, cpu or cuda:N, got {name!r}") from error
-    if device.type not in ("cpu", "cuda"):
-        raise ValueError(f"device must be auto, cpu or cuda:N, got {name!r}")
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(
-            f"device {name!r} is not there: PyTorch sees {torch.cuda.device_count()} CUDA devices; "
-            "use auto or cpu, or check the driver"
-        )
-    return device
+
+    def __init__(self, model: Recognizer3D, device: torch.device, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self._transform = ClipTransform(model.input_spec, device)
+        self._dtype = dtype
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """uint8 (B, T, S, S, 3) BGR -> float32 (B, num_classes)."""
+        logits = self.model(self._transform(crops).to(self._dtype))
+        return self.model.cls_head.scores(logits.float())
+
+
+class _TorchScorer:
+    """The network in PyTorch."""
+
+    def __init__(self, model: Recognizer3D, device: torch.device, dtype: torch.dtype) -> None:
+        self._device = device
+        prepared = prepare_for_inference(model, device, dtype)
+        self._network = ScoringNetwork(prepared, device, dtype)
+
+    @torch.inference_mode()
+    def __call__(self, crops: CropClip) -> FloatArray:
+        scores: Tensor = self._network(torch.from_numpy(crops).to(self._device))
+        return scores.cpu().numpy()
+
+
+def _openvino_scorer(
+    model: Recognizer3D, precision: Precision, cache_dir: Path | None
+) -> OpenVinoNetwork:
+    """The network in OpenVINO; it chooses the precision of its convolutions itself."""
+    spec, cpu = model.input_spec, torch.device("cpu")
+    network = ScoringNetwork(prepare_for_inference(model, cpu, torch.float32), cpu, torch.float32)
+    crops = torch.zeros(1, spec.clip_len, spec.crop_size, spec.crop_size, 3, dtype=torch.uint8)
+    return OpenVinoNetwork(
+        network.eval(),
+        (crops,),
+        description=f"{model.architecture.to_json()} {spec.to_json()}",
+        precision=precision,
+        cache_dir=cache_dir,
+    )
 
 
 def prepare_for_inference(
@@ -137,16 +179,3 @@ def prepare_for_inference(
         if isinstance(module, nn.Conv3d):
             module.to(memory_format=torch.channels_last_3d)
     return prepared
-
-
-def _select_dtype(device: torch.device, precision: Precision) -> torch.dtype:
-    if precision == "float16" and device.type == "cpu":
-        raise ValueError("precision float16 needs a GPU; on a CPU use auto, float32 or bfloat16")
-    if precision != "auto":
-        return _DTYPES[precision]
-    if device.type == "cuda":
-        return torch.float16
-    # Without the instructions bfloat16 is emulated, slower than float32. PyTorch asks the same
-    # question before it hands a bfloat16 convolution to oneDNN.
-    has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    return torch.bfloat16 if has_bfloat16 else torch.float32

@@ -1,25 +1,28 @@
-"""Recognizers on disk: safetensors with the architecture's name and the input spec inside."""
+"""Recognizers on disk: our own safetensors files, and the checkpoints of three libraries."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
-from models.architectures import build_architecture
-from models.input_spec import InputSpec
+from models.architecture import Architecture
+from models.checkpoint_layouts import OUR_HEAD
+from models.foreign_checkpoint import understand
+from models.input_spec import InputSpec, numbered_labels
 from models.recognizer3d import Recognizer3D
+from models.weight_files import CheckpointError, WeightFile, read_weights
 
-_FORMAT = "behaviour-stream recognizer 1"
-_HEAD = "cls_head.fc_cls."
+__all__ = ["CheckpointError", "load_recognizer", "save_recognizer"]
 
+_FORMAT = "behaviour-stream recognizer 2"
 
-class CheckpointError(Exception):
-    """A weight file that cannot be used; the message names it and says what to do."""
+log = logging.getLogger(__name__)
 
 
 def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> None:
@@ -37,80 +40,110 @@ def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> N
     }
     metadata = {
         "format": _FORMAT,
-        "architecture": model.architecture,
+        "architecture": model.architecture.to_json(),
         "input_spec": model.input_spec.to_json(),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(path.suffix + ".part")
-    save_file(tensors, unfinished, metadata)
+    unfinished.write_bytes(save(tensors, metadata))  # save_file would make it private to its owner
     unfinished.replace(path)
 
 
 def load_recognizer(
-    path: Path, *, num_classes: int | None = None, device: str | torch.device = "cpu"
+    path: Path | str, *, num_classes: int | None = None, device: str | torch.device = "cpu"
 ) -> Recognizer3D:
-    """Read what `save_recognizer` wrote, as float32 in eval mode.
+    """Read a recognizer, as float32 in eval mode.
+
+    Which library wrote the file, and which network it holds, is seen from the names and shapes
+    of its weights: our own safetensors, mmaction2 (.pth), PySlowFast (.pyth, or Caffe2's .pkl),
+    pytorchvideo (.pyth).
 
     Args:
-        path: of the file.
-        num_classes: None for the classes of the file. Another number gives a fresh head for
+        path: of the file. A file `NAME.labels.txt` beside it may name the classes.
+        num_classes: None for the classes of the file. Another number gives a fresh classifier for
             fine-tuning, with the labels class_0, class_1, ...
         device: where the model goes.
 
     Raises:
-        CheckpointError: if the file is missing, damaged or not ours, or if a weight is missing,
-            too many or of another shape; each is listed by name.
+        CheckpointError: if the file is missing, damaged, or of no SlowFast network, or if a weight
+            is missing, too many or of another shape; each is listed by its name in the file.
     """
-    tensors, metadata = _read(path)
-    try:
-        spec = InputSpec.from_json(metadata["input_spec"])
-        model = build_architecture(metadata["architecture"], num_classes or len(spec.labels))
-    except (KeyError, ValueError, TypeError) as error:
-        raise CheckpointError(
-            f"{path}: its description does not fit this program: {error}"
-        ) from error
-    fresh_head = num_classes is not None and num_classes != len(spec.labels)
-    if fresh_head:
-        fresh = model.state_dict()
-        tensors.update({key: fresh[key] for key in fresh if key.startswith(_HEAD)})
+    file = read_weights(Path(path))
+    if "format" in file.metadata:
+        architecture, spec = _own_description(file)
+        fast_first, name = True, _our_name
     else:
-        model.input_spec = spec
-        model.cls_head.multi_label = spec.multi_label
-    _check_weights(path, tensors, model.state_dict())
+        foreign = understand(file)
+        file, architecture, spec = foreign.file, foreign.architecture, foreign.spec
+        fast_first, name = foreign.fast_first, foreign.name
+    fresh_head = num_classes is not None and num_classes != len(spec.labels)
+    if num_classes is not None and fresh_head:
+        log.info("%s: a fresh classifier for %d classes", file.path, num_classes)
+        spec = replace(spec, labels=numbered_labels(num_classes))
+    model = Recognizer3D(architecture, spec)
+    wanted = model.state_dict()
+    tensors = _match(file, wanted, name, fresh_head=fresh_head)
+    if not (fast_first or fresh_head):
+        tensors[f"{OUR_HEAD}weight"] = _turn_columns(
+            tensors[f"{OUR_HEAD}weight"], model.backbone.out_channels[0]
+        )
     model.load_state_dict(tensors)  # copies into float32, whatever the file stores
     return model.to(device).eval()
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
-    if not path.is_file():
-        raise CheckpointError(f"{path}: there is no such file; check the path of the weights")
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except SafetensorError as error:
+def _our_name(ours: str) -> str:
+    return ours
+
+
+def _own_description(file: WeightFile) -> tuple[Architecture, InputSpec]:
+    found = file.metadata["format"]
+    if found != _FORMAT:
         raise CheckpointError(
-            f"{path}: not a whole safetensors file ({error}); get or copy it again"
-        ) from error
-    if metadata.get("format") != _FORMAT:
-        raise CheckpointError(
-            f"{path}: not a recognizer of this program (its format is "
-            f"{metadata.get('format')!r}, expected {_FORMAT!r}); write one with training/"
+            f"{file.path}: its format is {found!r}, this program reads {_FORMAT!r}"
         )
-    return tensors, metadata
+    try:
+        architecture = Architecture.from_json(file.metadata["architecture"])
+        return architecture, InputSpec.from_json(file.metadata["input_spec"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{file.path}: its description does not fit this program: {error}"
+        ) from error
 
 
-def _check_weights(path: Path, found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> None:
-    """Raise with every key that does not fit, so that one look is enough."""
-    misfits = [f"missing {key}" for key in wanted if key not in found]
-    misfits += [f"unexpected {key}" for key in found if key not in wanted]
-    misfits += [
-        f"{key} has shape {tuple(found[key].shape)}, expected {tuple(wanted[key].shape)}"
-        for key in wanted
-        if key in found and found[key].shape != wanted[key].shape
-    ]
+def _match(
+    file: WeightFile,
+    wanted: Mapping[str, Tensor],
+    name: Callable[[str], str],
+    *,
+    fresh_head: bool,
+) -> dict[str, Tensor]:
+    """The file's weights under our names; every one that does not fit is told at once."""
+    matched: dict[str, Tensor] = {}
+    misfits: list[str] = []
+    theirs = {name(ours): ours for ours in wanted}
+    for their_name, ours in theirs.items():
+        found, expected = file.tensors.get(their_name), wanted[ours]
+        if fresh_head and ours.startswith(OUR_HEAD):
+            matched[ours] = expected
+        elif found is None:
+            # A count of training batches, which old PyTorch and Caffe2 did not keep.
+            if not ours.endswith("num_batches_tracked"):
+                misfits.append(f"missing {their_name}")
+            matched[ours] = expected
+        elif found.shape != expected.shape:
+            shapes = f"{tuple(found.shape)}, expected {tuple(expected.shape)}"
+            misfits.append(f"{their_name} has shape {shapes}")
+        else:
+            matched[ours] = found
+    misfits += [f"unexpected {key}" for key in file.tensors if key not in theirs]
     if misfits:
         raise CheckpointError(
-            f"{path}: {len(misfits)} weights do not fit; it was made by another version or "
-            f"architecture. {'; '.join(misfits)}"
+            f"{file.path}: {len(misfits)} weights do not fit; it was made by another version or is "
+            f"a network that this program does not know. {'; '.join(misfits)}"
         )
+    return matched
+
+
+def _turn_columns(weight: Tensor, slow_channels: int) -> Tensor:
+    """Columns [slow, fast] -> [fast, slow]."""
+    return torch.cat([weight[:, slow_channels:], weight[:, :slow_channels]], dim=1)

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from models.detections import Detections
 from models.fixed_batches import in_fixed_batches
+from models.signal_stack import signal_stack_kept
 from models.ultralytics_border import import_ultralytics
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
@@ -96,8 +97,9 @@ class YoloPersonDetector:
     def _load(self, weights: Path) -> None:
         """Load the weights and run them once: only then are they known to work."""
         try:
-            self._model = import_ultralytics().YOLO(str(weights), task="detect")
-            self._predict([np.zeros(WARM_UP_SHAPE, np.uint8)])
+            with signal_stack_kept():  # an OpenVINO folder changes it
+                self._model = import_ultralytics().YOLO(str(weights), task="detect")
+                self._predict([np.zeros(WARM_UP_SHAPE, np.uint8)])
         except ImportError as error:
             raise ValueError(f"{weights} needs a package: pip install {error.name}") from error
         except Exception as error:  # whatever the format's own library raises on bad files

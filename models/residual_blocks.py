@@ -7,6 +7,7 @@ keys of public checkpoints.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 from typing import ClassVar, cast
 
 import torch
@@ -29,12 +30,16 @@ class ConvModule(nn.Module):
         kernel: Triple,
         stride: Triple = (1, 1, 1),
         *,
+        dilation: int = 1,
         norm: bool = True,
         relu: bool = True,
     ) -> None:
         super().__init__()
-        padding = ((kernel[0] - 1) // 2, (kernel[1] - 1) // 2, (kernel[2] - 1) // 2)
-        self.conv = nn.Conv3d(in_channels, out_channels, kernel, stride, padding, bias=False)
+        dilations = (1, dilation, dilation)  # in space only
+        t, h, w = (d * (k - 1) // 2 for d, k in zip(dilations, kernel, strict=True))
+        self.conv = nn.Conv3d(
+            in_channels, out_channels, kernel, stride, (t, h, w), dilations, bias=False
+        )
         if norm:
             self.bn = nn.BatchNorm3d(out_channels)
         self._norm, self._relu = norm, relu
@@ -54,17 +59,34 @@ class ConvModule(nn.Module):
             del self.bn
 
 
+@dataclass(frozen=True, slots=True)
+class BlockShape:
+    """What one residual block looks like inside."""
+
+    inflate: bool  # it sees neighbouring frames
+    spatial_stride: int = 1
+    dilation: int = 1  # of its 3x3 convolutions, in space
+
+    @property
+    def stride(self) -> Triple:
+        """Time is never strided: SlowFast keeps T to the end."""
+        return (1, self.spatial_stride, self.spatial_stride)
+
+
 class ResidualBlock(nn.Module, ABC):
     """What both kinds of block share: the shortcut and the sum."""
 
     expansion: ClassVar[int]
 
-    def __init__(self, in_channels: int, planes: int, stride: Triple) -> None:
+    def __init__(self, in_channels: int, planes: int, shape: BlockShape) -> None:
         super().__init__()
         out_channels = planes * self.expansion
         self.downsample: nn.Module | None = None
-        if stride != (1, 1, 1) or in_channels != out_channels:
-            self.downsample = ConvModule(in_channels, out_channels, (1, 1, 1), stride, relu=False)
+        self.non_local: nn.Module | None = None  # behind the block, where the pathway has one
+        if shape.spatial_stride != 1 or in_channels != out_channels:
+            self.downsample = ConvModule(
+                in_channels, out_channels, (1, 1, 1), shape.stride, relu=False
+            )
 
     @abstractmethod
     def residual(self, x: Tensor) -> Tensor:
@@ -77,18 +99,19 @@ class ResidualBlock(nn.Module, ABC):
     def forward(self, x: Tensor) -> Tensor:
         """(B, C, T, H, W) -> (B, planes * expansion, T', H', W')."""
         shortcut = x if self.downsample is None else self.downsample(x)
-        return torch.relu_(self.residual(x) + shortcut)
+        x = torch.relu_(self.residual(x) + shortcut)
+        return x if self.non_local is None else cast(Tensor, self.non_local(x))
 
 
 class BasicBlock3d(ResidualBlock):
-    """Two 3x3 convolutions; inflated, both are 3x3x3."""
+    """Two 3x3 convolutions, the first with the stride; inflated, both are 3x3x3."""
 
     expansion = 1
 
-    def __init__(self, in_channels: int, planes: int, stride: Triple, *, inflate: bool) -> None:
-        super().__init__(in_channels, planes, stride)
-        kernel = (3, 3, 3) if inflate else (1, 3, 3)
-        self.conv1 = ConvModule(in_channels, planes, kernel, stride)
+    def __init__(self, in_channels: int, planes: int, shape: BlockShape) -> None:
+        super().__init__(in_channels, planes, shape)
+        kernel: Triple = (3, 3, 3) if shape.inflate else (1, 3, 3)
+        self.conv1 = ConvModule(in_channels, planes, kernel, shape.stride, dilation=shape.dilation)
         self.conv2 = ConvModule(planes, planes, kernel, relu=False)
 
     def residual(self, x: Tensor) -> Tensor:
@@ -105,12 +128,10 @@ class Bottleneck3d(ResidualBlock):
 
     expansion = 4
 
-    def __init__(self, in_channels: int, planes: int, stride: Triple, *, inflate: bool) -> None:
-        super().__init__(in_channels, planes, stride)
-        temporal_stride, spatial_stride, _ = stride
-        kernel = (3, 1, 1) if inflate else (1, 1, 1)
-        self.conv1 = ConvModule(in_channels, planes, kernel, (temporal_stride, 1, 1))
-        self.conv2 = ConvModule(planes, planes, (1, 3, 3), (1, spatial_stride, spatial_stride))
+    def __init__(self, in_channels: int, planes: int, shape: BlockShape) -> None:
+        super().__init__(in_channels, planes, shape)
+        self.conv1 = ConvModule(in_channels, planes, (3 if shape.inflate else 1, 1, 1))
+        self.conv2 = ConvModule(planes, planes, (1, 3, 3), shape.stride, dilation=shape.dilation)
         self.conv3 = ConvModule(planes, planes * self.expansion, (1, 1, 1), relu=False)
 
     def residual(self, x: Tensor) -> Tensor:

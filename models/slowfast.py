@@ -1,4 +1,4 @@
-"""The SlowFast backbone: a slow and a fast pathway with lateral connections."""
+"""The backbones: a slow and a fast pathway with lateral connections, and the slow one alone."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from models.resnet3d import Lateral, PerStage, ResNet3d
+from models.resnet3d import STAGES, Pathway, ResNet3d
 
 SlowSampling = Literal["stride", "linspace"]
 
@@ -37,54 +37,27 @@ class ResNet3dSlowFast(nn.Module):
     """Two pathways over the same clip (Feichtenhofer et al. 2019), as in mmaction2 0.24.
 
     Args:
-        slow_depth: of the slow pathway.
-        fast_depth: of the fast pathway; None for the same.
-        base_channels: of the slow pathway's stem.
-        alpha: T_fast / T_slow (mmaction2: speed_ratio, and resample_rate of the slow pathway).
-        beta_inv: C_slow / C_fast (mmaction2: channel_ratio).
-        fusion_kernel: temporal kernel of the laterals.
-        slow_inflate: per stage, 1 where the slow pathway's blocks see neighbouring frames.
-        fast_inflate: the same for the fast pathway.
+        slow: with laterals.
+        fast: without.
 
     Raises:
-        ValueError: for an unknown depth, or if `beta_inv` does not divide `base_channels`.
+        ValueError: if the laterals do not fit the fast pathway's channels.
     """
 
-    def __init__(
-        self,
-        slow_depth: int = 50,
-        *,
-        fast_depth: int | None = None,
-        base_channels: int = 64,
-        alpha: int = 8,
-        beta_inv: int = 8,
-        fusion_kernel: int = 5,
-        slow_inflate: PerStage = (0, 0, 1, 1),
-        fast_inflate: PerStage = (1, 1, 1, 1),
-    ) -> None:
+    def __init__(self, slow: Pathway, fast: Pathway) -> None:
         super().__init__()
-        if base_channels % beta_inv:
-            raise ValueError(f"beta_inv {beta_inv} does not divide base_channels {base_channels}")
-        self.slow_path = ResNet3d(
-            slow_depth,
-            base_channels=base_channels,
-            conv1_kernel=(1, 7, 7),
-            inflate=slow_inflate,
-            lateral=Lateral(alpha, beta_inv, fusion_kernel),
-        )
-        self.fast_path = ResNet3d(
-            fast_depth or slow_depth,
-            base_channels=base_channels // beta_inv,
-            conv1_kernel=(5, 7, 7),
-            inflate=fast_inflate,
-        )
+        lateral = slow.lateral
+        if lateral is None or lateral.fast_channels != fast.channels()[:4]:
+            raise ValueError(f"{lateral} does not take the channels {fast.channels()[:4]}")
+        self.slow_path = ResNet3d(slow)
+        self.fast_path = ResNet3d(fast)
 
     @property
-    def out_channels(self) -> tuple[int, int]:
+    def out_channels(self) -> tuple[int, ...]:
         """Channels of the slow and the fast features."""
         return self.slow_path.out_channels, self.fast_path.out_channels
 
-    def forward(self, slow: Tensor, fast: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, slow: Tensor, fast: Tensor) -> tuple[Tensor, ...]:
         """Features of both pathways.
 
         Args:
@@ -95,7 +68,45 @@ class ResNet3dSlowFast(nn.Module):
             slow (B, C, T / alpha, H/32, W/32) and fast (B, C / beta_inv, T, H/32, W/32).
         """
         slow, fast = self.slow_path.stem(slow), self.fast_path.stem(fast)
-        for index in range(4):
-            slow = torch.cat([slow, self.slow_path.lateral(index)(fast)], dim=1)
-            slow, fast = self.slow_path.stage(index)(slow), self.fast_path.stage(index)(fast)
+        for index in STAGES:
+            slow = torch.cat([slow, self.slow_path.lateral(index, fast)], dim=1)
+            slow, fast = self.slow_path.stage(index, slow), self.fast_path.stage(index, fast)
         return slow, fast
+
+    def configure_training(
+        self, *, frozen_stages: int = -1, norm_eval: bool = False, with_cp: bool = False
+    ) -> None:
+        """The same for both pathways, see `ResNet3d.configure_training`."""
+        for pathway in (self.slow_path, self.fast_path):
+            pathway.configure_training(
+                frozen_stages=frozen_stages, norm_eval=norm_eval, with_cp=with_cp
+            )
+
+
+class ResNet3dSlowOnly(nn.Module):
+    """The slow pathway alone, without laterals: SlowOnly in mmaction2, Slow in PySlowFast.
+
+    Args:
+        slow: without laterals.
+    """
+
+    def __init__(self, slow: Pathway) -> None:
+        super().__init__()
+        self.slow_path = ResNet3d(slow)
+
+    @property
+    def out_channels(self) -> tuple[int, ...]:
+        """Channels of the features."""
+        return (self.slow_path.out_channels,)
+
+    def forward(self, slow: Tensor) -> tuple[Tensor, ...]:
+        """Float (B, 3, T, H, W), normalized RGB -> features (B, C, T, H/32, W/32)."""
+        return (self.slow_path(slow),)
+
+    def configure_training(
+        self, *, frozen_stages: int = -1, norm_eval: bool = False, with_cp: bool = False
+    ) -> None:
+        """See `ResNet3d.configure_training`."""
+        self.slow_path.configure_training(
+            frozen_stages=frozen_stages, norm_eval=norm_eval, with_cp=with_cp
+        )

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from models.clip_transform import ClipTransform
+from models.losses import LossSpec
 from models.recognizer3d import Recognizer3D
 
 LABEL_SMOOTHING = 0.1
@@ -56,7 +57,7 @@ class Trainer:
             # 3x3x3 convolution over exactly two frames is whatever stood in memory.
             raise ValueError(f"clip_len {spec.clip_len} with alpha {spec.alpha} cannot be trained")
         self.model = model.to(memory_format=torch.channels_last_3d)
-        self.model.cls_head.label_smooth_eps = LABEL_SMOOTHING
+        self.model.cls_head.set_loss(LossSpec(label_smooth_eps=LABEL_SMOOTHING))
         self.model.cls_head.dropout.p = DROPOUT
         averaging = get_ema_multi_avg_fn(EMA_DECAY)  # type: ignore[no-untyped-call]
         self._average = AveragedModel(self.model, multi_avg_fn=averaging, use_buffers=True)

@@ -10,10 +10,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from models.action_recognizer import ActionRecognizer, Precision, select_device
+from models.action_recognizer import ActionRecognizer
 from models.architectures import slowfast_compact
 from models.clip_transform import ClipTransform
+from models.compute_choice import Backend, Precision, select_backend, select_device
 from models.recognizer3d import Recognizer3D
+
+BACKENDS: list[Backend] = ["torch", "openvino"]
 
 
 @pytest.fixture(scope="module")
@@ -41,44 +44,53 @@ def plain_scores(model: Recognizer3D, clip: NDArray[np.uint8]) -> NDArray[np.flo
         return np.asarray(model.forward_test(network_input)[0], np.float32)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 def test_a_clip_scores_the_same_bits_alone_and_among_others(
-    model: Recognizer3D, clips: list[NDArray[np.uint8]]
+    backend: Backend, model: Recognizer3D, clips: list[NDArray[np.uint8]]
 ) -> None:
-    recognizer = ActionRecognizer(model, device="cpu", batch_size=4)
+    recognizer = ActionRecognizer(model, device="cpu", batch_size=4, backend=backend)
     together = recognizer.predict(clips)
     assert together.shape == (5, 6)
     assert together.dtype == np.float32
     for index in (0, 3, 4):
         assert np.array_equal(recognizer.predict([clips[index]])[0], together[index])
     assert np.array_equal(recognizer.predict(clips[::-1])[::-1], together)
+    again = ActionRecognizer(model, device="cpu", backend=backend)
+    assert np.array_equal(again.predict(clips), together)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize(("precision", "tolerance"), [("float32", 1e-4), ("auto", 0.02)])
 def test_prepared_scores_are_close_to_the_plain_network(
     precision: Precision,
     tolerance: float,
+    backend: Backend,
     model: Recognizer3D,
     clips: list[NDArray[np.uint8]],
 ) -> None:
-    scores = ActionRecognizer(model, device="cpu", precision=precision).predict(clips[:1])
+    recognizer = ActionRecognizer(model, device="cpu", precision=precision, backend=backend)
+    scores = recognizer.predict(clips[:1])
+    assert recognizer.describe().endswith(f"by {backend}")
     np.testing.assert_allclose(scores[0], plain_scores(model, clips[0]), atol=tolerance)
 
 
 def test_the_given_network_stays_as_it_is(model: Recognizer3D) -> None:
     before = {key: value.clone() for key, value in model.state_dict().items()}
-    ActionRecognizer(model, device="cpu", precision="bfloat16")
+    ActionRecognizer(model, device="cpu", precision="bfloat16", backend="torch")
     after = model.state_dict()
     assert before.keys() == after.keys()
     assert all(torch.equal(before[key], after[key]) for key in before)
 
 
-def test_many_labels_score_independently(clips: list[NDArray[np.uint8]]) -> None:
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_many_labels_score_independently(backend: Backend, clips: list[NDArray[np.uint8]]) -> None:
     torch.manual_seed(0)
-    recognizer = slowfast_compact(6)
-    recognizer.input_spec = replace(recognizer.input_spec, multi_label=True)
-    recognizer.cls_head.multi_label = True
+    single = slowfast_compact(6)
+    spec = replace(single.input_spec, multi_label=True)
+    recognizer = Recognizer3D(single.architecture, spec)
     nn.init.constant_(recognizer.cls_head.fc_cls.bias, 3.0)
-    assert ActionRecognizer(recognizer, device="cpu").predict(clips[:1]).min() > 0.5
+    scores = ActionRecognizer(recognizer, device="cpu", backend=backend).predict(clips[:1])
+    assert scores.min() > 0.5
 
 
 def test_no_clips_give_no_rows(model: Recognizer3D) -> None:
@@ -105,3 +117,11 @@ def test_an_unknown_device_is_named(name: str) -> None:
 def test_float16_on_a_cpu_is_refused(model: Recognizer3D) -> None:
     with pytest.raises(ValueError, match="float16 needs a GPU"):
         ActionRecognizer(model, device="cpu", precision="float16")
+
+
+def test_a_cpu_uses_openvino_and_a_gpu_torch_unless_told_otherwise() -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda:0")
+    assert select_backend("auto", cpu) == "openvino"
+    assert select_backend("torch", cpu) == select_backend("auto", gpu) == "torch"
+    with pytest.raises(ValueError, match="openvino runs on the CPU, not on cuda:0"):
+        select_backend("openvino", gpu)

@@ -64,11 +64,15 @@ def test_half_weights_are_half_as_large_and_load_as_float32(
 
 def test_multi_label_survives(recognizer: Recognizer3D, tmp_path: Path) -> None:
     path = tmp_path / "multi.safetensors"
-    single = recognizer.input_spec
-    recognizer.input_spec = replace(single, multi_label=True)
-    save_recognizer(path, recognizer)
-    recognizer.input_spec = single
+    spec = replace(recognizer.input_spec, multi_label=True)
+    save_recognizer(path, Recognizer3D(recognizer.architecture, spec))
     assert load_recognizer(path).cls_head.multi_label
+
+
+def test_everybody_who_may_read_the_folder_may_read_the_file(saved: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
 
 
 def test_another_number_of_classes_gives_a_fresh_head_on_the_same_backbone(
@@ -95,30 +99,46 @@ def test_every_weight_that_does_not_fit_is_named(saved: Path, tmp_path: Path) ->
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"nowhere\.safetensors: there is no such file"):
+    with pytest.raises(
+        CheckpointError, match=r"nowhere\.safetensors: cannot be read \(No such file"
+    ):
         load_recognizer(tmp_path / "nowhere.safetensors")
 
 
 def test_a_truncated_file_is_named(saved: Path, tmp_path: Path) -> None:
     path = tmp_path / "half.safetensors"
     path.write_bytes(saved.read_bytes()[: saved.stat().st_size // 2])
-    with pytest.raises(CheckpointError, match=r"half\.safetensors: not a whole safetensors file"):
+    with pytest.raises(CheckpointError, match=r"half\.safetensors: not a whole weight file"):
         load_recognizer(path)
 
 
 def test_somebody_elses_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "theirs.safetensors"
     save_file({"weight": torch.zeros(1)}, path)
-    with pytest.raises(CheckpointError, match="not a recognizer of this program"):
+    with pytest.raises(CheckpointError, match=r"holds no SlowFast network.* called weight"):
         load_recognizer(path)
 
 
-def test_an_unknown_architecture_is_named(saved: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("architecture", '{"flow": true}', "no fields .*flow"),
+        ("input_spec", "{", "does not fit this program"),
+        (
+            "format",
+            "behaviour-stream recognizer 9",
+            "its format is 'behaviour-stream recognizer 9'",
+        ),
+    ],
+)
+def test_a_description_of_another_version_is_named(
+    key: str, value: str, message: str, saved: Path, tmp_path: Path
+) -> None:
     path = tmp_path / "new.safetensors"
     with safe_open(saved, framework="pt") as file:
-        metadata = file.metadata() | {"architecture": "slowfast_2030"}
+        metadata = file.metadata() | {key: value}
     save_file({"weight": torch.zeros(1)}, path, metadata)
-    with pytest.raises(CheckpointError, match="slowfast_2030"):
+    with pytest.raises(CheckpointError, match=message):
         load_recognizer(path)
 
 

@@ -23,6 +23,13 @@ def test_blue_comes_last_and_is_normalized_as_blue() -> None:
     assert clip[0, :, 0, 0, 0].tolist() == [-10.0, -10.0, (250 - 30) / 4]
 
 
+def test_a_network_that_wants_blue_first_gets_it() -> None:
+    crops = torch.zeros(1, 2, 4, 4, 3, dtype=torch.uint8)
+    crops[..., 0] = 250
+    clip = ClipTransform(replace(SPEC, colour_order="bgr"))(crops)
+    assert clip[0, :, 0, 0, 0].tolist() == [250 - 10.0, -10.0, -30 / 4]
+
+
 def test_time_and_place_stay_where_they_are() -> None:
     crops = np.random.default_rng(0).integers(0, 256, (2, 3, 4, 5, 3), dtype=np.uint8)
     clip = ClipTransform(SPEC)(torch.from_numpy(crops)).numpy()

@@ -30,6 +30,7 @@ def test_json_brings_back_the_same_spec() -> None:
         ({"std": (1.0, 0.0, 1.0)}, "std above 0"),
         ({"crop_margin": -0.1}, "crop_margin must be 0 or more"),
         ({"slow_sampling": "random"}, "slow_sampling must be one of"),
+        ({"colour_order": "gbr"}, "colour_order must be one of"),
     ],
 )
 def test_a_value_that_cannot_work_is_named(change: dict[str, Any], message: str) -> None:
@@ -42,6 +43,12 @@ def test_a_missing_and_an_unknown_field_are_both_named() -> None:
     values["colour"] = values.pop("mean")
     with pytest.raises(ValueError, match=r"not so: \['colour', 'mean'\]"):
         InputSpec.from_json(json.dumps(values))
+
+
+def test_a_field_with_a_default_may_be_missing() -> None:
+    values = json.loads(SPEC.to_json())
+    del values["colour_order"], values["target_fps"]
+    assert InputSpec.from_json(json.dumps(values)) == SPEC
 
 
 def test_interval_is_in_seconds() -> None:

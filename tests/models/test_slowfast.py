@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from models.architecture import Architecture
 from models.architectures import slowfast_r50_4x16
 from models.recognizer3d import Recognizer3D
-from models.slowfast import ResNet3dSlowFast, select_slow
+from models.resnet3d import Lateral, Pathway
+from models.slowfast import ResNet3dSlowFast, ResNet3dSlowOnly, select_slow
 from tests.models.slowfast_fixtures import MAX_ERROR, fixture_folder, load_recipe
 
 INPUTS = {
@@ -18,6 +20,12 @@ INPUTS = {
     "open:B": (2, 3, 32, 64, 64),
     "open:C": (1, 3, 16, 75, 91),
 }
+
+
+def small_backbone(architecture: Architecture) -> ResNet3dSlowFast:
+    fast = architecture.fast_pathway()
+    assert fast is not None
+    return ResNet3dSlowFast(architecture.slow_pathway(), fast).eval()
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +48,8 @@ def test_r50_4x16_gives_the_scores_of_mmaction2(
 
 
 def test_stage_shapes_are_those_of_the_paper() -> None:
-    backbone = ResNet3dSlowFast(18, base_channels=16, alpha=4, beta_inv=4)
+    architecture = Architecture(slow_depth=18, fast_depth=18, base_channels=16, alpha=4, beta_inv=4)
+    backbone = small_backbone(architecture)
     slow, fast = torch.zeros(1, 3, 2, 64, 64), torch.zeros(1, 3, 8, 64, 64)
     with torch.inference_mode():
         slow_features, fast_features = backbone.eval()(slow, fast)
@@ -67,6 +76,33 @@ def test_alpha_must_divide_the_clip() -> None:
         select_slow(torch.zeros(1, 3, 12, 4, 4), 8)
 
 
-def test_beta_inv_must_divide_the_channels() -> None:
-    with pytest.raises(ValueError, match="beta_inv 5"):
-        ResNet3dSlowFast(18, base_channels=16, beta_inv=5)
+def test_a_lateral_must_fit_the_fast_pathway() -> None:
+    lateral = Lateral((4, 4, 8, 16), alpha=4, fusion_kernel=5)
+    slow = Pathway(depth=18, base_channels=16, lateral=lateral)
+    with pytest.raises(ValueError, match=r"does not take the channels \(8, 8, 16, 32\)"):
+        ResNet3dSlowFast(slow, Pathway(depth=18, base_channels=8))
+
+
+@pytest.mark.parametrize(("slow_depth", "fast_depth"), [(18, 34), (34, 18), (50, 18), (18, 101)])
+def test_any_two_depths_go_together(slow_depth: int, fast_depth: int) -> None:
+    architecture = Architecture(slow_depth=slow_depth, fast_depth=fast_depth, base_channels=8)
+    backbone = small_backbone(architecture)
+    with torch.inference_mode():
+        slow, fast = backbone(torch.zeros(1, 3, 1, 32, 32), torch.zeros(1, 3, 8, 32, 32))
+    assert (slow.shape[1], fast.shape[1]) == backbone.out_channels
+
+
+def test_both_pathways_are_configured_for_training() -> None:
+    backbone = small_backbone(Architecture(slow_depth=18, fast_depth=18, base_channels=8))
+    backbone.configure_training(frozen_stages=0)
+    for pathway in (backbone.slow_path, backbone.fast_path):
+        assert not pathway.conv1.conv.weight.requires_grad
+
+
+def test_slowonly_is_the_slow_pathway_without_laterals() -> None:
+    backbone = ResNet3dSlowOnly(Pathway(depth=18, base_channels=4)).eval()
+    with torch.inference_mode():
+        (features,) = backbone(torch.zeros(1, 3, 4, 32, 32))
+    assert (features.shape[1],) == backbone.out_channels == (32,)
+    backbone.configure_training(frozen_stages=4)
+    assert not any(p.requires_grad for p in backbone.slow_path.layer4.parameters())
