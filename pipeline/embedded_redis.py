@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import EventStoreError
 from pipeline.file_lock import FileLock
+from pipeline.redis_control import ready_run_id, shut_down
 from pipeline.redis_server import ALIVE_LOCK, LOG_FILE, PORT_FILE, server_url, start_server
-from pipeline.redis_store import RedisEventStore, ready_run_id, shut_down
 
 log = logging.getLogger(__name__)
 
@@ -66,25 +66,14 @@ def embedded_redis(directory: Path, *, timeout_s: float = 15.0) -> Iterator[str]
                 _stop(server, directory, alive, timeout_s)
 
 
-@contextmanager
-def open_event_store(
-    url: str, directory: Path, *, stream: str, maxlen: int
-) -> Iterator[RedisEventStore]:
-    """Yield the store at a URL, or at the server of our own for the word `embedded`.
+def running_server(url: str, directory: Path) -> AbstractContextManager[str]:
+    """The URL itself, or that of our own server for the word `embedded`, while it is needed.
 
     Args:
         url: `embedded`, or a Redis URL.
         directory: where our own server keeps its data.
-        stream: key of the stream.
-        maxlen: see `RedisEventStore`.
-
-    Raises:
-        EventStoreError: if the server cannot be started or does not answer.
     """
-    server = embedded_redis(directory) if url == "embedded" else nullcontext(url)
-    with server as found, RedisEventStore(found, stream=stream, maxlen=maxlen) as store:
-        store.ping()
-        yield store
+    return embedded_redis(directory) if url == "embedded" else nullcontext(url)
 
 
 def _take_turn(joining: FileLock, directory: Path, timeout_s: float) -> None:

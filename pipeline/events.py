@@ -6,33 +6,60 @@ This file needs pydantic alone, so that a subscriber can import it without the m
 from __future__ import annotations
 
 import json
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-SCHEMA: Literal[1] = 1  # grows with every change of a field's name, type or meaning
+SCHEMA: Literal[3] = 3  # grows with every change of a field's name, type or meaning
 
 EventKind = Literal["start", "update", "end"]
-EndReason = Literal["below_threshold", "track_ended", "stream_ended"]
+CameraEventKind = Literal["camera_up", "camera_down"]
+EndReason = Literal["below_threshold", "track_ended", "stream_ended", "camera_down", "interrupted"]
+DownReason = Literal[
+    "stream_ended",  # it is complete: a file
+    "stopped",  # the run, or the watching of this camera, was ended
+    "failed",  # a file that could not be read, or not to its end
+    "interrupted",  # the process died
+    # A live camera, which is tried again until it comes back:
+    "unreachable",  # nobody answers, or the connection is refused
+    "unauthorized",  # it wants another user or password
+    "not_found",  # it knows no such path
+    "unreadable",  # what it sends is no video that can be decoded
+    "disconnected",  # it ended the stream
+    "stalled",  # connected, but no picture came
+    "delayed",  # it fell so far behind that only opening it again could help
+    "format_changed",  # another resolution or codec from now on
+    "decoder_crashed",
+]
 
 
 class EventError(ValueError):
     """A text that is not an event of this schema; the message says what does not fit."""
 
 
-class ActionEvent(BaseModel):
-    """An action of one person starts, goes on, or ends."""
+class _Event(BaseModel):
+    """What all events have."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     # `schema` is the name on the wire; the attribute differs because pydantic has a method of it.
-    schema_version: Literal[1] = Field(default=SCHEMA, alias="schema")
-    kind: EventKind
+    schema_version: Literal[3] = Field(default=SCHEMA, alias="schema")
     event_id: str  # unique; a repeated delivery carries the same one
-    instance_id: str  # one action of one person, shared by its start, updates and end
     camera_id: str
     run_id: str  # one run of the program
     seq: int = Field(ge=1)  # per camera and run, from 1, without holes
+
+    @property
+    def origin(self) -> str:
+        """What `seq` counts for: one camera in one run."""
+        return f"{self.run_id}/{self.camera_id}"
+
+
+class ActionEvent(_Event):
+    """An action of one person starts, goes on, or ends."""
+
+    kind: EventKind
+    instance_id: str  # one action of one person, shared by its start, updates and end
     track_id: int  # the person, unique in (camera_id, run_id)
     action: str
     score: float = Field(ge=0, le=1)  # smoothed, now
@@ -46,17 +73,41 @@ class ActionEvent(BaseModel):
     frame_wh: tuple[int, int]  # width and height of the original frame, pixels
     model: str  # the recognizer's name
     end_reason: EndReason | None = None  # on `end` only
-    latency_ms: dict[str, float]  # by stage; empty without a wall clock
+    latency_ms: dict[str, float]  # decode, detect, track, clip, recognize, decide: each from the
+    # one before, the first from capture; total: from capture. Empty without a wall clock
+
+    @property
+    def subject(self) -> str:
+        """What goes on between a start and an end: the instance."""
+        return self.instance_id
 
 
-def encode_event(event: ActionEvent) -> str:
+class CameraEvent(_Event):
+    """A camera can be seen from now on, or no longer."""
+
+    kind: CameraEventKind
+    pts_s: float  # media time: of the first frame, or of the last one; 0 if there was none
+    time: str | None  # UTC of that frame, or of this event; ISO 8601, None without a wall clock
+    reason: DownReason | None = None  # on `camera_down` only
+
+    @property
+    def subject(self) -> str:
+        """What goes on between up and down: the camera."""
+        return self.origin
+
+
+Event = ActionEvent | CameraEvent
+_ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
+
+
+def encode_event(event: Event) -> str:
     """One line of compact JSON with the keys in the order of the schema."""
     return json.dumps(
         event.model_dump(by_alias=True, mode="json"), separators=(",", ":"), allow_nan=False
     )
 
 
-def decode_event(text: str | bytes) -> ActionEvent:
+def decode_event(text: str | bytes) -> Event:
     """Read what `encode_event` wrote.
 
     Raises:
@@ -70,8 +121,18 @@ def decode_event(text: str | bytes) -> ActionEvent:
     if version != SCHEMA:
         raise EventError(f"this program reads event schema {SCHEMA}, this event has {version!r}")
     try:
-        return ActionEvent.model_validate_json(text)
+        return _ANY_EVENT.validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        field = ".".join(str(part) for part in first["loc"])
+        # Begins with the kind, by which the sort of event was chosen.
+        field = ".".join(str(part) for part in first["loc"][1:]) or "kind"
         raise EventError(f"event field {field!r}: {first['msg']}") from error
+
+
+def event_json_schema() -> dict[str, Any]:
+    """The JSON Schema (2020-12) of one event."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": f"behaviour-stream event, schema {SCHEMA}",
+        **_ANY_EVENT.json_schema(by_alias=True),
+    }

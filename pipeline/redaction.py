@@ -12,8 +12,9 @@ _USERINFO = re.compile(r"""(?P<scheme>[a-z][a-z0-9+.-]*://)(?:(?![a-z]+://)[^\s"
 _WHOLE_URL = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*://)[^@].*@(?P<rest>\S*)$", re.I | re.S)
 
 # Cameras take credentials in the path or query (`/user=admin&password=x`), redis-py in the query.
+_BARE_USERINFO = re.compile(r".*:.*@", re.S)
 _PARAMETER = re.compile(
-    r"""(?P<name>[?&;/,](?:user(?:name)?|login|pass(?:word|wd)?|pwd|token|auth|secret|(?:api_?)?key)=)"""
+    r"""(?P<name>[?&;/,](?:user(?:name)?|usr|login(?:use|pas)?|pass(?:word|wd|code)?|pwd|psw|token|auth|secret|(?:api_?)?key)=)"""
     r"""[^&;,\s"'<>]*""",
     re.I,
 )
@@ -32,3 +33,8 @@ def mask_url(text: str) -> str:
         text = _WHOLE_URL.sub(rf"\g<scheme>{MASK}@\g<rest>", text)
     text = _USERINFO.sub(rf"\g<scheme>{MASK}@", text)
     return _PARAMETER.sub(rf"\g<name>{MASK}", text)
+
+
+def mask_source(text: str) -> str:
+    """What the user wrote, without credentials even if the scheme before them is missing."""
+    return mask_url(text) if "://" in text else _BARE_USERINFO.sub(f"{MASK}@", text)

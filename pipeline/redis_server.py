@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pipeline.errors import EventStoreError
 from pipeline.file_lock import FileLock
-from pipeline.redis_store import ready_run_id
+from pipeline.redis_control import ready_run_id
 
 ALIVE_LOCK = "server.lock"  # locked exactly as long as the server process lives
 PORT_FILE = "server.port"  # where the server of ALIVE_LOCK listens

@@ -1,4 +1,4 @@
-"""Where the end of the pipeline goes: JSON lines, MOTChallenge text files, a Redis stream.
+"""Where the end of the pipeline goes: JSON lines, MOTChallenge text files, the outbox of a stream.
 
 The annotated video, a sink too, has its own file. A sink takes every item of the final stream in
 order; closing it writes out the rest. Leaving its `with` block closes it, after an error too.
@@ -9,14 +9,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol, Self
+from typing import IO, TYPE_CHECKING, Literal, Protocol, Self
 
 from pipeline.errors import PipelineError
 from pipeline.events import encode_event
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
 
 if TYPE_CHECKING:
-    from pipeline.redis_store import RedisEventStore
+    from pipeline.camera_board import CameraBoard
+    from pipeline.outbox import Outbox
+    from pipeline.publisher import Publisher
 
 
 class Sink(Protocol):
@@ -49,16 +51,16 @@ class ClosingSink:
 
 
 class JsonLinesSink(ClosingSink):
-    """One event per line, as `encode_event` writes it; a file that is there is replaced.
+    """One event per line, as `encode_event` writes it; a file that is there is replaced or kept.
 
     The events of an item are handed to the system before the next item is taken, so that whoever
     follows the file sees them as they happen and a killed process loses none.
     """
 
-    def __init__(self, path: Path) -> None:
-        """Raise PipelineError if the file cannot be made."""
+    def __init__(self, path: Path, *, keep: bool = False) -> None:
+        """Raise PipelineError if the file cannot be made; `keep` writes behind what is there."""
         self._path = path
-        self._file = _open_new(path)
+        self._file = _open(path, "ab" if keep else "wb")
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """See `Sink.write`."""
@@ -98,7 +100,7 @@ class MotTracksSink(ClosingSink):
         camera_id = item.camera_id
         path = self._directory / file_name(camera_id, ".txt")
         if camera_id not in self._files:
-            self._files[camera_id] = self._stack.enter_context(_open_new(path))
+            self._files[camera_id] = self._stack.enter_context(_open(path, "wb"))
         with writing(path):
             self._files[camera_id].write(_mot_lines(item.tracked).encode())
 
@@ -109,15 +111,23 @@ class MotTracksSink(ClosingSink):
             self._stack.close()
 
 
-class RedisSink(ClosingSink):
-    """Publishes the events of each item before the next one is taken; the store stays open."""
+class OutboxSink(ClosingSink):
+    """Keeps the events of each item on disk before the next one is taken; see `deliver_events`.
 
-    def __init__(self, store: RedisEventStore) -> None:
-        self._store = store
+    Closing it leaves the outbox open: its owner delivers the rest.
+    """
+
+    def __init__(self, outbox: Outbox, publisher: Publisher, board: CameraBoard) -> None:
+        self.publisher = publisher
+        self._outbox, self._board = outbox, board
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """See `Sink.write`."""
-        self._store.publish(item.events)
+        self._board.note(item)
+        if item.events:
+            self.publisher.check()
+            self._outbox.append(item.events)
+            self.publisher.wake()
 
 
 def file_name(camera_id: str, suffix: str) -> str:
@@ -135,10 +145,10 @@ def writing(path: Path) -> Iterator[None]:
         raise PipelineError(f"cannot write {path}: {error.strerror or error}") from error
 
 
-def _open_new(path: Path) -> IO[bytes]:
+def _open(path: Path, mode: Literal["ab", "wb"]) -> IO[bytes]:
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open("wb")
+        return path.open(mode)
 
 
 def _mot_lines(tracked: TrackedFrame) -> str:

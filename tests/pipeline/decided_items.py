@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.events import ActionEvent
+from pipeline.events import ActionEvent, CameraEvent, Event, encode_event
+from pipeline.outbox import StoredEvent
 from pipeline.types import (
     DecidedEnd,
     DecidedFrame,
@@ -21,9 +22,9 @@ from pipeline.types import (
 
 def make_event(seq: int = 1, kind: str = "start", **changes: Any) -> ActionEvent:
     fields = {
-        "schema": 1,
+        "schema": 3,
         "kind": kind,
-        "event_id": f"gate-run-{seq}",
+        "event_id": f"run/gate/{seq}",
         "instance_id": "gate-run-a1",
         "camera_id": "gate",
         "run_id": "run",
@@ -45,6 +46,32 @@ def make_event(seq: int = 1, kind: str = "start", **changes: Any) -> ActionEvent
     return ActionEvent.model_validate(fields | changes)
 
 
+def make_camera_event(seq: int = 1, kind: str = "camera_up", **changes: Any) -> CameraEvent:
+    fields = {
+        "schema": 3,
+        "kind": kind,
+        "event_id": f"run/gate/{seq}",
+        "camera_id": "gate",
+        "run_id": "run",
+        "seq": seq,
+        "pts_s": 0.0,
+        "time": None,
+    }
+    return CameraEvent.model_validate(fields | changes)
+
+
+def stored(event: Event, row_id: int | None = None, prev: int | None = None) -> StoredEvent:
+    """As it would come out of an outbox that holds all events of its camera and run."""
+    return StoredEvent(
+        id=event.seq if row_id is None else row_id,
+        origin=event.origin,
+        prev=event.seq - 1 if prev is None else prev,
+        seq=event.seq,
+        text=encode_event(event),
+        kept_since=0.0,
+    )
+
+
 def make_item(
     index: int = 0,
     *,
@@ -52,17 +79,17 @@ def make_item(
     pts_s: float | None = None,
     image: Image | None = None,
     people: Sequence[TrackedPerson] = (),
-    events: Sequence[ActionEvent] = (),
+    events: Sequence[Event] = (),
 ) -> DecidedFrame:
     if image is None:
         image = np.zeros((48, 64, 3), np.uint8)
     when_s = index / 10 if pts_s is None else pts_s
-    frame = Frame(camera_id, index, when_s, captured_at=0.0, image=image)
+    frame = Frame(camera_id, index, when_s, captured_at=0.0, image=image, decoded_at=0.0)
     tracked = TrackedFrame(frame, tuple(people), (), detected_at=0.0, tracked_at=0.0)
     return DecidedFrame(tracked, tuple(events))
 
 
-def make_end(camera_id: str = "gate", events: Sequence[ActionEvent] = ()) -> DecidedEnd:
+def make_end(camera_id: str = "gate", events: Sequence[Event] = ()) -> DecidedEnd:
     return DecidedEnd(StreamEnd(camera_id), tuple(events))
 
 

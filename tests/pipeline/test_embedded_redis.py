@@ -19,8 +19,8 @@ import redis
 from pipeline.embedded_redis import embedded_redis
 from pipeline.errors import EventStoreError
 from pipeline.file_lock import FileLock
+from pipeline.redis_control import shut_down
 from pipeline.redis_server import ALIVE_LOCK, PORT_FILE
-from pipeline.redis_store import shut_down
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 COMMAND = """

@@ -2,9 +2,20 @@ from __future__ import annotations
 
 import json
 
+import jsonschema
 import pytest
 
-from pipeline.events import ActionEvent, EventError, decode_event, encode_event
+from pipeline.events import (
+    SCHEMA,
+    ActionEvent,
+    CameraEvent,
+    Event,
+    EventError,
+    decode_event,
+    encode_event,
+    event_json_schema,
+)
+from tests.conftest import REPOSITORY
 
 EVENT = ActionEvent(
     kind="start",
@@ -28,12 +39,18 @@ EVENT = ActionEvent(
     latency_ms={"total": 12.5},
 )
 
-# The contract with every subscriber: a change here needs a new SCHEMA number.
-FIELDS_OF_SCHEMA_1 = [
-    "schema", "kind", "event_id", "instance_id", "camera_id", "run_id", "seq", "track_id", "action",
-    "score", "peak_score", "start_pts_s", "end_pts_s", "start_time", "end_time", "frame_index",
-    "xyxy", "frame_wh", "model", "end_reason", "latency_ms",
-]  # fmt: skip
+CAMERA_EVENT = CameraEvent(
+    kind="camera_down",
+    event_id="r/gate/2",
+    camera_id="gate",
+    run_id="r",
+    seq=2,
+    pts_s=12.5,
+    time="2026-01-01T00:00:12.500Z",
+    reason="stream_ended",
+)
+# The contract with every subscriber: the file of a published version never changes.
+PUBLISHED = REPOSITORY / "docs" / f"event-schema-{SCHEMA}.json"
 
 
 def test_what_is_encoded_is_decoded() -> None:
@@ -45,9 +62,24 @@ def test_an_event_is_one_line() -> None:
     assert "\n" not in encode_event(EVENT.model_copy(update={"camera_id": "two\nlines"}))
 
 
-def test_the_fields_of_this_schema_version_are_fixed() -> None:
-    assert list(json.loads(encode_event(EVENT))) == FIELDS_OF_SCHEMA_1
-    assert json.loads(encode_event(EVENT))["schema"] == 1
+def test_this_schema_version_is_the_published_one() -> None:
+    """After a change: count SCHEMA up and write `run_pipeline.py schema` to the next file."""
+    assert event_json_schema() == json.loads(PUBLISHED.read_text())
+
+
+@pytest.mark.parametrize("event", [EVENT, CAMERA_EVENT], ids=["action", "camera"])
+def test_events_fit_the_published_schema(event: Event) -> None:
+    schema = json.loads(PUBLISHED.read_text())
+    fields = json.loads(encode_event(event))
+    jsonschema.validate(fields, schema)
+    assert fields["schema"] == SCHEMA
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(fields | {"kind": "pause"}, schema)
+
+
+def test_kinds_tell_the_two_sorts_of_events_apart() -> None:
+    assert decode_event(encode_event(CAMERA_EVENT)) == CAMERA_EVENT
+    assert CAMERA_EVENT.origin == EVENT.origin == "r/gate"
 
 
 def changed(**fields: object) -> str:
@@ -59,10 +91,10 @@ def changed(**fields: object) -> str:
     [
         ("hello", "must be JSON"),
         ("[1, 2]", "this event has None"),
-        (changed(schema=2), "this event has 2"),
+        (changed(schema=1), "this event has 1"),
         (changed(score=1.5), "'score'"),
         (changed(seq=0), "'seq'"),
-        (changed(kind="pause"), "'kind'"),
+        (changed(kind="pause"), "does not match any of the expected tags"),
         (changed(extra=1), "'extra'"),
         (changed(xyxy=[1, 2, 3]), "'xyxy"),
     ],

@@ -9,6 +9,7 @@ import pytest
 
 from pipeline.embedded_redis import embedded_redis
 from pipeline.errors import EventStoreError
+from pipeline.redis_control import ready_run_id, shut_down
 from pipeline.redis_server import (
     LOG_FILE,
     find_redis_server,
@@ -16,7 +17,6 @@ from pipeline.redis_server import (
     server_url,
     start_server,
 )
-from pipeline.redis_store import ready_run_id, shut_down
 
 
 @pytest.fixture

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from pipeline.camera_board import CameraBoard
 from pipeline.errors import PipelineError
 from pipeline.events import decode_event
-from pipeline.sinks import ClosingSink, JsonLinesSink, MotTracksSink, RedisSink, file_name
+from pipeline.outbox import Outbox
+from pipeline.sinks import ClosingSink, JsonLinesSink, MotTracksSink, OutboxSink, file_name
 from tests.pipeline.decided_items import make_end, make_event, make_item, make_person
 
 
@@ -101,20 +103,24 @@ def test_different_cameras_never_share_a_file() -> None:
     assert len({file_name(camera_id, ".txt") for camera_id in ids}) == len(ids)
 
 
-def test_the_redis_sink_publishes_the_events_of_each_item_before_the_next() -> None:
-    class FakeStore:
-        def __init__(self) -> None:
-            self.published: list[object] = []
+def test_events_are_on_disk_before_the_next_item_is_taken(tmp_path: Path) -> None:
+    woken: list[int] = []
 
-        def publish(self, events: object) -> None:
-            self.published.append(events)
+    class FakePublisher:
+        def check(self) -> None:
+            pass
 
-    store = FakeStore()
-    with RedisSink(store) as sink:  # type: ignore[arg-type]
-        sink.write(make_item(events=[make_event(1), make_event(2)]))
-        assert store.published == [(make_event(1), make_event(2))]
-        sink.write(make_end(events=[make_event(3, "end")]))
-    assert store.published[1:] == [(make_event(3, "end"),)]
+        def wake(self) -> None:
+            woken.append(outbox.waiting)
+
+    with Outbox(tmp_path / "a.outbox") as outbox:
+        with OutboxSink(outbox, FakePublisher(), CameraBoard("run")) as sink:  # type: ignore[arg-type]
+            sink.write(make_item(events=[make_event(1), make_event(2)]))
+            assert outbox.waiting == 2
+            sink.write(make_item(1))
+            sink.write(make_end(events=[make_event(3, "end")]))
+        assert [decode_event(row.text).seq for row in outbox.after(0, 9)] == [1, 2, 3]
+    assert woken == [2, 3]
 
 
 @pytest.mark.parametrize("kind", ["json lines", "tracks"])

@@ -1,119 +1,79 @@
-"""What a subscriber sees: everything once, in order, from where it asked."""
+"""What `subscribe` prints, and what it does with a program."""
 
 from __future__ import annotations
 
 import io
-import threading
+import json
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
-import redis
 
-from pipeline.events import ActionEvent, EventError, decode_event
+from pipeline.errors import ConfigError
+from pipeline.event_stream import EventStream
+from pipeline.events import decode_event, encode_event
 from pipeline.media_time import format_media_time
-from pipeline.redis_store import RedisEventStore
-from pipeline.subscribe import follow, format_event, print_events
+from pipeline.subscribe import format_event, print_events, print_report, program_runner
+from pipeline.subscriber import Subscriber
+from pipeline.subscriber_reports import BadEntry
 from tests.pipeline.conftest import STREAM
-from tests.pipeline.decided_items import make_event
+from tests.pipeline.decided_items import make_camera_event, make_event, stored
 
 
-class Subscriber:
-    """`print_events` with its two outputs in memory."""
-
-    def __init__(self, store: RedisEventStore, **options: object) -> None:
-        out, err = io.StringIO(), io.StringIO()
-        arguments: dict[str, object] = {"start": "0", "stop": threading.Event(), "as_json": True}
-        self.printed = print_events(store, out=out, err=err, **(arguments | options))  # type: ignore[arg-type]
-        self.out, self.err = out.getvalue(), err.getvalue()
-        self.events = [decode_event(line) for line in self.out.splitlines()]
-
-
-def publish(store: RedisEventStore, *seqs: int) -> list[ActionEvent]:
-    events = [make_event(seq) for seq in seqs]
-    store.publish(events)
-    return events
+def test_events_are_printed_until_the_count_is_reached(stream: EventStream, server: str) -> None:
+    events = [make_event(seq) for seq in (1, 2, 3)]
+    stream.append([stored(event) for event in events], 0.0)
+    out = io.StringIO()
+    with Subscriber(server, stream=STREAM, start="0") as subscriber:
+        assert print_events(subscriber, out=out, count=2, as_json=True) == 2
+    assert [decode_event(line) for line in out.getvalue().splitlines()] == events[:2]
+    with Subscriber(server, stream=STREAM, start="0") as subscriber:
+        assert print_events(subscriber, out=out, count=0) == 0
 
 
-def test_without_following_it_ends_at_what_is_there(store: RedisEventStore) -> None:
-    events = publish(store, *range(1, 251))
-
-    assert Subscriber(store, to_end_only=True).events == events
-
-
-def test_without_following_an_empty_stream_ends_at_once(store: RedisEventStore) -> None:
-    assert Subscriber(store, to_end_only=True).printed == 0
-
-
-def test_without_following_it_does_not_chase_a_writer(store: RedisEventStore) -> None:
-    publish(store, 1, 2)
-    reading = follow(store, "0", threading.Event(), to_end_only=True)
-    first = next(reading)
-    publish(store, 3)
-
-    assert [event for _, event in [first, *reading]] == [make_event(1), make_event(2)]
+def test_every_line_reaches_a_pipe_at_once(
+    stream: EventStream, server: str, tmp_path: Path
+) -> None:
+    stream.append([stored(make_event(1))], 0.0)
+    path = tmp_path / "pipe"
+    with path.open("w") as out, Subscriber(server, stream=STREAM, start="0") as subscriber:
+        print_events(subscriber, out=out, count=1, as_json=True)
+        assert decode_event(path.read_text()) == make_event(1)  # before the file is closed
 
 
-def test_count_ends_it_while_more_is_there(store: RedisEventStore) -> None:
-    events = publish(store, 1, 2, 3)
-
-    assert Subscriber(store, count=2).events == events[:2]
-    assert Subscriber(store, count=0).events == []
-
-
-def test_an_entry_id_goes_on_after_that_entry(store: RedisEventStore) -> None:
-    ids = store.publish([make_event(1), make_event(2), make_event(3)])
-
-    assert Subscriber(store, start=ids[0], count=2).events == [make_event(2), make_event(3)]
+def test_a_report_is_a_line_without_what_a_terminal_would_obey() -> None:
+    err = io.StringIO()
+    print_report(BadEntry("5-0", "\x1b[2J"), err=err)
+    assert err.getvalue() == "entry 5-0 skipped: ?[2J\n"
 
 
-def test_from_now_on_misses_nothing_between_two_reads(store: RedisEventStore, server: str) -> None:
-    stop = threading.Event()
-    publish(store, 1)
-
-    class BusyBetweenReads(RedisEventStore):
-        reads = 0
-
-        def read_after(
-            self, entry_id: str, *, limit: int = 100, block_s: float = 0.0
-        ) -> list[tuple[str, ActionEvent | EventError]]:
-            entries = super().read_after(entry_id, limit=limit, block_s=0.01)
-            self.reads += 1
-            if self.reads <= 3:
-                publish(store, 1 + self.reads)
-            else:
-                stop.set()
-            return entries
-
-    with BusyBetweenReads(server, stream=STREAM, maxlen=1000) as reader:
-        seen = [event for _, event in follow(reader, "$", stop)]
-
-    assert seen == [make_event(2), make_event(3), make_event(4)]
+def test_a_program_gets_the_event_on_its_standard_input(tmp_path: Path) -> None:
+    target = tmp_path / "got it.json"
+    script = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.stdin.read())"
+    run = program_runner(f'{sys.executable} -c "{script}" "{target}"', timeout_s=60)
+    run(make_event(1))
+    assert target.read_text() == encode_event(make_event(1)) + "\n"
+    assert json.loads(target.read_text())["seq"] == 1
 
 
-def test_a_stop_ends_the_wait_for_more(store: RedisEventStore) -> None:
-    publish(store, 1)
-    stop = threading.Event()
-    reading = follow(store, "0", stop)
-    next(reading)
-    timer = threading.Timer(0.1, stop.set)
-    timer.start()
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("raise SystemExit(3)", subprocess.CalledProcessError),
+        ("import time; time.sleep(60)", subprocess.TimeoutExpired),
+    ],
+)
+def test_a_program_that_fails_or_hangs_is_an_error(code: str, error: type[Exception]) -> None:
+    run = program_runner(f'{sys.executable} -c "{code}"', timeout_s=1.0)
+    with pytest.raises(error):
+        run(make_event(1))
 
-    assert list(reading) == []
-    timer.join()
 
-
-def test_a_foreign_entry_is_named_and_skipped(store: RedisEventStore, client: redis.Redis) -> None:
-    publish(store, 1)
-    client.xadd(STREAM, {"hello": "world"})
-    foreign = store.last_id()
-    publish(store, 2)
-
-    subscriber = Subscriber(store, count=2)
-
-    assert subscriber.events == [make_event(1), make_event(2)]
-    assert subscriber.err.splitlines() == [
-        f"entry {foreign} skipped: an entry without the field 'event'"
-    ]
+@pytest.mark.parametrize("command", ["", "no-such-program --loud", '"unclosed'])
+def test_a_program_that_is_not_there_is_named_before_anything_is_read(command: str) -> None:
+    with pytest.raises(ConfigError, match="--exec"):
+        program_runner(command, timeout_s=1.0)
 
 
 def test_lines_for_people_say_who_does_what_and_when() -> None:
@@ -125,18 +85,14 @@ def test_lines_for_people_say_who_does_what_and_when() -> None:
     assert end.endswith(" 75%  after 2.5 s, at most 80%, track ended")
 
 
+def test_lines_for_people_say_how_a_camera_is() -> None:
+    assert format_event(make_camera_event(pts_s=3.0)) == "gate   0:03.0  camera up"
+    down = make_camera_event(2, "camera_down", pts_s=9.0, reason="stream_ended")
+    assert format_event(down) == "gate   0:09.0  camera down: stream ended"
+
+
 def test_an_escape_sequence_in_an_event_does_not_reach_the_terminal() -> None:
     assert "\x1b" not in format_event(make_event(1, action="walking\x1b[2J"))
-
-
-def test_every_line_reaches_a_pipe_at_once(store: RedisEventStore, tmp_path: Path) -> None:
-    publish(store, 1)
-    path = tmp_path / "pipe"
-    with path.open("w") as out:
-        print_events(
-            store, start="0", stop=threading.Event(), out=out, err=out, count=1, as_json=True
-        )
-        assert decode_event(path.read_text()) == make_event(1)  # before the file is closed
 
 
 @pytest.mark.parametrize(

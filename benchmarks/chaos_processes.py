@@ -1,0 +1,159 @@
+"""The programs that the chaos run starts and kills: one that publishes, one that consumes.
+
+    python -m benchmarks.chaos_processes publish NAME URL FOLDER RATE
+    python -m benchmarks.chaos_processes consume NAME URL FOLDER CLAIM_AFTER_S PAUSE_S
+
+Both write down what they did in FOLDER: a line is there before the next thing happens, and a killed
+process takes none of it along. SIGTERM ends them in order.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import threading
+import time
+from pathlib import Path
+
+from pipeline.config import load_config
+from pipeline.delivery import deliver_events
+from pipeline.events import ActionEvent, CameraEvent, Event
+from pipeline.subscriber import EventFilter, Report, Subscriber
+from pipeline.types import DecidedEnd, StreamEnd
+
+PROJECT = Path(__file__).resolve().parents[1]
+STREAM, GROUP = "chaos:events", "alarms"
+CAMERAS = ("gate", "yard", "hall")
+BATCH = 5  # events decided at once
+MAXLEN = 10_000_000
+
+
+def publish(name: str, url: str, folder: Path, rate: float, maxlen: int = MAXLEN) -> None:
+    """Decide events of some cameras at a rate per second and deliver them as `live` does."""
+    stop = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    print("ready", flush=True)
+    settings = [f"redis.url={url}", f"redis.stream={STREAM}", f"redis.maxlen={maxlen}"]
+    section = load_config(PROJECT / "configs/default.yaml", None, [*settings, "redis.wait_s=120"])
+    run_id = f"{name}-{os.getpid()}"
+    cameras = [CameraScript(run_id, camera_id) for camera_id in CAMERAS]
+    outboxes = folder / f"outbox-{name}"
+    with (
+        (folder / f"produced-{run_id}").open("w") as produced,
+        deliver_events(url, section.redis, outboxes, run_id, threading.Event(), spool=True) as sink,
+    ):
+        due = time.monotonic()
+        turn = 0
+        while not stop.is_set():
+            camera = cameras[turn % len(cameras)]
+            turn += 1
+            events = tuple(camera.next_event() for _ in range(BATCH))
+            sink.write(DecidedEnd(StreamEnd(camera.camera_id), events))
+            produced.write(f"{camera.camera_id} {camera.seq}\n")
+            produced.flush()
+            due = max(due + BATCH / rate, time.monotonic() - 0.1)
+            stop.wait(max(0.0, due - time.monotonic()))
+        for camera in cameras:
+            sink.write(DecidedEnd(StreamEnd(camera.camera_id), camera.down()))
+            produced.write(f"{camera.camera_id} {camera.seq}\n")
+            produced.flush()
+
+
+class CameraScript:
+    """Events as a camera gives them: up, then actions that start, go on and end."""
+
+    def __init__(self, run_id: str, camera_id: str) -> None:
+        self.run_id, self.camera_id, self.seq = run_id, camera_id, 0
+
+    def next_event(self) -> Event:
+        """The one with the next number."""
+        self.seq += 1
+        if self.seq == 1:
+            return self._camera_event("camera_up")
+        number, phase = divmod(self.seq - 2, 4)
+        kind = ("start", "update", "update", "end")[phase]
+        return self._action_event(kind, f"{self.run_id}/{self.camera_id}/{number}")
+
+    def down(self) -> tuple[Event, ...]:
+        """What ends in order what is open."""
+        closing: list[Event] = []
+        if self.seq > 1 and (self.seq - 2) % 4 != 3:
+            number = (self.seq - 2) // 4
+            self.seq += 1
+            closing = [self._action_event("end", f"{self.run_id}/{self.camera_id}/{number}")]
+        self.seq += 1
+        return (*closing, self._camera_event("camera_down"))
+
+    def _camera_event(self, kind: str) -> Event:
+        return CameraEvent.model_validate(
+            self._common() | {"kind": kind, "pts_s": 0.0, "time": None}
+        )
+
+    def _action_event(self, kind: str, instance_id: str) -> Event:
+        fields = {
+            "kind": kind,
+            "instance_id": instance_id,
+            "track_id": 1,
+            "action": "walk",
+            "score": 0.9,
+            "peak_score": 0.9,
+            "start_pts_s": 1.0,
+            "end_pts_s": 2.0,
+            "start_time": None,
+            "end_time": None,
+            "frame_index": 0,
+            "xyxy": (0.0, 0.0, 10.0, 20.0),
+            "frame_wh": (64, 48),
+            "model": "chaos",
+            "latency_ms": {},
+        }
+        return ActionEvent.model_validate(self._common() | fields)
+
+    def _common(self) -> dict[str, object]:
+        return {
+            "event_id": f"{self.run_id}/{self.camera_id}/{self.seq}",
+            "camera_id": self.camera_id,
+            "run_id": self.run_id,
+            "seq": self.seq,
+        }
+
+
+def consume(name: str, url: str, folder: Path, claim_after_s: float, pause_s: float) -> None:
+    """Deal with events as a member of the group: write each one down."""
+    seen = (folder / f"consumed-{name}").open("a")
+    reported = (folder / f"reported-{name}").open("a")
+
+    def note(report: Report) -> None:
+        reported.write(f"{type(report).__name__} {report}\n")
+        reported.flush()
+
+    with seen, reported:
+        subscriber = Subscriber(
+            url,
+            stream=STREAM,
+            group=GROUP,
+            consumer=name,
+            start="0",
+            wanted=EventFilter(kinds=("start", "update", "end", "camera_up", "camera_down")),
+            claim_after_s=claim_after_s,
+            max_tries=1000,
+            on_report=note,
+        )
+        signal.signal(signal.SIGTERM, lambda *_: subscriber.stop())
+        print("ready", flush=True)
+        for event in subscriber:
+            seen.write(f"{event.origin} {event.seq}\n")
+            seen.flush()
+            time.sleep(pause_s)
+        subscriber.close()
+
+
+if __name__ == "__main__":
+    what, who, server, where, *numbers = sys.argv[1:]
+    if what == "publish":
+        rate, *limit = numbers
+        publish(who, server, Path(where), float(rate), *map(int, limit))
+    else:
+        claim, pause = map(float, numbers)
+        consume(who, server, Path(where), claim, pause)

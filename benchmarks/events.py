@@ -1,0 +1,203 @@
+"""What delivery costs: events per second to the stream and to a subscriber, and the added latency.
+
+    python -m benchmarks.events [--count 20000] [--json FILE]
+
+One real redis-server with an append-only file on this machine. From decision to stream: through the
+outbox and its publisher, as in a run, against a bare XADD per event by the same client library, one
+call each. From stream to subscriber: one member of a group that acknowledges every event, against a
+bare XREAD. Latency: from handing an event to the outbox to the moment at which a reader of the
+stream has it, at several rates, against a bare XADD read in the same way.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import redis
+import typer
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.chaos_processes import CameraScript
+from pipeline.embedded_redis import embedded_redis
+from pipeline.event_filter import KINDS, EventFilter
+from pipeline.event_stream import EventStream, Trimming
+from pipeline.events import Event, encode_event
+from pipeline.outbox import Outbox
+from pipeline.publisher import Publisher
+from pipeline.redis_client import connect
+from pipeline.subscriber import Subscriber
+
+STREAM, BARE = "bench:events", "bench:bare"
+RATES = (1.0, 100.0, 1000.0)
+MAXLEN = 1_000_000
+
+Send = Callable[[Event], object]
+
+
+def events_of(run_id: str, count: int) -> list[Event]:
+    """Those of one camera."""
+    camera = CameraScript(run_id, "gate")
+    return [camera.next_event() for _ in range(count)]
+
+
+@contextmanager
+def delivered(url: str, folder: Path, run_id: str) -> Iterator[tuple[Send, Publisher]]:
+    """A way to send: onto disk, and from there to Redis."""
+    with (
+        EventStream(url, stream=STREAM, trimming=Trimming(MAXLEN)) as stream,
+        Outbox(folder / f"{run_id}.outbox") as outbox,
+    ):
+        publisher = Publisher([outbox], stream)
+        publisher.start()
+
+        def send(event: Event) -> None:
+            outbox.append([event])
+            publisher.wake()
+
+        try:
+            yield send, publisher
+        finally:
+            publisher.stop()
+
+
+def bare_sender(client: redis.Redis) -> Send:
+    """One XADD per event, waited for."""
+    return lambda event: client.xadd(BARE, {"event": encode_event(event)}, maxlen=MAXLEN)
+
+
+def rate_to_stream(url: str, folder: Path, count: int, run_id: str) -> float:
+    """Events per second until the last one is on the stream."""
+    events = events_of(run_id, count)
+    with delivered(url, folder, run_id) as (send, publisher):
+        started = time.perf_counter()
+        for event in events:
+            send(event)
+        if publisher.drain(600.0):
+            raise RuntimeError("the server did not take all events")
+        return count / (time.perf_counter() - started)
+
+
+def bare_rate(client: redis.Redis, count: int, run_id: str) -> float:
+    """The same by XADD alone."""
+    send, events = bare_sender(client), events_of(run_id, count)
+    started = time.perf_counter()
+    for event in events:
+        send(event)
+    return count / (time.perf_counter() - started)
+
+
+def rate_to_subscriber(url: str, count: int, group: str) -> float:
+    """Events per second that one consumer is given and acknowledges."""
+    with Subscriber(
+        url, stream=STREAM, group=group, start="0", wanted=EventFilter(kinds=KINDS), block_s=0.1
+    ) as subscriber:
+        started = time.perf_counter()
+        subscriber.handle(lambda event: None, count=count)
+        return count / (time.perf_counter() - started)
+
+
+def bare_reading_rate(client: redis.Redis, count: int) -> float:
+    """Entries per second by XREAD alone, a hundred at a time, undecoded."""
+    position, read = "0", 0
+    started = time.perf_counter()
+    while read < count:
+        reply: Any = client.xread({STREAM: position}, count=100)
+        read += len(reply[0][1])
+        position = reply[0][1][-1][0]
+    return count / (time.perf_counter() - started)
+
+
+def latencies(
+    url: str, stream: str, send: Send, events: Sequence[Event], rate: float
+) -> NDArray[np.float64]:
+    """Milliseconds from sending each event to its arrival at a reader that waits for it."""
+    arrived: list[float] = []
+    ready = threading.Event()
+
+    def read() -> None:
+        with closing(connect(url, socket_timeout_s=60.0, retries=0)) as client:
+            newest = client.xrevrange(stream, count=1)
+            position = newest[0][0] if newest else "0"
+            ready.set()
+            while len(arrived) < len(events):
+                entries = client.xread({stream: position}, block=50_000)[0][1]
+                position = entries[-1][0]
+                arrived.extend([time.perf_counter()] * len(entries))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    ready.wait()
+    sent = []
+    begin = time.perf_counter() + 0.2
+    for index, event in enumerate(events):
+        time.sleep(max(0.0, begin + index / rate - time.perf_counter()))
+        sent.append(time.perf_counter())
+        send(event)
+    reader.join()
+    waited_s: NDArray[np.float64] = np.subtract(arrived, sent)
+    return 1e3 * waited_s
+
+
+def main(
+    count: Annotated[int, typer.Option(min=100, help="Events for the throughput.")] = 20_000,
+    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers.")] = None,
+) -> None:
+    """Print throughput and latency beside those of bare commands."""
+    numbers: dict[str, Any] = {}
+    with tempfile.TemporaryDirectory(prefix="events-") as name, embedded_redis(Path(name)) as url:
+        folder = Path(name)
+        client = redis.Redis.from_url(url, protocol=2)
+        rates: dict[str, list[float]] = {
+            key: [] for key in ("outbox to stream", "bare XADD", "to a subscriber", "bare XREAD")
+        }
+        for turn in range(rounds):
+            rates["outbox to stream"].append(rate_to_stream(url, folder, count, f"rate-{turn}"))
+            rates["bare XADD"].append(bare_rate(client, count, f"bare-{turn}"))
+            rates["to a subscriber"].append(rate_to_subscriber(url, count, f"group-{turn}"))
+            rates["bare XREAD"].append(bare_reading_rate(client, count))
+        numbers["per_second"] = {key: statistics.median(values) for key, values in rates.items()}
+        numbers["latency_ms"] = list(measure_latency(url, folder, client))
+        client.close()
+    out = Console()
+    table = Table("", "events per second", title=f"{count} events, median of {rounds}")
+    for key, value in numbers["per_second"].items():
+        table.add_row(key, f"{value:,.0f}")
+    out.print(table)
+    table = Table("events per second", "way", "median ms", "p99 ms")
+    for row in numbers["latency_ms"]:
+        table.add_row(f"{row['rate']:g}", row["way"], f"{row['median']:.1f}", f"{row['p99']:.1f}")
+    out.print(table)
+    if json_file is not None:
+        json_file.write_text(json.dumps(numbers, indent=1))
+
+
+def measure_latency(url: str, folder: Path, client: redis.Redis) -> Iterator[dict[str, Any]]:
+    """Both ways in turn at each rate."""
+    for rate in RATES:
+        amount = max(20, int(min(10 * rate, 3000)))
+        with delivered(url, folder, f"late-{rate:g}") as (send, _):
+            ours = latencies(url, STREAM, send, events_of(f"late-{rate:g}", amount), rate)
+        bare = latencies(url, BARE, bare_sender(client), events_of(f"b-{rate:g}", amount), rate)
+        for way, values in (("outbox", ours), ("bare XADD", bare)):
+            yield {
+                "rate": rate,
+                "way": way,
+                "median": float(np.median(values)),
+                "p99": float(np.percentile(values, 99)),
+            }
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,56 @@
+"""The topic of an event, from a template such as `behaviour/{camera_id}/{kind}`."""
+
+from __future__ import annotations
+
+import re
+from string import Formatter
+
+from pipeline.events import ActionEvent, Event
+
+FIELDS = ("camera_id", "kind", "action", "run_id")
+NO_ACTION = "-"  # of camera events
+
+# What has a meaning in topics, or that brokers refuse; % itself, so that it can be undone.
+_SPECIAL = re.compile(r"[/+#$%\x00-\x1f\x7f-\x9f]")
+_REFUSED = re.compile(r"[+#\x00-\x1f\x7f-\x9f]")
+
+
+def check_topic(template: str) -> str:
+    """Return the template as it is.
+
+    Raises:
+        ValueError: saying what is wrong with it.
+    """
+    try:
+        parts = list(Formatter().parse(template))
+    except ValueError as error:
+        raise ValueError(f"a topic is like behaviour/{{camera_id}}/{{kind}}: {error}") from None
+    for literal, name, layout, conversion in parts:
+        if _REFUSED.search(literal):
+            raise ValueError("a topic to publish to has no wildcards (+, #) or control characters")
+        if name is not None and (name not in FIELDS or layout or conversion):
+            raise ValueError(f"the fields of a topic are {', '.join(FIELDS)}")
+    if not template or template.startswith("$"):
+        raise ValueError("a topic is not empty and does not begin with $, the broker's own")
+    return template
+
+
+def topic_of(template: str, event: Event) -> str:
+    """The topic with the event's own names in it, each one level: `a/b` becomes `a%2Fb`.
+
+    Args:
+        template: has passed `check_topic`.
+        event: of a person or of a camera.
+    """
+    action = event.action if isinstance(event, ActionEvent) else NO_ACTION
+    names = {
+        "camera_id": event.camera_id,
+        "kind": event.kind,
+        "action": action,
+        "run_id": event.run_id,
+    }
+    return template.format_map({name: _one_level(text) for name, text in names.items()})
+
+
+def _one_level(text: str) -> str:
+    return _SPECIAL.sub(lambda found: f"%{ord(found[0]):02X}", text)

@@ -1,0 +1,44 @@
+"""The names on Redis. All of one stream are in one slot of a cluster: `{...}` is what is hashed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+FIELD = "event"  # the one field of a stream entry: the event as JSON
+
+
+@dataclass(frozen=True, slots=True)
+class StreamKeys:
+    """What belongs to one stream."""
+
+    stream: str
+
+    @property
+    def newest(self) -> str:
+        """Hash: run_id/camera_id -> sequence number of its newest event on the stream."""
+        return f"{{{self.stream}}}:newest"
+
+    @property
+    def newest_ages(self) -> str:
+        """Sorted set: the same names by the Unix time at which they changed."""
+        return f"{{{self.stream}}}:newest:ages"
+
+    def camera(self, camera_id: str) -> str:
+        """Hash: how a camera is. Vanishes when nobody watches it any more."""
+        return f"{{{self.stream}}}:camera:{camera_id}"
+
+    def seen(self, group: str) -> str:
+        """Hash: run_id/camera_id -> sequence number of the newest event that the group has had."""
+        return f"{{{self.stream}}}:seen:{group}"
+
+    def seen_ages(self, group: str) -> str:
+        """Sorted set, as `newest_ages`."""
+        return f"{{{self.stream}}}:seen:{group}:ages"
+
+    def gaps(self, group: str) -> str:
+        """Hash: `run_id/camera_id first` -> last number of a gap that nobody has told yet."""
+        return f"{{{self.stream}}}:gaps:{group}"
+
+    def dead_letters(self, group: str) -> str:
+        """Stream: what the group tried too often."""
+        return f"{{{self.stream}}}:dead:{group}"
