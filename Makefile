@@ -25,7 +25,7 @@ demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated
 	@echo "Annotated video: $(DEMO)/pedestrians.mp4   events: $(DEMO)/events.jsonl"
 
 test: $(VENV)/.dev  ## everything that CI checks
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: $(VENV)/.dev  ## lint, format and types
 	$(BIN)/ruff check .

@@ -3,35 +3,37 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import os
-import secrets
-import sys
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.logging import RichHandler
-from rich.markup import escape
+
+from pipeline import bridge_commands, event_commands, live_commands, recognizer_commands
+from pipeline.command_errors import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    console,
+    explained_errors,
+)
+from pipeline.command_options import (
+    PROJECT,
+    ConfigFile,
+    OutputDir,
+    RedisUrl,
+    Settings,
+    load,
+    new_run_id,
+)
 
 # Read when PyTorch is loaded, which happens later. Its idle threads must sleep: while they spin,
 # other stages and, on a loaded machine, other programs do not get their cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
-PROJECT = Path(__file__).resolve().parent
-DEFAULTS = PROJECT / "configs" / "default.yaml"
-EXIT_FAILED = 1  # the run ended, but something in it failed
-EXIT_USAGE = 2  # nothing was run: wrong arguments, configuration or environment
-EXIT_INTERRUPTED = 130
-
 log = logging.getLogger("behaviour-stream")
-console = Console(stderr=True)
 app = typer.Typer(
     no_args_is_help=True,
     rich_markup_mode="markdown",
@@ -41,6 +43,8 @@ app = typer.Typer(
     epilog="""
 **Examples**
 
+`run_pipeline.py live rtsp://10.0.0.8/main`  watch a camera
+
 `run_pipeline.py replay street.mp4 --annotated drawn.mp4`  recognize the actions of a video
 
 `run_pipeline.py subscribe --from 0`  print them, and what comes after them
@@ -48,25 +52,6 @@ app = typer.Typer(
 `run_pipeline.py replay --help`  every option, with more examples
 """,
 )
-
-ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="YAML file with what differs from the defaults.")
-]
-Settings = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="KEY=VALUE", help="One key, e.g. detector.confidence=0.5."),
-]
-RedisUrl = Annotated[
-    str | None,
-    typer.Option(
-        "--redis",
-        metavar="URL|embedded|none",
-        help="A server, one of our own under the output directory (default), or none.",
-    ),
-]
-OutputDir = Annotated[
-    Path | None, typer.Option("--output", help="Directory for everything that is written.")
-]
 
 
 class LogLevel(StrEnum):
@@ -135,12 +120,14 @@ def replay(
     Each file is a camera of its own; all go through one pipeline at once. Events go to a file of
     JSON lines and to a Redis stream, from which `subscribe` prints them.
     """
-    from pipeline.replay_run import ReplayRequest, run_replay
     from pipeline.shutdown import Shutdown, on_signals
 
     shutdown = Shutdown()
     with explained_errors(), on_signals(shutdown, console.print):
         config = load(config_file, settings, output, redis)
+        # Takes seconds: a mistake in the configuration is told before.
+        from pipeline.replay_run import ReplayRequest, run_replay
+
         request = ReplayRequest(
             videos=tuple(videos),
             events=events or config.output / "events.jsonl",
@@ -156,97 +143,10 @@ def replay(
         raise typer.Exit(EXIT_FAILED)
 
 
-@app.command(
-    epilog="""
-**Examples**
-
-`run_pipeline.py subscribe --from 0 --no-follow`  everything that is on the stream now
-
-`run_pipeline.py subscribe --json | jq .action`  new events as they come, for another program
-
-`run_pipeline.py subscribe --redis redis://localhost:6379/0 --count 10`
-"""
-)
-def subscribe(
-    start: Annotated[
-        str, typer.Option("--from", metavar="0|$|ID", help="The beginning, only new, or after ID.")
-    ] = "$",
-    count: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON document per line.")] = False,
-    follow: Annotated[
-        bool, typer.Option("--follow/--no-follow", help="Wait for new events, or stop at the end.")
-    ] = True,
-    redis: RedisUrl = None,
-    config_file: ConfigFile = None,
-    settings: Settings = None,
-    output: OutputDir = None,
-) -> None:
-    """Print the events of a stream, as any subscriber would read them."""
-    from pipeline.embedded_redis import open_event_store
-    from pipeline.shutdown import Shutdown, on_signals
-    from pipeline.subscribe import print_events
-
-    shutdown = Shutdown()
-    with explained_errors(), ExitStack() as stack:
-        stack.enter_context(on_signals(shutdown, lambda message: None))
-        config = load(config_file, settings, output, redis)
-        if config.redis.url == "none":
-            raise typer.BadParameter(
-                "there is nothing to read without a Redis server", param_hint="--redis"
-            )
-        store = stack.enter_context(
-            open_event_store(
-                config.redis.url,
-                config.output / "redis",
-                stream=config.redis.stream,
-                maxlen=config.redis.maxlen,
-            )
-        )
-        shutdown.bind(lambda: None)  # it looks at `stop` twice a second
-        print_events(
-            store,
-            start=start,
-            stop=shutdown.stop,
-            out=sys.stdout,
-            err=sys.stderr,
-            count=count,
-            to_end_only=not follow,
-            as_json=as_json,
-        )
-
-
-def load(
-    config_file: Path | None, settings: list[str] | None, output: Path | None, redis: str | None
-) -> Any:
-    """The configuration with the command's own options put in place, logged without credentials."""
-    from pipeline.config import load_config
-    from pipeline.redaction import mask_url
-
-    own = {"output": None if output is None else str(output), "redis.url": redis}
-    options = [f"{key}={json.dumps(value)}" for key, value in own.items() if value is not None]
-    config = load_config(DEFAULTS, config_file, [*(settings or ()), *options])
-    log.info("configuration: %s", mask_url(config.model_dump_json()))
-    return config
-
-
-def new_run_id() -> str:
-    """Sorts by time, differs between two runs of the same second."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
-
-
-@contextmanager
-def explained_errors() -> Iterator[None]:
-    """An error the user can mend is one message and an exit code; anything else a traceback."""
-    from pipeline.errors import ConfigError, PipelineError
-
-    try:
-        yield
-    except KeyboardInterrupt:
-        raise typer.Exit(EXIT_INTERRUPTED) from None
-    except PipelineError as error:
-        console.print(f"[red]error:[/red] {escape(str(error))}", highlight=False, soft_wrap=True)
-        raise typer.Exit(EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED) from error
-
+app.add_typer(live_commands.app)
+app.add_typer(event_commands.app)
+app.add_typer(bridge_commands.app)
+app.add_typer(recognizer_commands.app)
 
 if __name__ == "__main__":
     app()

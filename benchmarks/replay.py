@@ -34,6 +34,7 @@ from pipeline.decisions import EventStamp
 from pipeline.decoder import VideoReader
 from pipeline.parts import Parts, build_parts
 from pipeline.progress import ReplayProgress
+from pipeline.recognition import ClipScorer
 from pipeline.shutdown import Shutdown
 from pipeline.sinks import JsonLinesSink
 from pipeline.sources import find_videos
@@ -165,7 +166,8 @@ def run_whole(videos: Sequence[str], parts: Parts, config: PipelineConfig) -> fl
 
 def run_bare(parts: Parts, work: Work) -> float:
     """Seconds of the models alone, one after the other, on what they were given before."""
-    encoder = encoder_of(parts)
+    encoder, recognizer = encoder_of(parts), parts.recognizer
+    assert isinstance(recognizer, ClipScorer), "crops only: a scene is one call for all its people"
     started = time.perf_counter()
 
     def work_through() -> None:
@@ -175,7 +177,7 @@ def run_bare(parts: Parts, work: Work) -> float:
             for image, xyxy in work.people:
                 encoder.encode(image, xyxy)
         for clips in work.clips:
-            parts.recognizer.predict(clips)
+            recognizer.predict(clips)
 
     # In a thread of its own, as in the pipeline: PyTorch keeps its worker threads per thread.
     thread = threading.Thread(target=work_through)

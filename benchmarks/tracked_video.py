@@ -35,7 +35,7 @@ def track_video(video: Path, parts: Parts) -> dict[int, list[MotRow]]:
 def _frames(video: Path) -> Iterator[Frame]:
     with closing(VideoReader(video)) as reader:
         for index, picture in enumerate(reader.pictures()):
-            yield Frame(video.stem, index, picture.pts_s, 0.0, picture.image)
+            yield Frame(video.stem, index, picture.pts_s, 0.0, picture.image, 0.0)
 
 
 def _rows(item: TrackedFrame) -> list[MotRow]:

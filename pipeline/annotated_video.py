@@ -84,7 +84,7 @@ class _CameraVideo:
 
     def write(self, item: DecidedFrame) -> None:
         pts_s = item.tracked.frame.pts_s
-        self._take(item.events)
+        self._take([event for event in item.events if isinstance(event, ActionEvent)])
         while self._latest and self._latest[0].end_pts_s < pts_s - _LISTED_S:
             self._latest.popleft()
         actions: dict[int, list[ActionEvent]] = {}

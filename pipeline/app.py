@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
+from pipeline.camera_reader import CameraReader, Patience
+from pipeline.camera_source import CameraSource
 from pipeline.channel import Channel
+from pipeline.clip_queue import ClipQueue
 from pipeline.clips import cut_clips, drop_pixels
 from pipeline.config import PipelineConfig
 from pipeline.decisions import EventStamp, decide_actions
 from pipeline.detection import detect_people
+from pipeline.frame_mailbox import FrameMailbox
+from pipeline.live_cameras import LiveCameras
+from pipeline.live_status import LiveStatus
+from pipeline.live_view import LiveView
+from pipeline.live_watch import LiveWatch
 from pipeline.parts import Parts
 from pipeline.progress import ReplayProgress
-from pipeline.recognition import recognize_actions
+from pipeline.recognition import SceneScorer, recognize_actions, recognize_scenes
+from pipeline.scene_clips import cut_scenes
 from pipeline.shutdown import Shutdown
 from pipeline.sinks import Sink
 from pipeline.sources import VideoFile, in_batches, merge_by_time, read_frames
 from pipeline.stages import StageGroup
 from pipeline.tracking import track_people
-from pipeline.types import ClippedFrame, DecidedEnd, DecidedFrame, Frame, StreamEnd
+from pipeline.types import (
+    ClippedFrame,
+    DecidedEnd,
+    DecidedFrame,
+    DetectedFrame,
+    Frame,
+    StreamEnd,
+)
+
+_DETECTED_WAITING = 2  # frames; what waits here is seen no newer
 
 
 def replay(
@@ -35,7 +54,7 @@ def replay(
     """Run every frame of every file through one pipeline, the same way every time.
 
         file 1 ==+            one tracker per camera
-        file 2 ==+> merge by time > detect > track > cut clips ==> recognize > decide ==> sinks
+        file 2 ==+> merge by time > detect ==> track > cut clips ==> recognize > decide ==> sinks
         file n ==+            (==> is a channel and a thread; > is a plain generator)
 
     The order of everything downstream of the merge depends on the files alone; the models give an
@@ -54,7 +73,6 @@ def replay(
     Raises:
         Exception: the first error of any stage or sink, after all threads have ended.
     """
-    now = time.time
     clips = Channel[ClippedFrame | StreamEnd](config.queues.clips)
     results = Channel[DecidedFrame | DecidedEnd](config.queues.results)
 
@@ -63,21 +81,118 @@ def replay(
 
         def read(video: VideoFile) -> Iterator[Frame | StreamEnd]:
             frames = Channel[Frame | StreamEnd](config.queues.frames)
-            reader = read_frames(video, stop=shutdown.stop, now=now, opened=progress.opened)
+            reader = read_frames(video, stop=shutdown.stop, now=time.time, opened=progress.opened)
             stages.start(f"read {video.camera_id}", reader, frames)
             return iter(frames)
 
         merged = merge_by_time(map(read, videos), at_once=config.replay.files_at_once)
-        detected = detect_people(in_batches(merged, parts.detect_batch), parts.detector, now)
-        tracked = track_people(detected, parts.new_tracker, now)
-        cut = cut_clips(tracked, parts.clip_spec, stride_s=config.clip.stride_s)
-        stages.start("perceive", cut if keep_pixels else drop_pixels(cut), clips)
-
-        recognized = recognize_actions(clips.batches(config.queues.clips), parts.recognizer, now)
-        decided = decide_actions(recognized, parts.labels, parts.policy, stamp, now)
+        cut = _perceive(stages, in_batches(merged, parts.detect_batch), parts, config)
+        stages.start("track", cut if keep_pixels else drop_pixels(cut), clips)
+        decided = _recognize(clips.batches(config.queues.clips), parts, stamp)
         stages.start("recognize", decided, results)
 
         for item in results:
             for sink in sinks:
                 sink.write(item)
             progress.advance(item)
+
+
+def live(
+    sources: Sequence[CameraSource],
+    parts: Parts,
+    config: PipelineConfig,
+    stamp: EventStamp,
+    sinks: Sequence[Sink],
+    status: LiveStatus,
+    view: LiveView,
+    watch: LiveWatch,
+    shutdown: Shutdown,
+) -> None:
+    """Watch cameras until told to stop, or until every one of them, all files, has ended.
+
+        camera 1 ==+             one tracker per camera
+        camera 2 ==+=> newest > detect ==> track > cut clips ==> recognize > decide ==> sinks
+        camera n ==+   frames                                   (==> is a thread boundary)
+        watch: cameras that come and go, a line every ten seconds, systemd
+
+    No reader ever waits for the models: what they cannot manage is left out, the oldest of the same
+    camera first, so that what is said is late by a bounded time whatever happens.
+
+    Args:
+        sources: the cameras to begin with; `watch` may bring others.
+        parts: the models.
+        config: the limits, clip and decision settings.
+        stamp: what every event of this run carries.
+        sinks: written in the calling thread, in order.
+        status: told of everything that is counted.
+        view: told what there is to look at.
+        watch: keeps house.
+        shutdown: its `stop` ends the cameras; a second request ends everything.
+
+    Raises:
+        Exception: the first error of any stage or sink, after all threads have ended.
+    """
+    limits = config.live
+    frames = FrameMailbox(limits.waiting_frames, limits.max_staleness_s, status)
+    clips = ClipQueue(limits.max_clip_staleness_s, status)
+    results = Channel[DecidedFrame | DecidedEnd](config.queues.results)
+    view.attach({"detect": frames, "recognize": clips}, {"results": results})
+    patience = Patience(
+        open_timeout_s=limits.open_timeout_s,
+        read_timeout_s=limits.read_timeout_s,
+        max_staleness_s=limits.max_staleness_s,
+        max_gap_s=config.clip.max_gap_s,
+        reconnect_first_s=limits.reconnect_first_s,
+        reconnect_longest_s=limits.reconnect_longest_s,
+    )
+
+    with StageGroup(shutdown.stop) as stages:
+        shutdown.bind(stages.cancel)
+
+        def read(source: CameraSource, stop: threading.Event) -> threading.Thread:
+            reader = CameraReader(source, patience, status, stop)
+            name = source.camera_id
+            return stages.start(f"read {name}", reader.frames(), frames.port(name, stop))
+
+        cameras = LiveCameras(read, status)
+        housekeeping = watch.run(cameras, sources, shutdown.stop, frames.close)
+        stages.start("watch", housekeeping, Channel[None](1))
+
+        cut = _perceive(stages, frames.batches(parts.detect_batch), parts, config)
+        stages.start("track", drop_pixels(cut), clips)
+        decided = _recognize(clips.batches(parts.recognize_batch), parts, stamp)
+        stages.start("recognize", decided, results)
+
+        for item in results:
+            for sink in sinks:
+                sink.write(item)
+            if isinstance(item, DecidedFrame):
+                people, events = len(item.tracked.people), len(item.events)
+                status.decided(item.camera_id, people, events, item.latency_s)
+            else:
+                status.decided(item.camera_id, 0, len(item.events), {})
+
+
+def _perceive(
+    stages: StageGroup,
+    batches: Iterable[Sequence[Frame | StreamEnd]],
+    parts: Parts,
+    config: PipelineConfig,
+) -> Generator[ClippedFrame | StreamEnd, None, None]:
+    """From frames to clips. Looks of people are compared while the next ones are detected."""
+    detected = Channel[DetectedFrame | StreamEnd](_DETECTED_WAITING)
+    stages.start("detect", detect_people(batches, parts.detector, time.time), detected)
+    tracked = track_people(detected, parts.new_tracker, time.time)
+    cut = cut_scenes if isinstance(parts.recognizer, SceneScorer) else cut_clips
+    return cut(tracked, parts.clip_spec, time.time, stride_s=config.clip.stride_s)
+
+
+def _recognize(
+    batches: Iterable[Sequence[ClippedFrame | StreamEnd]], parts: Parts, stamp: EventStamp
+) -> Generator[DecidedFrame | DecidedEnd, None, None]:
+    """From clips to events."""
+    if isinstance(parts.recognizer, SceneScorer):
+        recognized = recognize_scenes(batches, parts.recognizer, time.time)
+    else:
+        recognized = recognize_actions(batches, parts.recognizer, time.time)
+    return decide_actions(recognized, parts.labels, parts.policy, stamp, time.time)

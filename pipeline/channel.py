@@ -20,11 +20,11 @@ class Channel(Generic[T]):
     A full channel makes `put` wait, so nothing is lost. One consumer and one producer each.
 
     Args:
-        capacity: items it holds before `put` waits; at least 1.
+        capacity: items it holds before `put` waits, at least 1; None: it never waits.
     """
 
-    def __init__(self, capacity: int) -> None:
-        if capacity < 1:
+    def __init__(self, capacity: int | None) -> None:
+        if capacity is not None and capacity < 1:
             raise ValueError(f"a channel needs room for at least one item, got {capacity}")
         self._capacity = capacity
         self._items: deque[T] = deque()
@@ -39,7 +39,7 @@ class Channel(Generic[T]):
             ChannelCancelled: if the channel was or is cancelled meanwhile.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._cancelled or len(self._items) < self._capacity)
+            self._changed.wait_for(lambda: self._cancelled or not self._is_full())
             if self._cancelled:
                 raise ChannelCancelled
             self._items.append(item)
@@ -76,6 +76,9 @@ class Channel(Generic[T]):
                 batch = [self._items.popleft() for _ in range(min(max_size, len(self._items)))]
                 self._changed.notify_all()
             yield batch
+
+    def _is_full(self) -> bool:
+        return self._capacity is not None and len(self._items) >= self._capacity
 
     def _is_over(self) -> bool:
         return self._cancelled or self._finished

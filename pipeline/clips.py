@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.clip_sampling import ClipSpec, crop_person, sample_clip
+from pipeline.clip_sampling import ClipSpec, crop_person
+from pipeline.clip_window import ClipWindow
 from pipeline.types import Clip, ClippedFrame, Frame, StreamEnd, TrackedFrame, TrackedPerson
-
-# Which frame is nearest to a grid point changes by a tenth of a step at most if of a fast camera's
-# frames only this many per step are kept. 60 fps is 4 per step of 1/15 s: all of those are kept.
-CROPS_PER_STEP = 5
-ROUNDING_S = 1e-6  # pts_s are floats: a frame due "now" may sit a rounding error before
 
 
 def cut_clips(
-    items: Iterable[TrackedFrame | StreamEnd], spec: ClipSpec, *, stride_s: float
+    items: Iterable[TrackedFrame | StreamEnd],
+    spec: ClipSpec,
+    now: Callable[[], float],
+    *,
+    stride_s: float,
 ) -> Generator[ClippedFrame | StreamEnd, None, None]:
     """Add to every tracked frame the clips that are due at it.
 
     Args:
         items: frames of any number of cameras, each camera's in order.
         spec: time grid and crop of a clip.
+        now: Unix seconds.
         stride_s: seconds between the ends of two consecutive clips of one track.
 
     Yields:
@@ -49,7 +49,7 @@ def cut_clips(
             clip = buffer.add(frame, person)
             if clip is not None:
                 clips.append(clip)
-        yield ClippedFrame(item, tuple(clips))
+        yield ClippedFrame(item, tuple(clips), now())
 
 
 def drop_pixels(
@@ -79,49 +79,26 @@ class TrackBuffer:
 
     def __init__(self, spec: ClipSpec, stride_s: float) -> None:
         self._spec = spec
-        self._stride_s = stride_s
-        self._pts_s: deque[float] = deque()
-        self._crops: deque[NDArray[np.uint8]] = deque()  # uint8 (S, S, 3) each
-        self._last_clip_pts_s = -np.inf
+        self._window = ClipWindow[NDArray[np.uint8]](spec, stride_s)  # uint8 (S, S, 3) each
 
     def __len__(self) -> int:
-        return len(self._crops)
+        return len(self._window)
 
     def add(self, frame: Frame, person: TrackedPerson) -> Clip | None:
         """Keep this frame's crop; return the clip that ends at it if one is due and complete."""
         spec = self._spec
-        if self._pts_s:
-            since_last_s = frame.pts_s - self._pts_s[-1]
-            if since_last_s > spec.max_gap_s:  # no clip may span the hole, so nothing before helps
-                self._pts_s.clear()
-                self._crops.clear()
-            elif since_last_s < spec.interval_s / CROPS_PER_STEP - ROUNDING_S:
-                return None
-        self._pts_s.append(frame.pts_s)
-        self._crops.append(
-            crop_person(frame.image, person.xyxy, size=spec.crop_size, margin=spec.crop_margin)
-        )
-        self._forget_before(frame.pts_s - spec.span_s - spec.interval_s)
-        if frame.pts_s < self._last_clip_pts_s + self._stride_s - ROUNDING_S:
+        if not self._window.wants(frame.pts_s):
             return None
-        return self._cut(frame, person)
-
-    def _forget_before(self, pts_s: float) -> None:
-        # One frame before the limit stays: it may be the nearest to the first grid point.
-        while len(self._pts_s) > 1 and self._pts_s[1] <= pts_s:
-            self._pts_s.popleft()
-            self._crops.popleft()
-
-    def _cut(self, frame: Frame, person: TrackedPerson) -> Clip | None:
-        chosen = sample_clip(np.array(self._pts_s), self._spec)
-        if chosen is None:
+        crop = crop_person(frame.image, person.xyxy, size=spec.crop_size, margin=spec.crop_margin)
+        self._window.add(frame.pts_s, crop)
+        crops = self._window.cut()
+        if crops is None:
             return None
-        self._last_clip_pts_s = frame.pts_s
         return Clip(
             camera_id=frame.camera_id,
             track_id=person.track_id,
-            crops=np.stack([self._crops[index] for index in chosen]),
-            start_pts_s=frame.pts_s - self._spec.span_s,
+            crops=np.stack(crops),
+            start_pts_s=frame.pts_s - spec.span_s,
             end_pts_s=frame.pts_s,
             xyxy=person.xyxy,
         )

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import yaml
 from pydantic import (
-    BaseModel,
-    ConfigDict,
     Field,
     NonNegativeFloat,
     PositiveFloat,
@@ -18,15 +16,16 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.bridge_config import BridgesConfig
+from pipeline.config_section import Section
 from pipeline.errors import ConfigError
+from pipeline.live_config import CameraConfig, LiveConfig
+from pipeline.redaction import mask_url
+from pipeline.redis_config import RedisConfig
 
 Share = Field(ge=0.0, le=1.0)
-
-
-class Section(BaseModel):
-    """A part of the configuration; unknown keys are errors."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
+FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no hole
+CameraName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
 
 
 class DetectorConfig(Section):
@@ -69,6 +68,8 @@ class RecognizerConfig(Section):
     """Which recognizer, and how it computes."""
 
     weights: str
+    mode: Literal["crop", "scene"]
+    backend: Literal["auto", "torch", "openvino"]
     precision: Literal["auto", "float32", "bfloat16", "float16"]
     batch_size: PositiveInt
 
@@ -112,23 +113,6 @@ class DecisionConfig(Section):
         return self
 
 
-class RedisConfig(Section):
-    """Where events go."""
-
-    url: str
-    stream: str = Field(min_length=1)
-    maxlen: PositiveInt
-
-    @model_validator(mode="after")
-    def _known_url(self) -> RedisConfig:
-        schemes = ("redis://", "rediss://", "unix://")
-        if self.url not in ("embedded", "none") and not self.url.startswith(schemes):
-            raise ValueError(
-                "url must be embedded, none, or start with redis://, rediss://, unix://"
-            )
-        return self
-
-
 class ReplayConfig(Section):
     """How recorded files are read."""
 
@@ -153,9 +137,24 @@ class PipelineConfig(Section):
     decision: DecisionConfig
     redis: RedisConfig
     replay: ReplayConfig
+    live: LiveConfig
+    cameras: dict[CameraName, CameraConfig]
     queues: QueueConfig
+    bridges: BridgesConfig
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     output: Path
+
+    @model_validator(mode="after")
+    def _clips_without_holes(self) -> PipelineConfig:
+        least = FRAMES_PER_GAP / self.clip.max_gap_s
+        rates = {f"cameras.{name}": one.detect_fps for name, one in self.cameras.items()}
+        for section, fps in (rates | {"live": self.live.detect_fps}).items():
+            if fps is not None and fps < least:
+                raise ValueError(
+                    f"{section}.detect_fps ({fps:g}) leaves holes that no clip may have "
+                    f"(clip.max_gap_s): at least {least:g}, or a longer max_gap_s"
+                )
+        return self
 
 
 def load_config(
@@ -182,13 +181,58 @@ def load_config(
         raise ConfigError("\n".join(_explain(dict(item)) for item in error.errors())) from error
 
 
+class HeadConfig(Section):
+    """The classifier of a network."""
+
+    in_channels: PositiveInt
+    dropout_ratio: float = Field(ge=0.0, lt=1.0)
+
+
+class ModelConfig(Section):
+    """A network before it has weights; `configs/recognizer` has examples."""
+
+    architecture: str
+    num_classes: PositiveInt
+    multi_label: bool
+    cls_head: HeadConfig
+
+
+def load_model_config(path: Path) -> ModelConfig:
+    """A file of `configs/recognizer`.
+
+    Raises:
+        ConfigError: naming the file and the key.
+    """
+    try:
+        return ModelConfig.model_validate(_read_yaml(path))
+    except ValidationError as error:
+        lines = (f"{path}: {_explain(dict(item))}" for item in error.errors())
+        raise ConfigError("\n".join(lines)) from error
+
+
+def parse_value(text: str) -> Any:
+    """A value as it would stand in a YAML file.
+
+    Raises:
+        ConfigError: if it is no YAML.
+    """
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{text}: the value is not valid YAML") from error
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from error
+    except UnicodeDecodeError:  # not chained, and nothing quoted: there may be a password near
+        raise ConfigError(f"{path}: no UTF-8 text") from None
     except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
+        raise ConfigError(f"{path}: not valid YAML{_where(error)}") from None
+    except (ValueError, RecursionError) as error:  # of a date that is none, of deep nesting
+        raise ConfigError(f"{path}: not valid YAML ({type(error).__name__})") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
@@ -196,13 +240,20 @@ def _read_yaml(path: Path) -> dict[str, Any]:
     return content
 
 
+def _where(error: yaml.YAMLError) -> str:
+    """Line, column and problem, without the line itself."""
+    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
+    at = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
+    return f"{at}: {problem}" if problem else at
+
+
 def _parse_setting(setting: str) -> dict[str, Any]:
     key, equals, text = setting.partition("=")
     if not equals or not key.strip():
         raise ConfigError(f"--set {setting}: expected KEY=VALUE, e.g. detector.confidence=0.5")
     try:
-        value: Any = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+        value: Any = parse_value(text)
+    except ConfigError as error:
         raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
     for part in reversed(key.strip().split(".")):
         value = {part: value}
@@ -226,4 +277,8 @@ def _explain(error: dict[str, Any]) -> str:
     if error["type"] == "missing":
         return f"{key}: missing"
     message = error["msg"].removeprefix("Value error, ")
-    return f"{key}: {message}, got {error['input']!r}" if error["loc"][1:] else f"{key}: {message}"
+    if not error["loc"][1:] or isinstance(error["input"], Mapping):
+        return f"{key}: {message}"  # a section as a whole has credentials in it
+    if error["loc"][0] in ("cameras", "redis", "bridges"):
+        return f"{key}: {message}"  # what was given may be a password in the wrong place
+    return f"{key}: {message}, got {mask_url(repr(error['input']))}"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 
-from pipeline.events import ActionEvent
+from pipeline.events import ActionEvent, CameraEvent, CameraEventKind, DownReason, EndReason
 from pipeline.track_decider import Change, DecisionPolicy, Moment, TrackDecider
 from pipeline.types import DecidedEnd, DecidedFrame, RecognizedFrame, StreamEnd, TrackedFrame
+from pipeline.utc import format_utc
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +38,10 @@ def decide_actions(
     """
     cameras: dict[str, _Camera] = {}
     for item in items:
-        if isinstance(item, StreamEnd):
-            camera = cameras.pop(item.camera_id, None)
-            yield DecidedEnd(item, camera.finish() if camera else ())
-        else:
-            camera_id = item.tracked.frame.camera_id
-            camera = cameras.setdefault(camera_id, _Camera(camera_id, labels, policy, stamp, now))
-            yield DecidedFrame(item.tracked, camera.decide(item))
+        camera_id = item.camera_id if isinstance(item, StreamEnd) else item.tracked.frame.camera_id
+        # Kept after its end: a camera that comes back goes on with its numbers.
+        camera = cameras.setdefault(camera_id, _Camera(camera_id, labels, policy, stamp, now))
+        yield camera.finish(item) if isinstance(item, StreamEnd) else camera.decide(item)
 
 
 @dataclass(slots=True)
@@ -58,13 +55,15 @@ class _Camera:
     now: Callable[[], float]
     seq: int = 0
     tracks: dict[int, TrackDecider] = field(default_factory=dict)
-    newest: RecognizedFrame | None = None
+    newest: RecognizedFrame | None = None  # since it is up
+    told_down: bool = False
 
-    def decide(self, item: RecognizedFrame) -> tuple[ActionEvent, ...]:
-        """What this frame's scores and lost tracks change."""
-        self.newest = item
+    def decide(self, item: RecognizedFrame) -> DecidedFrame:
+        """What this frame's scores and lost tracks change; the first one says that it is up."""
         frame = item.tracked.frame
         moment = Moment(frame.pts_s, frame.captured_at)
+        up = (self._camera_event("camera_up", moment),) if self.newest is None else ()
+        self.newest, self.told_down = item, False
         changes = []
         for prediction in item.predictions:
             track = self.tracks.setdefault(
@@ -76,28 +75,60 @@ class _Camera:
             track_or_none = self.tracks.pop(track_id, None)
             if track_or_none is not None:
                 changes += track_or_none.finish("track_ended")
-        return self._events(changes, item)
+        latency_s = {}
+        if self.stamp.wall_clock and (item.predictions or changes):
+            latency_s = _latency_s(item, self.now())
+        return DecidedFrame(item.tracked, up + self._events(changes, item, latency_s), latency_s)
 
-    def finish(self) -> tuple[ActionEvent, ...]:
-        """End everything that is open, because the camera has ended."""
-        assert self.newest is not None
-        changes = [c for track in self.tracks.values() for c in track.finish("stream_ended")]
-        return self._events(changes, self.newest)
+    def finish(self, end: StreamEnd) -> DecidedEnd:
+        """End everything that is open; a live camera that was never seen is said to be down too."""
+        if self.newest is None:
+            if end.at is None or self.told_down:
+                return DecidedEnd(end, ())
+            ends: tuple[ActionEvent, ...] = ()
+            last = Moment(0.0, end.at)
+        else:
+            ended: EndReason = "stream_ended" if end.at is None else "camera_down"
+            changes = [c for track in self.tracks.values() for c in track.finish(ended)]
+            latency_s = _latency_s(self.newest, self.now()) if self.stamp.wall_clock else {}
+            ends = self._events(changes, self.newest, latency_s)
+            frame = self.newest.tracked.frame
+            last = Moment(frame.pts_s, frame.captured_at)
+        self.newest, self.told_down = None, True
+        self.tracks.clear()
+        return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
 
-    def _events(self, changes: list[Change], item: RecognizedFrame) -> tuple[ActionEvent, ...]:
-        if not changes:
-            return ()
-        latency_ms = _latency_ms(item, self.now()) if self.stamp.wall_clock else {}
+    def _camera_event(
+        self, kind: CameraEventKind, at: Moment, reason: DownReason | None = None
+    ) -> CameraEvent:
+        return CameraEvent(
+            kind=kind,
+            event_id=self._next_id(),
+            camera_id=self.camera_id,
+            run_id=self.stamp.run_id,
+            seq=self.seq,
+            pts_s=round(at.pts_s, 3),
+            time=self._utc(at),
+            reason=reason,
+        )
+
+    def _next_id(self) -> str:
+        self.seq += 1
+        return f"{self.stamp.run_id}/{self.camera_id}/{self.seq}"
+
+    def _events(
+        self, changes: list[Change], item: RecognizedFrame, latency_s: dict[str, float]
+    ) -> tuple[ActionEvent, ...]:
+        latency_ms = {stage: round(1e3 * seconds, 1) for stage, seconds in latency_s.items()}
         return tuple(self._event(change, item.tracked, latency_ms) for change in changes)
 
     def _event(
         self, change: Change, tracked: TrackedFrame, latency_ms: dict[str, float]
     ) -> ActionEvent:
-        self.seq += 1
         origin = f"{self.stamp.run_id}/{self.camera_id}"
         return ActionEvent(
             kind=change.kind,
-            event_id=f"{origin}/{self.seq}",
+            event_id=self._next_id(),
             instance_id=f"{origin}/{change.track_id}/{change.action}/{change.ordinal}",
             camera_id=self.camera_id,
             run_id=self.stamp.run_id,
@@ -121,8 +152,7 @@ class _Camera:
     def _utc(self, moment: Moment) -> str | None:
         if not self.stamp.wall_clock:
             return None
-        utc = datetime.fromtimestamp(moment.captured_at, UTC)
-        return utc.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+        return format_utc(moment.captured_at)
 
 
 def _corners(change: Change) -> tuple[float, float, float, float]:
@@ -130,14 +160,17 @@ def _corners(change: Change) -> tuple[float, float, float, float]:
     return x1, y1, x2, y2
 
 
-def _latency_ms(item: RecognizedFrame, decided_at: float) -> dict[str, float]:
-    """Milliseconds from one stage's end to the next one's, queues included, and in all."""
-    tracked = item.tracked
+def _latency_s(item: RecognizedFrame, decided_at: float) -> dict[str, float]:
+    """Seconds from one stage's end to the next one's, queues included, and in all."""
+    tracked, captured_at = item.tracked, item.tracked.frame.captured_at
     stamps = {
-        "detect": (tracked.frame.captured_at, tracked.detected_at),
-        "track": (tracked.detected_at, tracked.tracked_at),
-        "recognize": (tracked.tracked_at, item.recognized_at),
-        "decide": (item.recognized_at, decided_at),
-        "total": (tracked.frame.captured_at, decided_at),
+        "decode": tracked.frame.decoded_at,
+        "detect": tracked.detected_at,
+        "track": tracked.tracked_at,
+        "clip": item.clipped_at,
+        "recognize": item.recognized_at,
+        "decide": decided_at,
     }
-    return {stage: round(1e3 * (end - start), 1) for stage, (start, end) in stamps.items()}
+    starts = (captured_at, *stamps.values())
+    spans = (end - start for start, end in zip(starts, stamps.values(), strict=False))
+    return dict(zip(stamps, spans, strict=True)) | {"total": decided_at - captured_at}

@@ -92,7 +92,7 @@ class VideoReader:
             last_pts_s = max(pts_s, 0.0)
             end_s = last_pts_s + float((frame.duration or 0) * (frame.time_base or 0))
             decoded += 1
-            yield Picture(last_pts_s, _upright_bgr(frame))
+            yield Picture(last_pts_s, upright_bgr(frame))
         self._check_complete(decoded, damaged, end_s)
 
     def _frames(self) -> Iterator[av.VideoFrame | None]:
@@ -154,7 +154,7 @@ class VideoReader:
         )
 
 
-def _upright_bgr(frame: av.VideoFrame) -> NDArray[np.uint8]:
+def upright_bgr(frame: av.VideoFrame) -> NDArray[np.uint8]:
     """Pixels as a player shows them: a phone's rotation flag is applied."""
     image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
     quarter_turns = round(frame.rotation / 90) % 4

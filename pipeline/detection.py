@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import Protocol
 
 from models.detections import Detections
@@ -21,7 +21,7 @@ def detect_people(
     batches: Iterable[Sequence[Frame | StreamEnd]],
     detector: PersonDetector,
     now: Callable[[], float],
-) -> Iterator[DetectedFrame | StreamEnd]:
+) -> Generator[DetectedFrame | StreamEnd, None, None]:
     """Detect the people of all frames of a batch in one call; one item per item, in order."""
     for batch in batches:
         images = [item.image for item in batch if isinstance(item, Frame)]

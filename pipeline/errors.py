@@ -15,3 +15,7 @@ class SourceError(PipelineError):
 
 class EventStoreError(PipelineError):
     """Redis cannot be started or reached; the message says which one and what to do."""
+
+
+class OutboxError(PipelineError):
+    """The events on local disk cannot be written or read; the message names the file."""

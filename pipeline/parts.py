@@ -8,17 +8,26 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from models.action_recognizer import ActionRecognizer, select_device
+from models.action_recognizer import ActionRecognizer
 from models.appearance import AppearanceEncoder
 from models.checkpoint import CheckpointError, load_recognizer
+from models.compute_choice import select_device
 from models.detector_choice import build_person_detector
 from models.input_spec import InputSpec
+from models.recognizer3d import Recognizer3D
+from models.scene_recognizer import SceneRecognizer
 from pipeline.clip_sampling import ClipSpec
-from pipeline.config import ClipConfig, DecisionConfig, PipelineConfig, TrackerConfig
+from pipeline.config import (
+    ClipConfig,
+    DecisionConfig,
+    PipelineConfig,
+    RecognizerConfig,
+    TrackerConfig,
+)
 from pipeline.deep_sort_tracker import DeepSortTracker
 from pipeline.detection import PersonDetector
 from pipeline.errors import ConfigError
-from pipeline.recognition import ClipScorer
+from pipeline.recognition import ClipScorer, SceneScorer
 from pipeline.track_decider import ActionRule, DecisionPolicy
 from pipeline.tracking import Tracker
 from pipeline.ultralytics_tracker import UltralyticsTracker
@@ -37,7 +46,8 @@ class Parts:
     detect_batch: int  # frames per detector call
     new_tracker: Callable[[], Tracker]  # one per camera
     clip_spec: ClipSpec
-    recognizer: ClipScorer
+    recognizer: ClipScorer | SceneScorer
+    recognize_batch: int  # clips per recognizer call of a live run
     model_name: str
     labels: tuple[str, ...]
     policy: DecisionPolicy
@@ -61,6 +71,7 @@ def build_parts(config: PipelineConfig, project: Path) -> Parts:
         new_tracker=_tracker_factory(config.tracker, device),
         clip_spec=_clip_spec(recognizer.spec, config.clip),
         recognizer=recognizer,
+        recognize_batch=1 if device == "cpu" else config.recognizer.batch_size,
         model_name=recognizer.spec.name,
         labels=recognizer.labels,
         policy=decision_policy(recognizer.labels, config.decision),
@@ -137,7 +148,9 @@ def _tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracke
     )
 
 
-def _recognizer(config: PipelineConfig, project: Path, device: str) -> ActionRecognizer:
+def _recognizer(
+    config: PipelineConfig, project: Path, device: str
+) -> ActionRecognizer | SceneRecognizer:
     section = config.recognizer
     try:
         model = load_recognizer(_find(section.weights, project))
@@ -148,14 +161,45 @@ def _recognizer(config: PipelineConfig, project: Path, device: str) -> ActionRec
         model.input_spec = replace(model.input_spec, **own)
     except ValueError as error:
         raise ConfigError(f"clip: {error}") from error
+    _check_mode(model, section.mode)
     try:
-        recognizer = ActionRecognizer(
-            model, device=device, precision=section.precision, batch_size=section.batch_size
-        )
+        recognizer = _ready(model, section, device)
     except ValueError as error:
-        raise ConfigError(f"recognizer.precision: {error}") from error
+        raise ConfigError(f"recognizer: {error}") from error
     log.info("recognizer: %s", recognizer.describe())
     return recognizer
+
+
+def _check_mode(model: Recognizer3D, mode: str) -> None:
+    fitting = "scene" if model.architecture.head == "roi" else "crop"
+    if mode != fitting:
+        has = "a" if fitting == "scene" else "no"
+        raise ConfigError(
+            f"recognizer.mode: {mode}, but {model.input_spec.name} has {has} RoI head; "
+            f"set recognizer.mode={fitting}, or other weights"
+        )
+
+
+def _ready(
+    model: Recognizer3D, section: RecognizerConfig, device: str
+) -> ActionRecognizer | SceneRecognizer:
+    cache_dir = Path.home() / ".cache/behaviour-stream/openvino"
+    if section.mode == "scene":
+        return SceneRecognizer(
+            model,
+            device=device,
+            precision=section.precision,
+            backend=section.backend,
+            cache_dir=cache_dir,
+        )
+    return ActionRecognizer(
+        model,
+        device=device,
+        precision=section.precision,
+        batch_size=section.batch_size,
+        backend=section.backend,
+        cache_dir=cache_dir,
+    )
 
 
 def _clip_spec(spec: InputSpec, section: ClipConfig) -> ClipSpec:

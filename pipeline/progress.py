@@ -68,7 +68,8 @@ class ReplayProgress:
             self._line_at = self._now()
             self._print_line(camera_id, camera)
         if camera.error:
-            self._console.print(f"[red]error:[/red] {escape(camera.error)}", highlight=False)
+            text = f"[red]error:[/red] {escape(camera.error)}"
+            self._console.print(text, highlight=False, soft_wrap=True)
 
     def print_summary(self) -> None:
         """A table with one row per camera."""

@@ -14,12 +14,14 @@ from pipeline.annotated_video import AnnotatedVideoSink
 from pipeline.app import replay
 from pipeline.config import PipelineConfig
 from pipeline.decisions import EventStamp
-from pipeline.embedded_redis import open_event_store
+from pipeline.delivery import deliver_events
+from pipeline.embedded_redis import running_server
 from pipeline.errors import ConfigError
 from pipeline.parts import build_parts
 from pipeline.progress import ReplayProgress
+from pipeline.redaction import mask_url
 from pipeline.shutdown import Shutdown
-from pipeline.sinks import JsonLinesSink, MotTracksSink, RedisSink, Sink, file_name
+from pipeline.sinks import JsonLinesSink, MotTracksSink, Sink, file_name
 from pipeline.sources import VideoFile, find_videos
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,7 @@ def run_replay(
     parts = build_parts(config, project)
     stamp = EventStamp(request.run_id, parts.model_name, request.wall_clock)
     with ExitStack() as stack:
-        sinks = _open_sinks(request, config, stack)
+        sinks = _open_sinks(request, config, stack, shutdown)
         progress = stack.enter_context(ReplayProgress(console, time.monotonic))
         replay(
             videos,
@@ -99,18 +101,18 @@ def _check_outputs(request: ReplayRequest, videos: tuple[VideoFile, ...]) -> Non
                 raise ConfigError(f"{option}: {path} is one of the videos to read; not overwritten")
 
 
-def _open_sinks(request: ReplayRequest, config: PipelineConfig, stack: ExitStack) -> list[Sink]:
+def _open_sinks(
+    request: ReplayRequest, config: PipelineConfig, stack: ExitStack, shutdown: Shutdown
+) -> list[Sink]:
     sinks: list[Sink] = [stack.enter_context(JsonLinesSink(request.events))]
     log.info("events: %s", request.events)
     redis = config.redis
     if redis.url != "none":
-        store = stack.enter_context(
-            open_event_store(
-                redis.url, config.output / "redis", stream=redis.stream, maxlen=redis.maxlen
-            )
-        )
-        sinks.append(RedisSink(store))
-        log.info("events: %s, stream %s", store.name, redis.stream)
+        url = stack.enter_context(running_server(redis.url, config.output / "redis"))
+        outboxes = config.output / "outbox"
+        delivery = deliver_events(url, redis, outboxes, request.run_id, shutdown.now)
+        sinks.append(stack.enter_context(delivery))
+        log.info("events: %s, stream %s", mask_url(url), redis.stream)
     if request.tracks is not None:
         sinks.append(stack.enter_context(MotTracksSink(request.tracks)))
     if request.annotated is not None:

@@ -14,12 +14,18 @@ class Shutdown:
 
     def __init__(self) -> None:
         self.stop = threading.Event()  # sources watch it: read no further, the rest drains
+        self.now = threading.Event()  # asked twice: wait for nothing any more
         self.requested = False
         self._cancel: Callable[[], None] | None = None
+        self._first: Callable[[], None] = lambda: None
 
     def bind(self, cancel: Callable[[], None]) -> None:
         """Say what a second request shall do."""
         self._cancel = cancel
+
+    def on_request(self, first: Callable[[], None]) -> None:
+        """Say what a first request shall do beside setting `stop`."""
+        self._first = first
 
     @property
     def is_bound(self) -> bool:
@@ -29,10 +35,29 @@ class Shutdown:
     def request(self) -> bool:
         """Ask for the end; returns True if this was the first time."""
         first, self.requested = not self.requested, True
-        self.stop.set()
-        if not first and self._cancel is not None:
-            self._cancel()
+        if first:  # a lock is behind an event: a second signal within `set` must not wait for it
+            self.stop.set()
+            self._first()
+        else:
+            self.now.set()
+            if self._cancel is not None:
+                self._cancel()
         return first
+
+
+@contextmanager
+def on_hangup(asked: threading.Event) -> Iterator[None]:
+    """Turn SIGHUP into a set event while the block runs; for the main thread only."""
+
+    def handle(signum: int, frame: FrameType | None) -> None:
+        if not asked.is_set():
+            asked.set()
+
+    before = signal.signal(signal.SIGHUP, handle)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 @contextmanager

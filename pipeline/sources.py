@@ -80,7 +80,6 @@ def read_frames(
         now: Unix seconds.
         opened: called with the camera id once the container is understood.
     """
-    error = None
     try:
         _check_readable(video.path)
         with DecoderProcess(video.path) as decoder:
@@ -88,10 +87,12 @@ def read_frames(
             if info is not None:
                 opened(video.camera_id, info)
                 for index, picture in enumerate(decoder.pictures(stop)):
-                    yield Frame(video.camera_id, index, picture.pts_s, now(), picture.image)
+                    at = now()
+                    yield Frame(video.camera_id, index, picture.pts_s, at, picture.image, at)
     except SourceError as source_error:
-        error = f"{video.path}: {source_error}"
-    yield StreamEnd(video.camera_id, error, stopped=stop.is_set())
+        yield StreamEnd(video.camera_id, "failed", f"{video.path}: {source_error}")
+    else:
+        yield StreamEnd(video.camera_id, "stopped" if stop.is_set() else "stream_ended")
 
 
 def _check_readable(path: Path) -> None:

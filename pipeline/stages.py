@@ -6,12 +6,29 @@ import logging
 import threading
 from collections.abc import Generator
 from contextlib import closing
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
-from pipeline.channel import Channel, ChannelCancelled
+from pipeline.channel import ChannelCancelled
 
 T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
 log = logging.getLogger(__name__)
+
+
+class Output(Protocol[T_contra]):
+    """Where a stage's items go: a channel, or what else can be ended in both ways."""
+
+    def put(self, item: T_contra) -> None:
+        """Take an item; raises ChannelCancelled after `cancel`."""
+        ...
+
+    def finish(self) -> None:
+        """No more items come."""
+        ...
+
+    def cancel(self) -> None:
+        """Drop what is held, wake both sides."""
+        ...
 
 
 class StageGroup:
@@ -26,29 +43,32 @@ class StageGroup:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._threads: list[threading.Thread] = []
-        self._outputs: list[Channel[Any]] = []
+        self._running: list[tuple[threading.Thread, Output[Any]]] = []
         self._first_error: BaseException | None = None
         self._cancelled = False
         # Re-entrant: a signal handler may call `cancel` while the main thread holds it.
         self._lock = threading.RLock()
 
-    def start(self, name: str, items: Generator[T, None, None], output: Channel[T]) -> None:
+    def start(
+        self, name: str, items: Generator[T, None, None], output: Output[T]
+    ) -> threading.Thread:
         """Pull `items` in a new thread and put each one on `output`."""
+        thread = threading.Thread(target=self._pump, args=(name, items, output), name=name)
         with self._lock:
-            self._outputs.append(output)
             if self._cancelled:
                 output.cancel()
-        thread = threading.Thread(target=self._pump, args=(name, items, output), name=name)
-        self._threads.append(thread)
-        thread.start()
+            thread.start()
+            alive = [(other, its) for other, its in self._running if other.is_alive()]
+            self._running = [*alive, (thread, output)]
+        return thread
 
     def cancel(self) -> None:
         """Stop now: drop what is queued, as a second Ctrl-C asks for."""
-        self._stop.set()
+        if not self._stop.is_set():
+            self._stop.set()
         with self._lock:
             self._cancelled = True
-            for output in self._outputs:
+            for _, output in self._running:
                 output.cancel()
 
     @property
@@ -62,12 +82,15 @@ class StageGroup:
     def __exit__(self, exc_type: object, exc: BaseException | None, tb: object) -> None:
         if exc is not None:
             self._fail(exc)
-        for thread in self._threads:
+        while self._running:  # a stage may start another one meanwhile
+            thread, _ = self._running[0]
             thread.join()
+            with self._lock:
+                self._running = [one for one in self._running if one[0] is not thread]
         if self._first_error is not None and self._first_error is not exc:
             raise self._first_error
 
-    def _pump(self, name: str, items: Generator[T, None, None], output: Channel[T]) -> None:
+    def _pump(self, name: str, items: Generator[T, None, None], output: Output[T]) -> None:
         try:
             with closing(items):  # releases the source even when `put` raises
                 for item in items:

@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from pipeline.decoder import VideoInfo
+from pipeline.events import ActionEvent
 from pipeline.types import DecidedEnd, DecidedFrame
 
 
@@ -18,7 +19,7 @@ class CameraTally:
     pts_s: float = 0.0  # media time reached
     people: set[int] = field(default_factory=set)  # track ids seen
     actions: Counter[str] = field(default_factory=Counter)  # actions started, by name
-    events: int = 0
+    events: int = 0  # of actions
     ended: bool = False
     stopped: bool = False  # before its end, because the run was asked to
     error: str | None = None
@@ -39,15 +40,16 @@ class Tally:
         """Add one item of the pipeline's end."""
         camera = self._camera(item.camera_id)
         if isinstance(item, DecidedEnd):
-            camera.ended, camera.stopped = True, item.end.stopped
+            camera.ended, camera.stopped = True, item.end.reason == "stopped"
             camera.error = item.end.error
         else:
             frame = item.tracked.frame
             camera.frames += 1
             camera.pts_s = frame.pts_s
             camera.people.update(person.track_id for person in item.tracked.people)
-        camera.events += len(item.events)
-        camera.actions.update(event.action for event in item.events if event.kind == "start")
+        actions = [event for event in item.events if isinstance(event, ActionEvent)]
+        camera.events += len(actions)
+        camera.actions.update(event.action for event in actions if event.kind == "start")
 
     @property
     def frames(self) -> int:

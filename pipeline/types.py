@@ -3,19 +3,20 @@
 Every type is frozen; those that hold arrays compare by identity. One frame travels as `Frame`,
 `DetectedFrame`, `TrackedFrame`, `ClippedFrame`, `RecognizedFrame`, `DecidedFrame`; when a camera
 has no more frames, one `StreamEnd` follows its last frame through the same stages, so that
-tracks are released and open actions are closed in order.
+tracks are released and open actions are closed in order. A live camera may come back after it.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from models.detections import Detections
-from pipeline.events import ActionEvent
+from pipeline.events import DownReason, Event
 
 Image = NDArray[np.uint8]
 
@@ -25,10 +26,11 @@ class Frame:
     """One decoded picture."""
 
     camera_id: str
-    index: int  # 0-based decode count of this run; a gap means dropped frames
+    index: int  # 0-based count of this camera's decoded frames in this run; a gap: dropped ones
     pts_s: float  # presentation time, seconds on the source's clock, grows
-    captured_at: float  # Unix seconds (UTC) when it was decoded
+    captured_at: float  # Unix seconds (UTC); of a file: when it was decoded
     image: Image  # uint8 (H, W, 3) BGR
+    decoded_at: float  # Unix seconds
 
     @property
     def wh(self) -> tuple[int, int]:
@@ -39,11 +41,12 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """A camera has no more frames; nothing of this camera follows."""
+    """The frames of a camera end here, for good or, if it is live, until it comes back."""
 
     camera_id: str
-    error: str | None = None  # why it ended before its time
-    stopped: bool = False  # it was asked to end; without either it was complete
+    reason: DownReason = "stream_ended"
+    error: str | None = None  # what went wrong, for people
+    at: float | None = None  # Unix seconds; None: with its last frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -88,11 +91,26 @@ class Clip:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class SceneClip:
+    """What the recognizer sees of a whole scene: `clip_len` frames, and who is where in it."""
+
+    camera_id: str
+    track_ids: tuple[int, ...]  # of the N people
+    frames: NDArray[np.uint8]  # uint8 (T, H, W, 3) BGR, resized
+    key_xyxy: FloatArray  # float32 (N, 4) boxes in the middle frame, pixels of `frames`
+    xyxy: FloatArray  # float32 (N, 4) boxes in the newest frame, pixels of the original image
+    start_pts_s: float  # of the first grid point
+    end_pts_s: float  # of the newest frame
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class ClippedFrame:
-    """A tracked frame and the clips that became due at it."""
+    """A tracked frame and what became due at it: people's own clips, or one of the scene."""
 
     tracked: TrackedFrame
     clips: tuple[Clip, ...]
+    clipped_at: float  # Unix seconds
+    scene: SceneClip | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,6 +128,7 @@ class RecognizedFrame:
 
     tracked: TrackedFrame
     predictions: tuple[Prediction, ...]
+    clipped_at: float  # Unix seconds
     recognized_at: float  # Unix seconds
 
 
@@ -118,7 +137,8 @@ class DecidedFrame:
     """A frame at the end of its way: who is in it, and what was decided at it."""
 
     tracked: TrackedFrame
-    events: tuple[ActionEvent, ...]
+    events: tuple[Event, ...]
+    latency_s: Mapping[str, float] = field(default_factory=dict)  # if something was recognized
 
     @property
     def camera_id(self) -> str:
@@ -131,7 +151,7 @@ class DecidedEnd:
     """A camera's end, with the events that closed its open actions."""
 
     end: StreamEnd
-    events: tuple[ActionEvent, ...]
+    events: tuple[Event, ...]
 
     @property
     def camera_id(self) -> str:

@@ -65,7 +65,8 @@ def make_frame(
 ) -> Frame:
     """A small frame; at 10 frames per second unless told otherwise."""
     image = np.full((48, 64, 3), level, np.uint8)
-    return Frame(camera_id, index, index / 10 if pts_s is None else pts_s, 1000.0 + index, image)
+    at = 1000.0 + index
+    return Frame(camera_id, index, index / 10 if pts_s is None else pts_s, at, image, at)
 
 
 def make_tracked(

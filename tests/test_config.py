@@ -108,3 +108,57 @@ def test_sections_forbid_unknown_keys_everywhere() -> None:
 
     assert len(sections(PipelineConfig)) > 5
     assert all(s.model_config["extra"] == "forbid" for s in sections(PipelineConfig))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "cameras: {gate: rtsp://viewer:hunter2@10.0.0.8/main}",
+        "cameras: {gate: {url: rtsp://h/x, transport: rtsp://viewer:hunter2@10.0.0.8/main}}",
+        "cameras: {gate: {url: rtsp://viewer:hunter2@10.0.0.8/main}",
+        "redis: {url: redis://:hunter2@h:6379/0, streem: x}",
+    ],
+)
+def test_a_mistake_beside_a_password_does_not_show_it(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        load_config(DEFAULTS, path)
+    assert "hunter2" not in str(caught.value)
+
+
+def test_a_file_that_is_no_text_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_bytes(b"output: \xff\xfe")
+    with pytest.raises(ConfigError, match=r"mine\.yaml: no UTF-8 text"):
+        load_config(DEFAULTS, path)
+
+
+@pytest.mark.parametrize(
+    "setting", ["live.detect_fps=2", "cameras={gate: {url: rtsp://h/x, detect_fps: 2}}"]
+)
+def test_a_rate_at_which_no_clip_would_be_complete_is_refused(setting: str) -> None:
+    assert "detect_fps (2) leaves holes" in fails(setting)
+    load_config(DEFAULTS, None, [setting, "clip.max_gap_s=0.8"])
+
+
+@pytest.mark.parametrize(
+    "text", ["output: 2024-13-01", "output: 0x_", "output: " + "[" * 2000, "output: \x00"]
+)
+def test_a_value_that_breaks_the_parser_is_an_error_like_any_other(
+    tmp_path: Path, text: str
+) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="mine"):
+        load_config(DEFAULTS, path)
+
+
+def test_passwords_are_not_in_what_is_logged_of_the_configuration() -> None:
+    settings = [
+        "cameras={gate: {url: 'viewer:hunter2@10.0.0.8/main'}}",
+        """redis.url=redis://:hunt'er"2@h/0""",
+    ]
+    logged = load_config(DEFAULTS, None, settings).model_dump_json()
+    assert "hunter2" not in logged
+    assert "er" + '\\"2' not in logged

@@ -51,6 +51,7 @@ def fake_parts() -> Parts:
         new_tracker=OnePersonTracker,
         clip_spec=ClipSpec(4, 0.1, crop_size=16, crop_margin=0.25, max_gap_s=0.5),
         recognizer=BrightnessRecognizer(),
+        recognize_batch=1,
         model_name="brightness",
         labels=LABELS,
         policy=DecisionPolicy(rules, smoothing_s=0.0, update_interval_s=1.0),

@@ -48,7 +48,8 @@ class Recorder:
 
     @property
     def events(self) -> list[ActionEvent]:
-        return [event for item in self.items for event in item.events]
+        every = [event for item in self.items for event in item.events]
+        return [event for event in every if isinstance(event, ActionEvent)]
 
 
 def day_and_night(path: Path, seconds: float = 4.0, fps: float = 20.0) -> VideoFile:
@@ -103,7 +104,7 @@ def test_a_video_becomes_exactly_the_events_of_its_story(
         ("update", "dark", None),
         ("end", "dark", "stream_ended"),
     ]
-    assert [event.seq for event in sink.events] == list(range(1, 7))
+    assert [event.seq for event in sink.events] == list(range(2, 8))  # 1: the camera is up
     assert no_thread_left()
 
 
@@ -261,3 +262,24 @@ def test_pixels_reach_the_sinks_only_when_one_draws(tmp_path: Path) -> None:
 
     assert brightness(keep_pixels=True) == pytest.approx(230, abs=6)
     assert brightness(keep_pixels=False) == 0
+
+
+class SceneBrightness:
+    """Scores how bright the newest frame is where each person is."""
+
+    def predict_scene(self, frames: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
+        rows = [frames[-1][int(y1) : int(y2), int(x1) : int(x2)] for x1, y1, x2, y2 in xyxy]
+        bright = np.array([row.mean() / 255 for row in rows], np.float32)
+        return np.stack([1 - bright, bright], axis=1)
+
+
+def test_scenes_become_the_events_that_crops_become(tmp_path: Path) -> None:
+    video = day_and_night(tmp_path / "gate.mp4")
+    crops, _ = run([video])
+    scenes, _ = run([video], parts=replace(fake_parts(), recognizer=SceneBrightness()))
+
+    def story(sink: Recorder) -> list[tuple[str, str, float]]:
+        return [(e.kind, e.action, e.start_pts_s) for e in sink.events]
+
+    assert len(story(scenes)) > 3
+    assert story(scenes) == story(crops)

@@ -9,8 +9,8 @@ import redis
 
 from pipeline.embedded_redis import embedded_redis
 from pipeline.errors import EventStoreError
+from pipeline.event_stream import EventStream, Trimming
 from pipeline.redis_server import find_redis_server
-from pipeline.redis_store import RedisEventStore
 
 STREAM = "test:events"
 
@@ -39,6 +39,6 @@ def client(server: str) -> Iterator[redis.Redis]:
 
 
 @pytest.fixture
-def store(server: str, client: redis.Redis) -> Iterator[RedisEventStore]:
-    with RedisEventStore(server, stream=STREAM, maxlen=1000) as store:
-        yield store
+def stream(server: str, client: redis.Redis) -> Iterator[EventStream]:
+    with EventStream(server, stream=STREAM, trimming=Trimming(1000)) as stream:
+        yield stream

@@ -21,7 +21,7 @@ def film(fps: float, seconds: float, **kwargs: object) -> list[TrackedFrame]:
 def cut(items: Iterable[TrackedFrame | StreamEnd], stride_s: float = 0.5) -> list[Clip]:
     return [
         clip
-        for item in cut_clips(items, SPEC, stride_s=stride_s)
+        for item in cut_clips(items, SPEC, lambda: 0.0, stride_s=stride_s)
         if isinstance(item, ClippedFrame)
         for clip in item.clips
     ]
@@ -69,8 +69,8 @@ def test_a_lost_track_is_forgotten_at_once() -> None:
 
 
 def test_the_end_of_a_camera_frees_its_tracks_and_is_passed_on() -> None:
-    end = StreamEnd("gate", "broken")
-    items = list(cut_clips([*film(30, 2.0), end, *film(30, 1.0)], SPEC, stride_s=0.5))
+    end = StreamEnd("gate", "failed", "broken")
+    items = list(cut_clips([*film(30, 2.0), end, *film(30, 1.0)], SPEC, lambda: 0.0, stride_s=0.5))
     assert items[60] == end
     assert all(not item.clips for item in items if isinstance(item, ClippedFrame))
 
@@ -100,7 +100,7 @@ def test_a_fast_camera_still_gives_clips() -> None:
 
 
 def test_dropped_pixels_keep_the_shape_and_cost_no_memory() -> None:
-    [item] = drop_pixels([ClippedFrame(make_tracked(make_frame(3, level=9)), ())])
+    [item] = drop_pixels([ClippedFrame(make_tracked(make_frame(3, level=9)), (), 0.0)])
     assert isinstance(item, ClippedFrame)
     assert item.tracked.frame.wh == (64, 48)
     assert item.tracked.frame.image.base is not None

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from pipeline.decisions import EventStamp, decide_actions
-from pipeline.events import ActionEvent
+from pipeline.events import ActionEvent, CameraEvent
 from pipeline.track_decider import ActionRule, DecisionPolicy
 from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd
 from tests.conftest import make_frame, make_tracked
@@ -23,7 +24,8 @@ def recognized(
     predictions = tuple(
         Prediction(track_id, BOX, np.array(pair, np.float32)) for track_id, pair in scores.items()
     )
-    return RecognizedFrame(tracked, predictions, recognized_at=tracked.tracked_at + 0.3)
+    at = tracked.tracked_at
+    return RecognizedFrame(tracked, predictions, clipped_at=at + 0.1, recognized_at=at + 0.3)
 
 
 def decide(
@@ -33,7 +35,37 @@ def decide(
 
 
 def events_of(items: list[DecidedFrame | DecidedEnd]) -> list[ActionEvent]:
-    return [event for item in items for event in item.events]
+    """Without those of cameras."""
+    every = [event for item in items for event in item.events]
+    return [event for event in every if isinstance(event, ActionEvent)]
+
+
+def test_a_camera_comes_up_with_its_first_frame_and_goes_down_at_its_end() -> None:
+    first, second, end = decide(
+        recognized(0, {7: (0.9, 0.1)}), recognized(1, {7: (0.9, 0.1)}), StreamEnd("gate")
+    )
+    up, start = first.events
+    assert isinstance(up, CameraEvent)
+    assert (up.kind, up.seq, up.pts_s, up.reason) == ("camera_up", 1, 0.0, None)
+    assert (start.kind, start.seq) == ("start", 2)
+    assert second.events == ()
+    ended, down = end.events
+    assert isinstance(down, CameraEvent)
+    assert (ended.kind, down.kind, down.seq) == ("end", "camera_down", 4)
+    assert (down.pts_s, down.reason) == (0.1, "stream_ended")
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (StreamEnd("gate", "failed", "the file is damaged"), "failed"),
+        (StreamEnd("gate", "stopped"), "stopped"),
+    ],
+)
+def test_a_camera_that_did_not_end_by_itself_says_so(end: StreamEnd, reason: str) -> None:
+    *_, down = decide(recognized(0, {}), end)[-1].events
+    assert isinstance(down, CameraEvent)
+    assert down.reason == reason
 
 
 def test_every_item_comes_out_in_order() -> None:
@@ -59,9 +91,11 @@ def test_an_event_says_who_what_when_and_where() -> None:
 def test_an_event_says_how_long_each_stage_took() -> None:
     [event] = events_of(decide(recognized(0, {7: (0.9, 0.1)})))
     assert event.latency_ms == {
+        "decode": 0.0,
         "detect": 100.0,
         "track": 100.0,
-        "recognize": 300.0,
+        "clip": 100.0,
+        "recognize": 200.0,
         "decide": 500.0,
         "total": 1000.0,
     }
@@ -78,7 +112,7 @@ def test_sequence_numbers_have_no_hole_and_each_camera_its_own() -> None:
     for n in range(6):
         score = 0.9 if n % 2 == 0 else 0.1  # starts and ends all the time
         items += [recognized(n, {1: (score, 0), 2: (0, score)}, camera=c) for c in ("a", "b")]
-    events = events_of(decide(*items))
+    events = [event for item in decide(*items) for event in item.events]
     for camera in ("a", "b"):
         seqs = [event.seq for event in events if event.camera_id == camera]
         assert seqs == list(range(1, len(seqs) + 1))
@@ -112,10 +146,40 @@ def test_a_camera_that_ends_closes_its_actions_and_no_others() -> None:
         StreamEnd("a"),
     )
     assert isinstance(items[-1], DecidedEnd)
-    assert [(e.camera_id, e.end_reason) for e in items[-1].events] == [("a", "stream_ended")]
+    [end] = events_of(items[-1:])
+    assert (end.camera_id, end.end_reason) == ("a", "stream_ended")
 
 
 def test_a_camera_that_never_gave_a_frame_ends_in_peace() -> None:
-    [item] = decide(StreamEnd("a", "no such file"))
+    [item] = decide(StreamEnd("a", "failed", "no such file"))
     assert isinstance(item, DecidedEnd)
     assert item.events == ()
+
+
+OUTAGE = StreamEnd("gate", "stalled", "no picture for 5 s", at=2000.0)
+
+
+def test_the_actions_of_a_camera_that_went_away_end_with_that_reason() -> None:
+    items = decide(recognized(0, {1: (0.9, 0)}), OUTAGE)
+    end, down = items[-1].events
+    assert isinstance(end, ActionEvent)
+    assert end.end_reason == "camera_down"
+    assert isinstance(down, CameraEvent)
+    assert (down.reason, down.time) == ("stalled", "1970-01-01T00:16:40.000Z")
+
+
+def test_a_camera_that_comes_back_goes_on_with_its_numbers() -> None:
+    items = decide(recognized(0, {1: (0.9, 0)}), OUTAGE, OUTAGE, recognized(9, {2: (0.9, 0)}))
+    events = [event for item in items for event in item.events]
+    kinds = [event.kind for event in events]
+    assert kinds == ["camera_up", "start", "end", "camera_down", "camera_up", "start"]
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_live_camera_that_was_never_seen_is_told_to_be_down_once() -> None:
+    first, second, stopped = decide(OUTAGE, OUTAGE, StreamEnd("gate", "stopped"))
+    [down] = first.events
+    assert isinstance(down, CameraEvent)
+    assert (down.kind, down.reason, down.pts_s) == ("camera_down", "stalled", 0.0)
+    assert down.time == "1970-01-01T00:33:20.000Z"
+    assert second.events == stopped.events == ()

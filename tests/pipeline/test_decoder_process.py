@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from pipeline.decoder import VideoInfo
-from pipeline.decoder_process import DecoderProcess, _NeedSlots
+from pipeline.decoder_process import DecoderProcess
 from pipeline.errors import SourceError
+from pipeline.picture_slots import NeedSlots
 from tests.conftest import write_video
 
 
@@ -25,7 +26,7 @@ def exit_without_a_word(pipe: Connection, path: Path) -> None:
 
 def die_while_asking_for_slots(pipe: Connection, path: Path) -> None:
     pipe.send(VideoInfo("h264", 64, 48, 9, duration_s=0.9, fps=10.0))
-    pipe.send(_NeedSlots(64 * 48 * 3))
+    pipe.send(NeedSlots(64 * 48 * 3))
     os._exit(9)
 
 

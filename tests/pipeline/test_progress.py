@@ -49,7 +49,7 @@ def test_without_a_terminal_a_line_comes_every_few_seconds_and_not_per_frame() -
 def test_a_file_that_failed_is_told_at_once_and_in_the_summary() -> None:
     progress, out = follow(Clock())
     with progress:
-        progress.advance(DecidedEnd(StreamEnd("gate", "gate.mp4: the file is empty"), ()))
+        progress.advance(DecidedEnd(StreamEnd("gate", "failed", "gate.mp4: the file is empty"), ()))
         progress.advance(frame(0, "yard"))
         progress.advance(DecidedEnd(StreamEnd("yard"), ()))
     progress.print_summary()
@@ -64,7 +64,7 @@ def test_a_file_that_failed_is_told_at_once_and_in_the_summary() -> None:
 def test_a_file_that_was_stopped_is_not_called_complete() -> None:
     progress, out = follow(Clock())
     progress.advance(frame(0))
-    progress.advance(DecidedEnd(StreamEnd("gate", stopped=True), ()))
+    progress.advance(DecidedEnd(StreamEnd("gate", "stopped"), ()))
     progress.print_summary()
     assert "stopped" in out.getvalue()
     assert "complete" not in out.getvalue()
@@ -91,5 +91,5 @@ def test_a_terminal_gets_bars() -> None:
 
 def test_square_brackets_in_a_file_name_are_no_markup() -> None:
     progress, out = follow(Clock())
-    progress.advance(DecidedEnd(StreamEnd("a", "[red]clip[/blue].mp4: no such file"), ()))
+    progress.advance(DecidedEnd(StreamEnd("a", "failed", "[red]clip[/blue].mp4: no such file"), ()))
     assert "[red]clip[/blue].mp4" in out.getvalue()

@@ -2,10 +2,11 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 
 import pytest
 
-from pipeline.shutdown import Shutdown, on_signals
+from pipeline.shutdown import Shutdown, on_hangup, on_signals
 
 
 def send(number: int) -> None:
@@ -43,3 +44,24 @@ def test_the_former_handlers_are_back_afterwards() -> None:
     with on_signals(Shutdown(), lambda message: None):
         assert signal.getsignal(signal.SIGINT) != before[0]
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_a_hangup_asks_for_a_reload_and_for_nothing_else() -> None:
+    shutdown, asked, said = Shutdown(), threading.Event(), list[str]()
+    shutdown.bind(lambda: None)
+    with on_signals(shutdown, said.append), on_hangup(asked):
+        assert not asked.is_set()
+        send(signal.SIGHUP)
+        assert asked.is_set()
+        asked.clear()
+        send(signal.SIGHUP)
+        assert asked.is_set()
+    assert not shutdown.stop.is_set()
+    assert said == []
+
+
+def test_the_former_handler_of_a_hangup_is_back_afterwards() -> None:
+    before = signal.getsignal(signal.SIGHUP)
+    with on_hangup(threading.Event()):
+        assert signal.getsignal(signal.SIGHUP) != before
+    assert signal.getsignal(signal.SIGHUP) == before

@@ -35,7 +35,7 @@ def test_every_frame_comes_in_order_with_the_containers_times(tmp_path: Path) ->
     frames, end = read(write_video(tmp_path / "a.mp4", times_s))
     assert [frame.index for frame in frames] == list(range(30))
     assert [frame.pts_s for frame in frames] == pytest.approx(times_s, abs=1e-4)
-    assert end == StreamEnd("cam", None)
+    assert end == StreamEnd("cam")
 
 
 def test_a_variable_frame_rate_is_kept(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_stop_ends_the_reading_without_an_error(tmp_path: Path) -> None:
         items.append(item)
         if len(items) == 3:
             stop.set()
-    assert items[-1] == StreamEnd("cam", None, stopped=True)
+    assert items[-1] == StreamEnd("cam", "stopped")
     assert len(items) == 4
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Generator, Iterable
 
 import pytest
@@ -124,3 +125,62 @@ def test_the_first_error_wins() -> None:
         stages.start("test-stage fail", fails_first(), channel)
         list(channel)
         raise ValueError("second, a consequence")
+
+
+def test_stages_that_have_ended_are_forgotten() -> None:
+    """A camera that is lost and found again all night starts a thread each time."""
+    stop, outputs = threading.Event(), list[weakref.ref[Channel[int]]]()
+    with StageGroup(stop) as stages:
+        for _ in range(20):
+            output = Channel[int](1)
+            thread = stages.start("test-stage short", numbers(1, [], stop), output)
+            assert list(output) == [0]
+            thread.join()
+            outputs.append(weakref.ref(output))
+            del output, thread
+        assert sum(output() is not None for output in outputs) <= 1
+    assert no_stage_thread_left()
+
+
+def test_a_stage_that_another_stage_starts_at_its_very_end_is_joined_too() -> None:
+    stop, inner_ended = threading.Event(), threading.Event()
+    outer, inner = Channel[int](1), Channel[int](1)
+
+    def last(outer_thread: threading.Thread) -> Generator[int, None, None]:
+        yield 1
+        outer_thread.join()
+        inner_ended.set()
+
+    with StageGroup(stop) as stages:
+
+        def first() -> Generator[int, None, None]:
+            yield 0
+            stages.start("test-stage inner", last(threading.current_thread()), inner)
+
+        stages.start("test-stage outer", first(), outer)
+    assert inner_ended.is_set()
+    assert no_stage_thread_left()
+
+
+def test_an_error_in_a_stage_that_another_stage_started_is_raised() -> None:
+    stop = threading.Event()
+    outer, inner = Channel[int](1), Channel[int](1)
+    with pytest.raises(RuntimeError, match="stage broke"), StageGroup(stop) as stages:
+
+        def opening() -> Generator[int, None, None]:
+            stages.start("test-stage inner", failing_at([1], 1), inner)
+            yield from inner
+
+        stages.start("test-stage outer", opening(), outer)
+        list(outer)
+    assert no_stage_thread_left()
+
+
+def test_a_stage_that_is_started_after_a_cancel_ends_at_once() -> None:
+    stop, closed = threading.Event(), list[str]()
+    output = Channel[int](1)
+    with StageGroup(stop) as stages:
+        stages.cancel()
+        stages.start("test-stage late", numbers(10_000, closed, stop), output)
+        assert list(output) == []
+    assert no_stage_thread_left()

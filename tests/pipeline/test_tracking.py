@@ -35,7 +35,7 @@ class CountingTracker:
 def detected(camera_id: str, index: int, people: int = 1) -> DetectedFrame:
     boxes = np.tile(np.array([1, 1, 9, 9], np.float32), (people, 1))
     detections = Detections(boxes, np.full(people, 0.5, np.float32))
-    return DetectedFrame(Frame(camera_id, index, index / 10, 0.0, IMAGE), detections, 7.0)
+    return DetectedFrame(Frame(camera_id, index, index / 10, 0.0, IMAGE, 0.0), detections, 7.0)
 
 
 def ids(item: TrackedFrame | StreamEnd) -> list[int]:
@@ -90,3 +90,11 @@ def test_the_stage_is_lazy() -> None:
 
     stage = track_people(frames(), CountingTracker, lambda: 0.0)  # type: ignore[arg-type]
     assert ids(next(stage)) == [1]
+
+
+def test_the_people_of_a_camera_that_comes_back_are_new_ones() -> None:
+    items = [detected("gate", 0), detected("gate", 1), StreamEnd("gate"), detected("gate", 9)]
+    before, last, _, back = track_people(items, CountingTracker, lambda: 0.0)
+    assert [ids(item) for item in (before, last, back)] == [[1], [2], [3]]
+    assert isinstance(back, TrackedFrame)
+    assert back.ended == (2,)  # counted on like the ids of those who are seen

@@ -59,7 +59,7 @@ def film(
             image[y1:y2, x1:x2] = walker.color
     xyxy = np.array(boxes, np.float32).reshape(-1, 4)
     confidence = np.linspace(0.9, 0.8, len(xyxy), dtype=np.float32)
-    return Frame(camera_id, index, index / 25, 0.0, image), Detections(xyxy, confidence)
+    return Frame(camera_id, index, index / 25, 0.0, image, 0.0), Detections(xyxy, confidence)
 
 
 def follow(tracker: Tracker, walkers: Sequence[Walker], frames: int) -> list[Seen]:

@@ -1,0 +1,132 @@
+"""Whether memory grows with the number of live frames: months of them in minutes.
+
+python -m benchmarks.live_memory [--frames 200000] [--cameras 4]
+
+Files at full speed through the live path: decoder processes (one of which is killed every ten
+thousand frames), queues, a real tracker, clip buffers, decisions, the outbox and a real Redis. The
+detector and the recognizer are stand-ins, so that it is done in minutes: people come and go.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import tempfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import psutil
+import typer
+from numpy.typing import NDArray
+
+from models.detections import Detections
+from pipeline.camera_source import CameraSource, parse_source
+from pipeline.command_options import DEFAULTS
+from pipeline.config import load_config
+from pipeline.delivery import deliver_events
+from pipeline.embedded_redis import embedded_redis
+from pipeline.ultralytics_tracker import UltralyticsTracker
+from tests.integration.fakes import fake_parts
+from tests.integration.live_runs import LiveRun
+from tests.videos_h264 import Picture, encode_h264
+
+FPS, SECONDS, WH = 25, 8, (320, 180)
+WARM_UP = 0.2  # of the frames
+KILL_EVERY = 10_000
+
+
+class ComingAndGoing:
+    """Three people who walk through, and others behind them when they are gone."""
+
+    def __init__(self) -> None:
+        self._calls = 0
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """See `PersonDetector`."""
+        self._calls += len(images)
+        left = [(40 * n + self._calls / 8) % 300 for n in range(3)]
+        boxes = np.array([[x, 60, x + 24, 140] for x in left], np.float32)
+        return [Detections(boxes, np.full(3, 0.9, np.float32)) for _ in images]
+
+
+def flicker() -> Iterator[Picture]:
+    """Dark and bright by turns, so that actions begin and end."""
+    rng = np.random.default_rng(0)
+    for index in range(FPS * SECONDS):
+        level = 220 if index // FPS % 2 else 30
+        yield rng.integers(level - 20, level + 20, (WH[1], WH[0], 3)).astype(np.uint8)
+
+
+def resident_mib() -> tuple[float, float]:
+    """Of the whole tree, and of this process alone."""
+    us = psutil.Process()
+    mine = us.memory_info().rss
+    children = 0
+    for child in us.children(recursive=True):
+        try:
+            children += child.memory_info().rss
+        except psutil.NoSuchProcess:
+            continue
+    return (mine + children) / 2**20, mine / 2**20
+
+
+def kill_a_decoder() -> None:
+    """The oldest one; its camera comes back."""
+    children = psutil.Process().children()
+    decoders = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
+    if decoders:
+        os.kill(min(decoders, key=lambda one: one.create_time()).pid, signal.SIGKILL)
+
+
+def main(
+    frames: Annotated[int, typer.Option(help="Frames in all.")] = 200_000,
+    cameras: Annotated[int, typer.Option(help="Files played at once.")] = 4,
+) -> None:
+    """See above."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        film = encode_h264(folder / "film.mp4", flicker(), FPS)
+        parts = replace(
+            fake_parts(),
+            detector=ComingAndGoing(),
+            new_tracker=partial(UltralyticsTracker, "bytetrack", max_age=30),
+        )
+        text = f"{film}?live&loop&speed=1000"
+        sources: list[CameraSource] = [parse_source(text, f"cam-{n}") for n in range(cameras)]
+        url = stack.enter_context(embedded_redis(folder / "redis"))
+        redis = load_config(DEFAULTS).redis
+        delivery = deliver_events(url, redis, folder / "outbox", "run", threading.Event())
+        run = LiveRun(sources, parts, ["live.report_interval_s=0"])
+        run.kept = stack.enter_context(delivery)  # type: ignore[assignment]
+        samples: list[tuple[float, float, float]] = []
+        with run:
+            done = killed = 0
+            began = time.monotonic()
+            while done < frames:
+                time.sleep(0.5)
+                done = sum(one.frames_detected for one in run.view().cameras)
+                samples.append((done, *resident_mib()))
+                if done - killed >= KILL_EVERY:
+                    killed = done
+                    kill_a_decoder()
+            events, lasted = run.view().events, time.monotonic() - began
+            connects = sum(one.connects for one in run.view().cameras)
+    kept = np.array([sample for sample in samples if sample[0] > WARM_UP * frames])
+    slopes = [float(np.polyfit(kept[:, 0] / 1000, kept[:, column], 1)[0]) for column in (1, 2)]
+    print(
+        f"{done} frames of {cameras} cameras in {lasted:.0f} s, {events} events, "
+        f"{connects} connections\n"
+        f"in all {kept[0, 1]:.0f} -> {kept[-1, 1]:.0f} MiB, {slopes[0]:+.3f} MiB per 1000 frames; "
+        f"this process {kept[0, 2]:.0f} -> {kept[-1, 2]:.0f} MiB, {slopes[1]:+.3f}"
+    )
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,126 @@
+"""A live run in a thread of this process, with stand-ins for the models."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from typing import Self
+
+from pipeline.app import live
+from pipeline.camera_source import CameraSource
+from pipeline.command_options import DEFAULTS
+from pipeline.config import load_config
+from pipeline.decisions import EventStamp
+from pipeline.events import ActionEvent, CameraEvent, Event
+from pipeline.live_status import CameraSnapshot, LiveStatus
+from pipeline.live_view import LiveView
+from pipeline.live_watch import LiveWatch
+from pipeline.parts import Parts
+from pipeline.service_manager import ServiceManager
+from pipeline.shutdown import Shutdown
+from pipeline.sinks import ClosingSink
+from pipeline.types import DecidedEnd, DecidedFrame
+
+STAMP = EventStamp("run", "brightness", wall_clock=True)
+QUICK = (
+    "live.open_timeout_s=4",
+    "live.read_timeout_s=2",
+    "live.reconnect_first_s=0.2",
+    "live.reconnect_longest_s=1",
+    "live.report_interval_s=1",
+)
+
+
+class Kept(ClosingSink):
+    """Keeps every item."""
+
+    def __init__(self) -> None:
+        self.items: list[DecidedFrame | DecidedEnd] = []
+
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        self.items.append(item)
+
+
+class LiveRun:
+    """Context manager; stops the run at its end and raises what it failed of."""
+
+    def __init__(
+        self, cameras: Sequence[CameraSource], parts: Parts, settings: Sequence[str] = ()
+    ) -> None:
+        self.cameras, self.reload_asked = tuple(cameras), threading.Event()
+        self.status, self.shutdown, self.kept = LiveStatus(), Shutdown(), Kept()
+        self.lines: list[str] = []
+        self.error: BaseException | None = None
+        config = load_config(DEFAULTS, None, [*QUICK, "live.detect_fps=null", *settings])
+        self.view = LiveView(self.status, config.live.stuck_s, lambda: None)
+        watch = LiveWatch(
+            self.view,
+            self.lines.append,
+            config.live.report_interval_s,
+            lambda: self.cameras,
+            self.reload_asked,
+            ServiceManager(None),
+        )
+
+        def run() -> None:
+            try:
+                live(
+                    self.cameras, parts, config, STAMP, [self.kept],
+                    self.status, self.view, watch, self.shutdown,
+                )  # fmt: skip
+            except BaseException as error:
+                self.error = error
+
+        self._thread = threading.Thread(target=run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        self.stop()
+        if kind is None and self.error is not None:
+            raise self.error
+
+    def stop(self) -> float:
+        """Ask for the end; returns how many seconds it took."""
+        asked_at = time.monotonic()
+        self.shutdown.request()
+        self._thread.join()
+        return time.monotonic() - asked_at
+
+    def join(self, timeout_s: float) -> None:
+        """Wait for an end that nobody asks for."""
+        self._thread.join(timeout_s)
+        assert not self._thread.is_alive()
+
+    @property
+    def events(self) -> list[Event]:
+        """Those of all cameras so far."""
+        return [event for item in list(self.kept.items) for event in item.events]
+
+    def actions(self, camera_id: str) -> list[ActionEvent]:
+        """Of one camera."""
+        return [e for e in self.events if isinstance(e, ActionEvent) and e.camera_id == camera_id]
+
+    def states(self, camera_id: str) -> list[CameraEvent]:
+        """Of one camera."""
+        return [e for e in self.events if isinstance(e, CameraEvent) and e.camera_id == camera_id]
+
+    def camera(self, camera_id: str) -> CameraSnapshot:
+        """How it is."""
+        return next(one for one in self.view().cameras if one.camera_id == camera_id)
+
+    def detected(self, camera_id: str) -> int:
+        """Its frames that were looked at."""
+        cameras = {one.camera_id: one.frames_detected for one in self.view().cameras}
+        return cameras.get(camera_id, 0)
+
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
+        """Wait for anything that can be seen from outside."""
+        deadline = time.monotonic() + timeout_s
+        while not holds():
+            assert time.monotonic() < deadline, self.view()
+            assert self._thread.is_alive(), self.error
+            time.sleep(0.02)

@@ -1,0 +1,127 @@
+"""A reader that watches one camera in a thread, and what came of it."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Self
+
+from pipeline.camera_process import CameraProcess
+from pipeline.camera_reader import CameraReader, Patience
+from pipeline.camera_source import CameraSource, parse_source
+from pipeline.live_status import CameraSnapshot, LiveStatus
+from pipeline.types import Frame, StreamEnd
+
+PATIENCE = Patience(
+    open_timeout_s=4.0,
+    read_timeout_s=2.0,
+    max_staleness_s=0.5,
+    max_gap_s=0.5,
+    reconnect_first_s=0.2,
+    reconnect_longest_s=1.0,
+)
+
+
+class WatchedCamera:
+    """Context manager; the reader is stopped at its end, however its camera is.
+
+    Args:
+        source: a camera, or the URL of one.
+        patience: time limits.
+        process: where it is decoded.
+    """
+
+    def __init__(
+        self,
+        source: CameraSource | str,
+        patience: Patience = PATIENCE,
+        process: CameraProcess | None = None,
+    ) -> None:
+        if isinstance(source, str):
+            source = parse_source(source, "cam")
+        self.status = LiveStatus()
+        self.status.add_camera("cam")
+        self.process = process or CameraProcess()
+        self._stop = threading.Event()
+        self._reader = CameraReader(source, patience, self.status, self._stop, process=self.process)
+        self._items: list[tuple[float, Frame | StreamEnd]] = []
+        self._changed = threading.Condition(threading.RLock())
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
+    ) -> None:
+        self.stop()
+        if self._error is not None and error is None:
+            raise self._error
+
+    def stop(self) -> float:
+        """End the reader; returns how many seconds that took."""
+        asked_at = time.monotonic()
+        self._stop.set()
+        self._thread.join()
+        return time.monotonic() - asked_at
+
+    @property
+    def frames(self) -> list[Frame]:
+        """Those that came, oldest first."""
+        return [item for _, item in self._copy() if isinstance(item, Frame)]
+
+    @property
+    def ends(self) -> list[StreamEnd]:
+        """The outages, and the end if it has come."""
+        return [item for _, item in self._copy() if isinstance(item, StreamEnd)]
+
+    @property
+    def camera(self) -> CameraSnapshot:
+        """How it is said to be."""
+        snapshot = self.status.snapshot(
+            queues={}, stuck=None, outbox_waiting=0, redis_trouble=None, gpu_memory_bytes=None
+        )
+        return snapshot.cameras[0]
+
+    def wait_for_frames(self, count: int, timeout_s: float = 20.0) -> float:
+        """Wait for so many more frames; returns after how many seconds the first of them came."""
+        asked_at, before = time.time(), len(self.frames)
+        self.wait_until(lambda: len(self.frames) >= before + count, timeout_s)
+        return next(
+            at - asked_at for at, item in self._copy() if isinstance(item, Frame) and at >= asked_at
+        )
+
+    def wait_for_end(self, reason: str, timeout_s: float = 20.0) -> StreamEnd:
+        """Wait until the newest outage has this reason."""
+        self.wait_until(lambda: bool(self.ends) and self.ends[-1].reason == reason, timeout_s)
+        return self.ends[-1]
+
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+        """Wait for anything that the items or the status show."""
+        deadline = time.monotonic() + timeout_s
+        with self._changed:
+            while not holds():
+                left_s = deadline - time.monotonic()
+                assert left_s > 0, f"{self.camera} {self.ends}"
+                assert self._error is None, self._error
+                self._changed.wait(min(left_s, 0.05))
+
+    def _copy(self) -> list[tuple[float, Frame | StreamEnd]]:
+        with self._changed:
+            return list(self._items)
+
+    def _run(self) -> None:
+        try:
+            for item in self._reader.frames():
+                with self._changed:
+                    self._items.append((time.time(), item))
+                    self._changed.notify_all()
+        except BaseException as error:
+            self._error = error

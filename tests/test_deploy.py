@@ -1,0 +1,145 @@
+"""The files in deploy/ against each other, the tree and the configuration; nothing is built."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pipeline.config import load_config
+from tests.conftest import REPOSITORY
+
+DEFAULTS = REPOSITORY / "configs" / "default.yaml"
+DEPLOY = REPOSITORY / "deploy"
+SERVICE = DEPLOY / "behaviour-stream.service"
+LIVE = DEPLOY / "live.yaml"
+DOCKERFILES = ("Dockerfile", "camera.Dockerfile")
+
+
+def instructions(name: str) -> list[tuple[str, str]]:
+    """The instructions of a Dockerfile with their arguments, continued lines joined."""
+    lines = (DEPLOY / name).read_text().splitlines()
+    text = "\n".join(line for line in lines if not line.lstrip().startswith("#"))
+    joined = re.sub(r"\\\n\s*", " ", text).splitlines()
+    parted = (line.partition(" ") for line in joined if line.strip())
+    return [(instruction, rest.strip()) for instruction, _, rest in parted]
+
+
+def service_lines(text: str) -> list[tuple[str, str]]:
+    """Keys and values of a unit file, continued lines joined."""
+    lines = re.sub(r"\\\n\s*", "", text).splitlines()
+    parted = (line.partition("=") for line in lines if "=" in line and not line.startswith("#"))
+    return [(key, value) for key, _, value in parted]
+
+
+def compose_services() -> dict[str, Any]:
+    services = yaml.safe_load((DEPLOY / "compose.yaml").read_text())["services"]
+    assert isinstance(services, dict)
+    return services
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("*.yaml")), ids=lambda path: path.name)
+def test_yaml_files_hold_sections(path: Path) -> None:
+    assert isinstance(yaml.safe_load(path.read_text()), dict)
+
+
+def copied(name: str) -> list[str]:
+    """What a Dockerfile takes from the repository."""
+    found = [rest.split()[:-1] for instruction, rest in instructions(name) if instruction == "COPY"]
+    return [source for sources in found for source in sources]
+
+
+@pytest.mark.parametrize("name", DOCKERFILES)
+def test_what_an_image_copies_exists(name: str) -> None:
+    assert copied(name)
+    for source in copied(name):
+        assert (REPOSITORY / source).exists(), source
+
+
+def test_the_builder_is_given_what_the_image_copies() -> None:
+    allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
+    assert {f"!{source}" for source in copied("Dockerfile")} <= set(allowed)
+
+
+def test_the_image_does_not_run_as_root_and_asks_for_its_health() -> None:
+    found = dict(instructions("Dockerfile"))
+    assert found["USER"] not in ("root", "0")
+    assert found["STOPSIGNAL"] == "SIGTERM"
+    assert "http://127.0.0.1:8787/health" in found["HEALTHCHECK"]
+    assert found["ENTRYPOINT"] == '["python", "run_pipeline.py"]'
+
+
+def test_compose_builds_from_files_that_exist() -> None:
+    built = [service["build"] for service in compose_services().values() if "build" in service]
+    assert len(built) == 2
+    for build in built:
+        context = (DEPLOY / build["context"]).resolve()
+        assert context == REPOSITORY
+        assert (context / build["dockerfile"]).is_file()
+
+
+def test_compose_uses_only_volumes_and_services_that_it_has() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    for service in compose["services"].values():
+        assert set(service.get("depends_on", ())) <= set(compose["services"])
+        for volume in service.get("volumes", ()):
+            source = volume.split(":")[0]
+            assert source in compose["volumes"] or (DEPLOY / source).exists(), volume
+
+
+def test_compose_shows_the_health_port_to_its_own_machine_only() -> None:
+    pipeline = compose_services()["pipeline"]
+    assert pipeline["ports"] == ["127.0.0.1:8787:8787"]
+    assert "live.health=0.0.0.0:8787" in pipeline["command"]
+
+
+def test_composes_redis_evicts_nothing_and_keeps_everything() -> None:
+    options = shlex.split(compose_services()["redis"]["command"])
+    assert options[options.index("--maxmemory-policy") + 1] == "noeviction"
+    assert options[options.index("--appendonly") + 1] == "yes"
+
+
+def test_systemd_is_told_of_starts_and_can_reload() -> None:
+    service = dict(service_lines(SERVICE.read_text()))
+    assert service["Type"] == "notify"
+    assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"
+    assert service["NotifyAccess"] == "main"
+    assert service["Restart"] == "always"
+    assert int(service["WatchdogSec"]) >= 10
+    assert int(service["TimeoutStopSec"]) > 5  # what a stop may take
+
+
+def test_systemd_leaves_the_service_its_devices() -> None:
+    keys = {key for key, _ in service_lines(SERVICE.read_text())}
+    assert not keys & {"PrivateDevices", "ProtectClock", "DevicePolicy", "MemoryDenyWriteExecute"}
+
+
+def test_the_example_of_several_cameras_is_a_valid_configuration() -> None:
+    config = load_config(DEFAULTS, LIVE)
+    assert set(config.cameras) == {"gate", "yard", "corridor"}
+
+
+def test_the_services_passwords_are_those_of_the_example() -> None:
+    lines = service_lines(SERVICE.read_text())
+    loaded = {value.split(":")[0] for key, value in lines if key == "LoadCredential"}
+    cameras = yaml.safe_load(LIVE.read_text())["cameras"].values()
+    used = {Path(camera["password_file"]) for camera in cameras if "password_file" in camera}
+    assert used == {Path("/run/credentials/behaviour-stream.service") / name for name in loaded}
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
+def test_systemd_finds_no_fault_in_the_service(tmp_path: Path) -> None:
+    unit = tmp_path / SERVICE.name  # with a program and a folder that are there
+    text = SERVICE.read_text().replace("/opt/behaviour-stream/.venv/bin/python", "/bin/true")
+    unit.write_text(
+        text.replace("WorkingDirectory=/opt/behaviour-stream", f"WorkingDirectory={tmp_path}")
+    )
+    command = ["systemd-analyze", "verify", "--man=no", str(unit)]
+    verified = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert SERVICE.name not in verified.stderr  # it also speaks of other units of the machine
