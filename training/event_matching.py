@@ -125,14 +125,19 @@ def true_share(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
 
 def is_same_person(truth: TrueEvent, event: FoundEvent) -> bool:
     """Whether the event's person is where the truth's person is, while both last."""
-    if truth.path is None:
-        return True
     common = max(truth.start_s, event.start_s), min(truth.end_s, event.end_s)
-    times = event.path.pts_s
-    times = times[(times >= common[0]) & (times <= common[1])]
+    return is_where(event.path, truth.path, *common)
+
+
+def is_where(person: PersonPath, region: PersonPath | None, start_s: float, end_s: float) -> bool:
+    """Whether somebody is in a place, on average over a stretch of time; None is everywhere."""
+    if region is None:
+        return True
+    times = person.pts_s
+    times = times[(times >= start_s) & (times <= end_s)]
     if not len(times):
-        times = np.array([sum(common) / 2])
-    return float(_inside(event.path.at(times), truth.path.at(times)).mean()) >= SAME_PERSON_SHARE
+        times = np.array([(start_s + end_s) / 2])
+    return float(_inside(person.at(times), region.at(times)).mean()) >= SAME_PERSON_SHARE
 
 
 def _inside(boxes: FloatArray, regions: FloatArray) -> NDArray[np.float32]:

@@ -31,7 +31,8 @@ class ScoredClips:
     classes: tuple[str, ...]  # K
     truth: Flags  # (N, K)
     scores: FloatArray  # float32 (N, K): the higher, the more likely
-    confidence: FloatArray  # float32 (N,) of the predicted class; nan: nothing was said
+    answered: Flags  # (N,) something was said
+    confidence: FloatArray  # float32 (N,) probability of the predicted class; nan: unknown
     groups: tuple[str, ...]  # N; what is drawn together in a confidence interval
     multi_label: bool  # several classes may be true of a clip
 
@@ -41,13 +42,11 @@ class ScoredClips:
             raise ValueError(
                 f"truth {self.truth.shape} and scores {self.scores.shape} must be {shape}"
             )
-        if self.confidence.shape != shape[:1]:
-            raise ValueError(f"confidence must be {shape[:1]}, got {self.confidence.shape}")
-
-    @property
-    def answered(self) -> Flags:
-        """Bool (N,): something was said of the clip."""
-        return ~np.isnan(self.confidence)
+        if not self.confidence.shape == self.answered.shape == shape[:1]:
+            raise ValueError(
+                f"answered {self.answered.shape} and confidence {self.confidence.shape} "
+                f"must be {shape[:1]}"
+            )
 
     @property
     def predicted(self) -> NDArray[np.intp]:
@@ -129,7 +128,7 @@ def calibration_bins(
     """What was said with which confidence, and how often it was true, per bin of confidence.
 
     Of single labels the confidence is that of the predicted class; of several labels every score
-    of every class counts.
+    of every class counts. Clips without a confidence are left out.
 
     Args:
         clips: what was said.
@@ -139,7 +138,7 @@ def calibration_bins(
     Returns:
         Weight, mean confidence and share that is true, float (R, bins) each, nan in empty bins.
     """
-    use = clips.answered
+    use = ~np.isnan(clips.confidence)
     weights = weights[:, use]
     if clips.multi_label:
         classes = len(clips.classes)

@@ -16,15 +16,17 @@ def clips(
     *,
     groups: tuple[str, ...] | None = None,
     multi_label: bool = False,
-    confidence: np.ndarray | None = None,
+    answered: list[bool] | None = None,
 ) -> ScoredClips:
     array = np.array(scores, np.float32)
     count, classes = array.shape
+    said = np.ones(count, bool) if answered is None else np.array(answered)
     return ScoredClips(
         tuple("abcdefgh"[:classes]),
         np.array(truth, bool),
         array,
-        array.max(axis=1) if confidence is None else confidence.astype(np.float32),
+        said,
+        np.where(said, array.max(axis=1), np.nan).astype(np.float32),
         groups or tuple(str(n) for n in range(count)),
         multi_label,
     )
@@ -64,7 +66,7 @@ def test_the_confusion_matrix_has_the_truth_in_its_rows() -> None:
 
 
 def test_a_clip_without_an_answer_is_wrong_and_stands_in_a_column_of_its_own() -> None:
-    silent = clips([[0, 0], [0.1, 0.9]], [[1, 0], [0, 1]], confidence=np.array([np.nan, 0.9]))
+    silent = clips([[0, 0], [0.1, 0.9]], [[1, 0], [0, 1]], answered=[False, True])
     assert one(metrics.top_k(silent, plain_weights(silent), 2)) == 0.5
     assert metrics.confusion(silent).tolist() == [[0, 0, 1], [0, 1, 0]]
     assert one(metrics.calibration_error(silent, plain_weights(silent))) == pytest.approx(0.1)
