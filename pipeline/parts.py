@@ -13,7 +13,9 @@ from models.appearance import AppearanceEncoder
 from models.checkpoint import CheckpointError, load_recognizer
 from models.compute_choice import select_device
 from models.detector_choice import build_person_detector
+from models.hog_detector import HogPersonDetector
 from models.input_spec import InputSpec
+from models.person_detector import YoloPersonDetector
 from models.recognizer3d import Recognizer3D
 from models.scene_recognizer import SceneRecognizer
 from pipeline.clip_sampling import ClipSpec
@@ -120,7 +122,9 @@ def find_file(path: str, project: Path) -> Path:
     return beside_program if not Path(path).exists() and beside_program.exists() else Path(path)
 
 
-def build_detector(section: DetectorConfig, project: Path, device: str) -> PersonDetector:
+def build_detector(
+    section: DetectorConfig, project: Path, device: str
+) -> YoloPersonDetector | HogPersonDetector:
     """The person detector of a configuration.
 
     Raises:

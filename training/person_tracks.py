@@ -22,12 +22,13 @@ class PersonTrack:
 
     frames: NDArray[np.intp]  # int (N,) growing frame indices
     xyxy: FloatArray  # float32 (N, 4) pixels
+    person: int = 0  # number in the file it comes from
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __getitem__(self, rows: slice | NDArray[np.bool_]) -> PersonTrack:
-        return PersonTrack(self.frames[rows], self.xyxy[rows])
+        return PersonTrack(self.frames[rows], self.xyxy[rows], self.person)
 
 
 def read_mot_tracks(path: Path) -> list[PersonTrack]:
@@ -42,7 +43,7 @@ def read_mot_tracks(path: Path) -> list[PersonTrack]:
     for person in np.unique(rows[:, 1]):
         mine = rows[rows[:, 1] == person]
         boxes = ltwh_to_xyxy(mine[:, 2:6].astype(np.float32))
-        tracks.append(PersonTrack(mine[:, 0].astype(np.intp) - 1, boxes))
+        tracks.append(PersonTrack(mine[:, 0].astype(np.intp) - 1, boxes, int(person)))
     return tracks
 
 
