@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from models.boxes import FloatArray
 from training import metrics
 from training.label_mapping import LabelMapping
 from training.metrics import ScoredClips, Values, Weights, plain_weights
 from training.resampling import Interval, interval
 from training.samples import Sample
+from training.scored_clip import ClipScore
 
 MEASURES: dict[str, Callable[[ScoredClips, Weights], Values]] = {
     "top1": lambda clips, weights: metrics.top_k(clips, weights, 1),
@@ -23,16 +23,6 @@ MEASURES: dict[str, Callable[[ScoredClips, Weights], Values]] = {
     "mean_average_precision": metrics.mean_average_precision,
     "calibration_error": metrics.calibration_error,
 }
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ClipScore:
-    """What was said of one labelled clip, averaged over its views."""
-
-    sample: Sample
-    scores: FloatArray | None  # float32 (M,) of the model's labels; None: there was no view
-    views: int  # people times moments
-    people: int  # tracked; 0 if the whole frame was shown instead
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +157,9 @@ def _scored(
 def group_spread(groups: Sequence[GroupResult]) -> GroupSpread:
     """Of at least one group."""
     values = np.array([group.top1 for group in groups])
-    quartiles = np.quantile(values, [0.0, 0.25, 0.5, 0.75, 1.0]).tolist()
-    return GroupSpread(len(values), *quartiles, float(values.std()))
+    low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
+    lowest, highest = float(values.min()), float(values.max())
+    return GroupSpread(len(values), lowest, low, middle, high, highest, float(values.std()))
 
 
 def group_of(sample: Sample) -> str:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
-from training.clip_evaluation import ClipEvaluation, ClipScore, group_spread
+from training.clip_evaluation import ClipEvaluation, group_spread
 from training.event_evaluation import ActionEvents, EventEvaluation
 from training.event_metrics import EventCounts
 from training.label_mapping import LabelMapping
 from training.metrics import ScoredClips
+from training.scored_clip import ClipScore
 from training.threshold_search import RuleCounts, WatchedVideo
 
 

@@ -6,7 +6,6 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -16,21 +15,12 @@ from numpy.typing import NDArray
 from pipeline.clip_sampling import crop_person
 from pipeline.sources import VideoFile, read_frames
 from pipeline.types import Frame, StreamEnd
-from training.event_matching import PersonPath
+from training.scored_clip import FilmedView
 
 PICTURES = 4  # per strip
 SIZE = 112  # pixels, each
 MARGIN = 0.25
 JPEG_QUALITY = 80
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Stretch:
-    """What a strip shows."""
-
-    path: PersonPath | None  # None: the whole picture
-    start_s: float
-    end_s: float
 
 
 def strip_of(crops: Sequence[NDArray[np.uint8]]) -> bytes:
@@ -46,15 +36,15 @@ def strip_of(crops: Sequence[NDArray[np.uint8]]) -> bytes:
     return data.tobytes()
 
 
-def film_strips(video: Path, stretches: Sequence[Stretch]) -> list[bytes | None]:
-    """Read a video once and cut a strip for every stretch; None where it shows nothing.
+def film_strips(video: Path, views: Sequence[FilmedView]) -> list[bytes | None]:
+    """Read a video once and cut a strip for every view; None where it shows nothing.
 
     Args:
         video: the file; it was readable before.
-        stretches: in any order.
+        views: in any order.
     """
-    moments = [np.linspace(each.start_s, each.end_s, PICTURES) for each in stretches]
-    crops: list[list[NDArray[np.uint8]]] = [[] for _ in stretches]
+    moments = [np.linspace(each.start_s, each.end_s, PICTURES) for each in views]
+    crops: list[list[NDArray[np.uint8]]] = [[] for _ in views]
     reader = read_frames(
         VideoFile(video.stem, video),
         stop=threading.Event(),
@@ -65,16 +55,12 @@ def film_strips(video: Path, stretches: Sequence[Stretch]) -> list[bytes | None]
         for frame in frames:
             if isinstance(frame, StreamEnd) or all(len(cut) == PICTURES for cut in crops):
                 break
-            for stretch, due, cut in zip(stretches, moments, crops, strict=True):
+            for view, due, cut in zip(views, moments, crops, strict=True):
                 while len(cut) < PICTURES and frame.pts_s >= due[len(cut)] - 1e-6:
-                    cut.append(_crop(frame, stretch.path))
+                    cut.append(_crop(frame, view))
     return [strip_of(cut) if cut else None for cut in crops]
 
 
-def _crop(frame: Frame, path: PersonPath | None) -> NDArray[np.uint8]:
-    if path is None:
-        return crop_person(
-            frame.image, np.array([0, 0, *frame.wh], np.float32), size=SIZE, margin=0
-        )
-    xyxy = path.at(np.array([frame.pts_s]))[0]
+def _crop(frame: Frame, view: FilmedView) -> NDArray[np.uint8]:
+    xyxy = view.person.at(np.array([frame.pts_s]))[0]
     return crop_person(frame.image, xyxy, size=SIZE, margin=MARGIN)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
@@ -11,19 +10,17 @@ import numpy as np
 
 from models.boxes import FloatArray
 from pipeline.errors import SourceError
-from training.clip_evaluation import ClipScore
 from training.event_matching import is_where
 from training.sample_regions import region_of
 from training.samples import Sample
+from training.scored_clip import (
+    ClipScore,
+    FilmedView,
+    UnreadableClip,
+    mean_scores,
+    most_typical,
+)
 from training.track_scores import VideoScores
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableClip:
-    """A sample that is left out."""
-
-    sample: Sample
-    reason: str
 
 
 def score_clips(
@@ -52,30 +49,29 @@ def score_clips(
 
 
 def _score(video: VideoScores, sample: Sample, span_s: float) -> ClipScore:
-    rows = views_of(video, sample, span_s)
-    return ClipScore(sample, mean_scores(rows), len(rows), video.people)
+    rows, views = views_of(video, sample, span_s)
+    if not views:
+        return ClipScore(sample, None, 0, video.people, None)
+    return ClipScore(sample, mean_scores(rows), len(views), video.people, views[most_typical(rows)])
 
 
-def mean_scores(rows: FloatArray) -> FloatArray | None:
-    """Of the views of a clip: float32 (V, M) -> (M,); None without a view."""
-    if not len(rows):
-        return None
-    return np.asarray(rows.mean(axis=0, dtype=np.float64), np.float32)
-
-
-def views_of(video: VideoScores, sample: Sample, span_s: float) -> FloatArray:
-    """The scores of the clips of a sample's people whose middle lies in its stretch of time.
+def views_of(
+    video: VideoScores, sample: Sample, span_s: float
+) -> tuple[FloatArray, list[FilmedView]]:
+    """The clips of a sample's people whose middle lies in its stretch of time.
 
     Returns:
-        float32 (V, M): V may be 0.
+        Scores float32 (V, M) and where the V views are from; V may be 0.
     """
     region = region_of(sample, video.wh, video.frame_pts_s)
     start_s = sample.start_s or 0.0
     end_s = np.inf if sample.end_s is None else sample.end_s
     rows = [np.zeros((0, len(video.labels)), np.float32)]
+    views: list[FilmedView] = []
     for track in video.tracks:
-        middle_s = track.path.pts_s - span_s / 2
-        inside = (middle_s >= start_s) & (middle_s <= end_s)
-        if inside.any() and is_where(track.path, region, start_s, min(end_s, video.duration_s)):
+        path, ends_s = track.path, track.path.pts_s
+        inside = (ends_s - span_s / 2 >= start_s) & (ends_s - span_s / 2 <= end_s)
+        if inside.any() and is_where(path, region, start_s, min(end_s, video.duration_s)):
             rows.append(track.scores[inside])
-    return np.concatenate(rows)
+            views += [FilmedView(path, end - span_s, end) for end in ends_s[inside].tolist()]
+    return np.concatenate(rows), views

@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.event_matching import PersonPath
-from training.person_tracks import PersonTrack, read_mot_tracks
-from training.samples import DataError, PersonBox, Sample, TrackFile
+from training.sample_cut import read_track
+from training.samples import DataError, PersonBox, Sample
 
 
 def region_of(
@@ -32,7 +32,7 @@ def region_of(
         scale = np.array([*wh, *wh]) if sample.box.normalized else np.ones(4)
         box = (np.array(sample.box.xyxy) * scale).astype(np.float32)
         return PersonPath(np.zeros(1), box[None])
-    track = _read_track(sample.box)
+    track = read_track(sample.box)
     if track.frames[-1] >= len(frame_pts_s):
         raise DataError(
             f"{sample.origin}: {sample.box.path} has frame {track.frames[-1] + 1}, "
