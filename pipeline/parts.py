@@ -56,18 +56,25 @@ class Parts:
     policy: DecisionPolicy
 
 
-def build_parts(config: PipelineConfig, project: Path) -> Parts:
+def build_parts(
+    config: PipelineConfig,
+    project: Path,
+    *,
+    recognizer: ActionRecognizer | SceneRecognizer | None = None,
+) -> Parts:
     """Load the models.
 
     Args:
         config: the whole configuration.
         project: where a relative path is looked for if the current directory does not have it.
+        recognizer: one that is there already; None: the one of the configuration.
 
     Raises:
         ConfigError: naming the key whose file, device or label does not fit.
     """
     device = choose_device(config.device)
-    recognizer = _recognizer(config, project, device)
+    if recognizer is None:
+        recognizer = build_recognizer(config, project, device)
     return Parts(
         detector=build_detector(config.detector, project, device),
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
@@ -163,9 +170,14 @@ def tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker
     )
 
 
-def _recognizer(
+def build_recognizer(
     config: PipelineConfig, project: Path, device: str
 ) -> ActionRecognizer | SceneRecognizer:
+    """The recognizer of a configuration.
+
+    Raises:
+        ConfigError: naming the key whose file or value does not fit.
+    """
     section = config.recognizer
     try:
         model = load_recognizer(find_file(section.weights, project))

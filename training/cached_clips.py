@@ -16,9 +16,9 @@ from training.preparation import PeopleFinder, prepare_tracks
 from training.samples import Sample
 from training.scored_clip import CachedView, ClipScore, UnreadableClip, mean_scores, most_typical
 
-# As in training, so that both use the same cache.
-FPS = 15.0
-MIN_TRACK_SHARE = 0.5
+# As in configs/train/default.yaml, so that both use the same cache.
+FPS = 10.0
+MIN_TRACK_SHARE = 0.6
 
 
 def score_cached_clips(
