@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray, iou_matrix, ltwh_to_xyxy
 from models.detections import Detections
+from training.mot_files import read_mot_rows
 
 LINK_IOU = 0.3  # boxes of one person overlap at least this much between two looks
 MAX_MISSED = 5  # looks without a box after which a person is gone
@@ -32,11 +33,12 @@ class PersonTrack:
 
 
 def read_mot_tracks(path: Path) -> list[PersonTrack]:
-    """MOTChallenge ground truth: frame from 1, id, left, top, width, height, considered, ...
+    """MOTChallenge ground truth, without what it says to ignore.
 
-    Rows whose seventh column is 0 are left out, as the benchmark asks.
+    Raises:
+        ValueError: if a line cannot be read; file and line are named.
     """
-    rows = np.loadtxt(path, delimiter=",", ndmin=2)
+    rows = read_mot_rows(path)
     rows = rows[rows[:, 6] != 0]
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     tracks = []
