@@ -40,6 +40,10 @@ class SplitName(StrEnum):
 `run_pipeline.py evaluate --events intervals.csv --target-false-alarms 1 --write-config rules.yaml`
 
 `run_pipeline.py replay street.mp4 --config rules.yaml`  and use the rules that it found
+
+`run_pipeline.py evaluate --tracking gt.txt --video street.mp4 --set tracker.name=bytetrack`
+
+`run_pipeline.py evaluate --detection people/ --set detector.weights=yolo11s.pt`
 """
 )
 def evaluate(
@@ -52,6 +56,19 @@ def evaluate(
         typer.Option(
             help="Long videos: a CSV with path, label, start, end and perhaps a box or track. A "
             "row with a background label only says that its video is to be watched."
+        ),
+    ] = None,
+    tracking: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="GT.txt", help="MOTChallenge ground truth of --video: MOTA, IDF1, HOTA."
+        ),
+    ] = None,
+    video: Annotated[Path | None, typer.Option(help="For --tracking.")] = None,
+    detection: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FOLDER", help="With images/ and labels/ as YOLO has them: average precision."
         ),
     ] = None,
     model: Annotated[
@@ -102,16 +119,36 @@ def evaluate(
 ) -> None:
     """Say how good a model is: on labelled clips, and in practice on long labelled video.
 
+    Also how well people are found (--detection) and followed (--tracking).
+
     Tables go to standard output. The exit code is 0, or 1 if something could not be read and was
     left out.
     """
     with explained_errors():
-        if data is None and events is None:
-            raise ConfigError("nothing to evaluate: give --data or --events (or both)")
-        if write_config is not None and (events is None or target_false_alarms is None):
-            raise ConfigError("--write-config needs --events and --target-false-alarms")
-        if target_false_alarms is not None and events is None:
-            raise ConfigError("--target-false-alarms needs --events")
+        for is_wrong, what_to_do in (
+            (
+                data is events is tracking is detection is None,
+                "nothing to evaluate: give --data, --events, --tracking or --detection",
+            ),
+            (
+                report is not None and data is events is None,
+                "--report shows clips and events: give --data or --events",
+            ),
+            (
+                (tracking is None) != (video is None),
+                "--tracking and --video belong together: give both",
+            ),
+            (
+                target_false_alarms is not None and events is None,
+                "--target-false-alarms is searched on long videos: give --events",
+            ),
+            (
+                write_config is not None and target_false_alarms is None,
+                "--write-config writes what --target-false-alarms finds: give both",
+            ),
+        ):
+            if is_wrong:
+                raise ConfigError(what_to_do)
         own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
         config = load(config_file, [*(settings or ()), *own], None, "none")
         # Takes seconds: a mistake in the options is told before.
@@ -120,6 +157,9 @@ def evaluate(
         request = EvaluateRequest(
             data=data,
             events=events,
+            tracking=tracking,
+            video=video,
+            detection=detection,
             label_file=labels,
             through_pipeline=through_pipeline,
             split=None if split is None else split.value,

@@ -11,15 +11,13 @@ from typing import Any
 from models.action_recognizer import ActionRecognizer
 from models.input_spec import InputSpec
 from models.scene_recognizer import SceneRecognizer
-from pipeline.command_options import DEFAULTS
-from pipeline.config import PipelineConfig, load_config
+from pipeline.config import PipelineConfig
 from pipeline.errors import ConfigError
 from pipeline.parts import (
     Parts,
     build_parts,
     build_recognizer,
     choose_device,
-    decision_policy,
     find_file,
 )
 from training.cached_clips import score_cached_clips
@@ -90,14 +88,13 @@ class EvaluatedModel:
         return self._config.decision.background
 
     def document(self) -> dict[str, Any]:
-        """For the JSON."""
-        return {
-            "name": self.name,
-            "file": self._config.recognizer.weights,
-            "labels": list(self.labels),
-            "detector": self._config.detector.weights,
-            "tracker": self._config.tracker.name,
-        }
+        """The recognizer, for the JSON."""
+        file = self._config.recognizer.weights
+        return {"name": self.name, "file": file, "labels": list(self.labels)}
+
+    def parts_document(self) -> dict[str, Any]:
+        """What finds and follows people, for the JSON; loads nothing."""
+        return {"detector": self._config.detector.weights, "tracker": self._config.tracker.name}
 
     def score_clips(
         self, samples: Sequence[Sample], progress: CommandProgress, *, through_pipeline: bool
@@ -141,14 +138,6 @@ class EvaluatedModel:
         scores = score_video(video, self.parts, stride_s=stride_s, advance=advance)
         self._scores.save(scores)
         return scores
-
-    def check_rules(self, rules: Path) -> None:
-        """Load a configuration as `replay --config` does.
-
-        Raises:
-            ConfigError: if it could not be used.
-        """
-        decision_policy(self.labels, load_config(DEFAULTS, rules).decision)
 
     @cached_property
     def _scores(self) -> ScoreCache:
