@@ -1,24 +1,25 @@
-"""What a run of `evaluate` leaves behind: JSON, report, and rules as a configuration."""
+"""What a run of `evaluate` leaves behind: JSON, and rules as a configuration."""
 
 from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pipeline.command_options import DEFAULTS
 from pipeline.config import load_config
 from pipeline.parts import decision_policy
 from training.clip_evaluation import ClipEvaluation
-from training.detection_evaluation import DetectionScore
 from training.evaluated_model import EvaluatedModel
 from training.evaluation_json import clips_document, events_document, to_json
 from training.event_evaluation import EventEvaluation
-from training.mistakes import clip_pictures, event_pictures
-from training.report import ClipPage, EventPage, ReportHead, render_report
 from training.rule_config import rules_yaml
 from training.samples import Split
-from training.tracking_evaluation import TrackingScore
+
+if TYPE_CHECKING:  # their packages take seconds to load
+    from training.detection_evaluation import DetectionScore
+    from training.tracking_evaluation import TrackingScore
 
 log = logging.getLogger(__name__)
 
@@ -67,26 +68,6 @@ def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedMod
     log.info("JSON: %s", path)
 
 
-def write_report(path: Path, results: Results, origin: Origin, model: EvaluatedModel) -> None:
-    """Clips and events as one HTML file."""
-    clips, events = results.clips, results.events
-    mappings = [each.mapping for each in (clips, events) if each is not None]
-    notes = [note for mapping in mappings for note in mapping.warnings()]
-    head = ReportHead(
-        model=model.name,
-        command=origin.command,
-        data=str(origin.data),
-        split=origin.split,
-        how=_how(through_pipeline=origin.through_pipeline),
-        notes=tuple(dict.fromkeys(notes)),
-        failures=results.left_out,
-    )
-    clip_page = None if clips is None else ClipPage(clips, clip_pictures(clips, model.spec))
-    event_page = None if events is None else EventPage(events, event_pictures(events))
-    path.write_text(render_report(head, clip_page, event_page), encoding="utf-8")
-    log.info("report: %s", path)
-
-
 def write_rules(path: Path, events: EventEvaluation, model: EvaluatedModel) -> None:
     """The rules that were found; the file is read back as `replay --config` would.
 
@@ -97,15 +78,3 @@ def write_rules(path: Path, events: EventEvaluation, model: EvaluatedModel) -> N
     path.write_text(text, encoding="utf-8")
     decision_policy(model.labels, load_config(DEFAULTS, path).decision)
     log.info("rules: %s; use them with --config %s", path, path)
-
-
-def _how(*, through_pipeline: bool) -> str:
-    if through_pipeline:
-        return (
-            "Scores are averaged over what detector, tracker and clip cutting of the live pipeline "
-            "make of each file; a file in which they find nobody counts as background."
-        )
-    return (
-        "Scores are averaged over every tracked person every half second; where nobody is tracked, "
-        "the whole picture is shown."
-    )

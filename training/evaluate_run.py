@@ -13,8 +13,7 @@ from rich.console import Console
 from pipeline.config import PipelineConfig
 from training.clip_evaluation import ClipEvaluation, evaluate_clips
 from training.command_progress import CommandProgress
-from training.evaluate_outputs import Origin, Results, write_json, write_report, write_rules
-from training.evaluate_people import score_detector, score_tracker
+from training.evaluate_outputs import Origin, Results, write_json, write_rules
 from training.evaluated_model import EvaluatedModel
 from training.evaluation_tables import print_clips, print_events
 from training.event_evaluation import (
@@ -88,9 +87,14 @@ def run_evaluation(
         if event_samples:
             events, unreadable = _evaluate_events(event_samples, request, model, progress)
             left_out += unreadable
+        # What takes long to load is loaded where it is asked for.
         if request.tracking is not None and request.video is not None:
+            from training.evaluate_people import score_tracker
+
             tracking = score_tracker(request.tracking, request.video, config, project, progress)
         if request.detection is not None:
+            from training.evaluate_people import score_detector
+
             detection = score_detector(request.detection, config, project, progress)
     results = Results(clips, events, tracking, detection, tuple(left_out))
     _print(results, request, out)
@@ -196,6 +200,8 @@ def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) ->
     if request.json_file is not None:
         write_json(request.json_file, results, origin, model)
     if request.report is not None:
+        from training.evaluate_report import write_report
+
         write_report(request.report, results, origin, model)
     if request.rules_file is not None and results.events is not None:
         write_rules(request.rules_file, results.events, model)

@@ -8,7 +8,7 @@ from rich.table import Table
 
 from training.clip_evaluation import ClipEvaluation, group_spread
 from training.event_evaluation import EventEvaluation
-from training.report import number, percent, seconds
+from training.number_texts import number, percent, seconds
 
 
 def print_clips(console: Console, evaluation: ClipEvaluation) -> None:

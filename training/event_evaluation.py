@@ -174,21 +174,29 @@ def evaluate_events(
                 false_alarms_per_hour=false_alarms_per_hour,
                 tried=partial(tried, action),
             )
-        results.append(
-            ActionEvents(
-                action=action,
-                rule=policy.rules[action],
-                counts=judge(videos, action, policy, iou),
-                at_ious=tuple(judge(videos, action, policy, other) for other in IOUS),
-                curve=tuple(threshold_curve(videos, action, policy, iou)),
-                choice=choice,
-            )
-        )
+        results.append(_judged_action(videos, policy, action, iou, choice))
     events = tuple(
         event for video in videos for event in _judged_events(video, policy, actions, iou)
     )
     return EventEvaluation(
         tuple(videos), tuple(results), events, mapping, iou, false_alarms_per_hour
+    )
+
+
+def _judged_action(
+    videos: Sequence[WatchedVideo],
+    policy: DecisionPolicy,
+    action: str,
+    iou: float,
+    choice: RuleChoice | None,
+) -> ActionEvents:
+    return ActionEvents(
+        action=action,
+        rule=policy.rules[action],
+        counts=judge(videos, action, policy, iou),
+        at_ious=tuple(judge(videos, action, policy, other) for other in IOUS),
+        curve=tuple(threshold_curve(videos, action, policy, iou)),
+        choice=choice,
     )
 
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from training.event_matching import FoundEvent, TrueEvent, match_events
 
@@ -75,7 +75,7 @@ def rate_at_most(count: int, hours: float) -> float | None:
     """
     if not hours:
         return None
-    return float(chi2.ppf(SURE, 2 * (count + 1)) / 2 / hours)
+    return float(gammaincinv(count + 1, SURE) / hours)
 
 
 def count_events(videos: Sequence[JudgedVideo], action: str, iou: float) -> EventCounts:

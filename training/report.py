@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import math
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training.clip_evaluation import ClipEvaluation, GroupSpread, group_spread
 from training.event_evaluation import EventEvaluation
+from training.number_texts import number, percent, seconds
 from training.report_plots import reliability_svg, threshold_svg
 
 SHOWN_GROUPS = 30
@@ -111,18 +111,3 @@ def render_report(head: ReportHead, clips: ClipPage | None, events: EventPage | 
     }
     template = environment.get_template("evaluation.html.j2")
     return template.render(head=head, clips=clips, events=events, shown_groups=SHOWN_GROUPS)
-
-
-def percent(value: float | None) -> str:
-    """Three digits of a share."""
-    return "-" if value is None or math.isnan(value) else f"{100 * value:.1f} %"
-
-
-def number(value: float | None) -> str:
-    """Enough digits of a rate."""
-    return "-" if value is None else f"{value:.3g}"
-
-
-def seconds(value: float | None) -> str:
-    """Tenths of seconds."""
-    return "-" if value is None else f"{value:.1f} s"
