@@ -12,9 +12,10 @@ from models.input_spec import InputSpec
 from pipeline.recognition import ClipScorer
 from training.clip_cache import CachedTrack, CutSpec
 from training.clip_choice import evaluation_clips
-from training.preparation import PeopleFinder, prepare_tracks
+from training.preparation import prepare_tracks
 from training.samples import Sample
 from training.scored_clip import CachedView, ClipScore, UnreadableClip, mean_scores, most_typical
+from training.video_cut import PeopleFinder
 
 # As in configs/train/default.yaml, so that both use the same cache.
 FPS = 10.0

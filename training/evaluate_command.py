@@ -16,6 +16,8 @@ from pipeline.command_errors import EXIT_FAILED, console, explained_errors
 from pipeline.command_options import PROJECT, ConfigFile, Settings, load
 from pipeline.errors import ConfigError
 
+PIPED_WIDTH = 120  # columns of the tables where no terminal says how wide it is
+
 app = typer.Typer(rich_markup_mode="markdown")
 
 
@@ -174,7 +176,8 @@ def evaluate(
             rules_file=write_config,
             command=shlex.join(["run_pipeline.py", *sys.argv[1:]]),
         )
-        failed = run_evaluation(request, config, PROJECT, Console(soft_wrap=True), console)
+        out = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+        failed = run_evaluation(request, config, PROJECT, out, console)
     if failed:
         raise typer.Exit(EXIT_FAILED)
 

@@ -22,6 +22,7 @@ from training.event_evaluation import (
     evaluate_events,
     watch_videos,
 )
+from training.event_metrics import rate_at_most
 from training.label_files import read_samples
 from training.label_mapping import LabelMapping, map_labels
 from training.samples import DataError, Sample, Split
@@ -178,10 +179,27 @@ def _evaluate_events(
         false_alarms_per_hour=request.false_alarms_per_hour,
         tried=lambda action: progress.show(f"rules tried, now of {action}", next(tries), 0),
     )
+    _warn_of_limits(evaluation)
+    return evaluation, left_out
+
+
+def _warn_of_limits(evaluation: EventEvaluation) -> None:
+    target = evaluation.false_alarms_per_hour
+    if target is None:
+        return
     for action in evaluation.actions:
         if action.choice is not None and not action.choice.reached:
             log.warning("%s: no rule reaches this false-alarm rate", action.action)
-    return evaluation, left_out
+    at_least = rate_at_most(0, evaluation.camera_hours)
+    if at_least is not None and at_least > target:
+        log.warning(
+            "%.2f camera hours are too few to be sure of %g false alarms per hour: even without "
+            "one, up to %.3g per hour would be possible; it takes %.3g hours",
+            evaluation.camera_hours,
+            target,
+            at_least,
+            at_least * evaluation.camera_hours / target if target else float("inf"),
+        )
 
 
 def _print(results: Results, request: EvaluateRequest, out: Console) -> None:

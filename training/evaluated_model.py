@@ -20,12 +20,12 @@ from pipeline.parts import (
     choose_device,
     find_file,
 )
+from training.cache_key import file_identity
 from training.cached_clips import score_cached_clips
 from training.command_progress import CommandProgress
 from training.people_finder import ConfiguredPeopleFinder
 from training.pipeline_clips import score_clips
 from training.pipeline_scores import score_video
-from training.preparation import file_identity
 from training.samples import Sample
 from training.score_cache import ScoreCache
 from training.scored_clip import ClipScore, UnreadableClip

@@ -156,10 +156,10 @@ def _fixed_box(box: PersonBox, wh: tuple[int, int]) -> FloatArray:
 
 
 def read_track(file: TrackFile) -> PersonTrack:
-    """The boxes of the person that a sample names.
+    """The one person that a sample means.
 
     Raises:
-        DataError: if the file cannot be read, or does not have that one person.
+        DataError: if the file cannot be read, or which person is meant is not clear.
     """
     try:
         tracks = read_mot_tracks(file.path)

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from training.cache_key import file_identity
 from training.event_matching import PersonPath
-from training.preparation import file_identity
 from training.track_scores import TrackScores, VideoScores
 
 FORMAT = 1  # another one makes new files
