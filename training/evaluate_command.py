@@ -154,7 +154,8 @@ def evaluate(
         own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
         config = load(config_file, [*(settings or ()), *own], None, "none")
         # Takes seconds: a mistake in the options is told before.
-        from training.evaluate_run import EvaluateRequest, run_evaluation
+        from training.evaluate_request import EvaluateRequest
+        from training.evaluate_run import run_evaluation
 
         request = EvaluateRequest(
             data=data,
