@@ -11,12 +11,13 @@ from numpy.typing import NDArray
 
 from models.action_recognizer import ActionRecognizer
 from models.boxes import FloatArray
+from training import metrics
 from training.clip_cache import CachedTrack
 from training.clip_choice import evaluation_clips
+from training.metrics import ScoredClips
 from training.samples import Sample
 
 Counts = NDArray[np.intp]
-Flags = NDArray[np.bool_]
 
 LEAST_SCORE = 1e-6  # the logarithm of zero is infinite
 
@@ -83,54 +84,38 @@ def measure(
         labels: the classes, in the order of the scores.
         multi_label: several labels may be true at once.
     """
-    scores = np.stack([one.scores for one in found]).clip(LEAST_SCORE, 1 - LEAST_SCORE)
-    truth = np.array([[label in one.sample.labels for label in labels] for one in found])
+    clips = scored_clips(found, labels, multi_label=multi_label)
+    ones = metrics.plain_weights(clips)
+    scores = clips.scores.clip(LEAST_SCORE, 1 - LEAST_SCORE)
     if multi_label:
-        loss = -np.where(truth, np.log(scores), np.log(1 - scores)).mean()
-        precision = mean_average_precision(scores, truth)
+        loss = -np.where(clips.truth, np.log(scores), np.log(1 - scores)).mean()
+        precision = float(metrics.mean_average_precision(clips, ones)[0])
         return Validation(samples=len(found), loss=float(loss), mean_average_precision=precision)
-    best = np.argsort(-scores, axis=1, kind="stable")[:, :5]
-    right = np.take_along_axis(truth, best, axis=1)
     return Validation(
         samples=len(found),
-        loss=float(-np.log(scores[truth]).mean()),
-        top1=float(right[:, 0].mean()),
-        top5=float(right.any(axis=1).mean()),
-        mean_class_accuracy=mean_class_accuracy(confusion(found, labels)),
+        loss=float(-np.log(scores[clips.truth]).mean()),
+        top1=float(metrics.top_k(clips, ones, 1)[0]),
+        top5=float(metrics.top_k(clips, ones, 5)[0]),
+        mean_class_accuracy=float(metrics.mean_class_accuracy(clips, ones)[0]),
+    )
+
+
+def scored_clips(
+    found: Sequence[SampleScore], labels: Sequence[str], *, multi_label: bool
+) -> ScoredClips:
+    """The samples in the form that `training.metrics` takes."""
+    scores = np.stack([one.scores for one in found])
+    return ScoredClips(
+        classes=tuple(labels),
+        truth=np.array([[label in one.sample.labels for label in labels] for one in found]),
+        scores=scores,
+        answered=np.ones(len(found), np.bool_),
+        confidence=scores.max(axis=1),
+        groups=tuple(one.sample.group or str(one.sample.path) for one in found),
+        multi_label=multi_label,
     )
 
 
 def confusion(found: Sequence[SampleScore], labels: Sequence[str]) -> Counts:
     """Int (C, C): rows the truth, columns what was said."""
-    counts = np.zeros((len(labels), len(labels)), np.intp)
-    for one in found:
-        counts[labels.index(one.sample.labels[0]), one.scores.argmax()] += 1
-    return counts
-
-
-def mean_class_accuracy(counts: Counts) -> float:
-    """Recall averaged over the classes that occur, so that rare ones count as much."""
-    totals = counts.sum(axis=1)
-    there = totals > 0
-    return float((np.diag(counts)[there] / totals[there]).mean()) if there.any() else 0.0
-
-
-def mean_average_precision(scores: FloatArray, truth: Flags) -> float:
-    """Average precision without interpolation, averaged over the classes that occur.
-
-    Args:
-        scores: float (N, C).
-        truth: bool (N, C).
-    """
-    there = truth.any(axis=0)
-    values = [
-        _average_precision(s, t) for s, t in zip(scores.T[there], truth.T[there], strict=True)
-    ]
-    return float(np.mean(values)) if values else 0.0
-
-
-def _average_precision(scores: FloatArray, truth: Flags) -> float:
-    order = np.argsort(-scores, kind="stable")
-    hits = truth[order]
-    precision = np.cumsum(hits) / np.arange(1, len(hits) + 1)
-    return float(precision[hits].mean())
+    return metrics.confusion(scored_clips(found, labels, multi_label=False))[:, :-1]
