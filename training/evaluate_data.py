@@ -38,7 +38,7 @@ def evaluate_clip_samples(
     Raises:
         DataError: if the labels cannot be used, or nothing could be read.
     """
-    mapping = _mapping(samples, request, model)
+    mapping = _mapping(samples, request, model, merge_predictions=True)
     scores: list[ClipScore] = []
     left_out: list[str] = []
     for item in model.score_clips(samples, progress, through_pipeline=request.through_pipeline):
@@ -70,7 +70,7 @@ def evaluate_video_samples(
     Raises:
         DataError: if the labels cannot be used, or nothing could be read.
     """
-    mapping = _mapping(samples, request, model)
+    mapping = _mapping(samples, request, model, merge_predictions=False)
     policy = model.parts.policy
     actions = actions_to_judge(mapping, policy, request.actions)
     videos, unreadable = watch_videos(samples, mapping, lambda path: model.watch(path, progress))
@@ -113,10 +113,19 @@ def _warn_of_limits(evaluation: EventEvaluation) -> None:
 
 
 def _mapping(
-    samples: Sequence[Sample], request: EvaluateRequest, model: EvaluatedModel
+    samples: Sequence[Sample],
+    request: EvaluateRequest,
+    model: EvaluatedModel,
+    *,
+    merge_predictions: bool,
 ) -> LabelMapping:
-    labels = [sample.labels for sample in samples]
-    mapping = map_labels(labels, model.labels, model.background, request.aliases)
+    mapping = map_labels(
+        [sample.labels for sample in samples],
+        model.labels,
+        model.background,
+        request.aliases,
+        merge_predictions=merge_predictions,
+    )
     for warning in mapping.warnings():
         log.warning("%s", warning)
     return mapping

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
@@ -41,28 +42,43 @@ def run_evaluation(
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
     model = EvaluatedModel(config, project, request.cache)
-    clips = events = tracking = detection = None
-    left_out: list[str] = []
-    with CommandProgress(err) as progress:
-        if clip_samples:
-            clips, unreadable = evaluate_clip_samples(clip_samples, request, model, progress)
-            left_out += unreadable
-        if event_samples:
-            events, unreadable = evaluate_video_samples(event_samples, request, model, progress)
-            left_out += unreadable
-        # What takes long to load is loaded where it is asked for.
-        if request.tracking is not None and request.video is not None:
-            from training.evaluate_people import score_tracker
-
-            tracking = score_tracker(request.tracking, request.video, config, project, progress)
-        if request.detection is not None:
-            from training.evaluate_people import score_detector
-
-            detection = score_detector(request.detection, config, project, progress)
-    results = Results(clips, events, tracking, detection, tuple(left_out))
+    try:
+        with CommandProgress(err) as progress:
+            results = _evaluate(request, model, clip_samples, event_samples, progress)
+    except KeyboardInterrupt:
+        err.print(f"stopped; what was cut and watched so far is kept in {request.cache}")
+        raise
     _print(results, request, out)
     _write(results, request, model)
-    return bool(left_out)
+    return bool(results.left_out)
+
+
+def _evaluate(
+    request: EvaluateRequest,
+    model: EvaluatedModel,
+    clip_samples: Sequence[Sample],
+    event_samples: Sequence[Sample],
+    progress: CommandProgress,
+) -> Results:
+    clips = events = tracking = detection = None
+    left_out: list[str] = []
+    if clip_samples:
+        clips, unreadable = evaluate_clip_samples(clip_samples, request, model, progress)
+        left_out += unreadable
+    if event_samples:
+        events, unreadable = evaluate_video_samples(event_samples, request, model, progress)
+        left_out += unreadable
+    # What takes long to load is loaded where it is asked for.
+    if request.tracking is not None and request.video is not None:
+        from training.evaluate_people import score_tracker
+
+        parts = model.config, model.project
+        tracking = score_tracker(request.tracking, request.video, *parts, progress)
+    if request.detection is not None:
+        from training.evaluate_people import score_detector
+
+        detection = score_detector(request.detection, model.config, model.project, progress)
+    return Results(clips, events, tracking, detection, tuple(left_out))
 
 
 def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:

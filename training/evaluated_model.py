@@ -47,7 +47,7 @@ class EvaluatedModel:
     """
 
     def __init__(self, config: PipelineConfig, project: Path, cache: Path) -> None:
-        self._config, self._project, self._cache = config, project, cache
+        self.config, self.project, self._cache = config, project, cache
         self._device = choose_device(config.device)
         finder = ConfiguredPeopleFinder(config.detector, config.tracker, project, self._device)
         self._people = finder
@@ -55,12 +55,12 @@ class EvaluatedModel:
     @cached_property
     def recognizer(self) -> ActionRecognizer | SceneRecognizer:
         """Built at first use."""
-        return build_recognizer(self._config, self._project, self._device)
+        return build_recognizer(self.config, self.project, self._device)
 
     @cached_property
     def parts(self) -> Parts:
         """The whole pipeline, built at first use."""
-        return build_parts(self._config, self._project, recognizer=self.recognizer)
+        return build_parts(self.config, self.project, recognizer=self.recognizer)
 
     @property
     def spec(self) -> InputSpec:
@@ -85,16 +85,16 @@ class EvaluatedModel:
     @property
     def background(self) -> tuple[str, ...]:
         """Labels that never make an event."""
-        return self._config.decision.background
+        return self.config.decision.background
 
     def document(self) -> dict[str, Any]:
         """The recognizer, for the JSON."""
-        file = self._config.recognizer.weights
+        file = self.config.recognizer.weights
         return {"name": self.name, "file": file, "labels": list(self.labels)}
 
     def parts_document(self) -> dict[str, Any]:
         """What finds and follows people, for the JSON; loads nothing."""
-        return {"detector": self._config.detector.weights, "tracker": self._config.tracker.name}
+        return {"detector": self.config.detector.weights, "tracker": self.config.tracker.name}
 
     def score_clips(
         self, samples: Sequence[Sample], progress: CommandProgress, *, through_pipeline: bool
@@ -134,15 +134,15 @@ class EvaluatedModel:
             if progress is not None:
                 progress.show(f"frames of {video.name}", done, promised)
 
-        stride_s = self._config.clip.stride_s
+        stride_s = self.config.clip.stride_s
         scores = score_video(video, self.parts, stride_s=stride_s, advance=advance)
         self._scores.save(scores)
         return scores
 
     @cached_property
     def _scores(self) -> ScoreCache:
-        recognizer, clip = self._config.recognizer, self._config.clip
-        weights = file_identity(find_file(recognizer.weights, self._project))
+        recognizer, clip = self.config.recognizer, self.config.clip
+        weights = file_identity(find_file(recognizer.weights, self.project))
         parts = [
             self._people.identity,
             weights,

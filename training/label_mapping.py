@@ -74,6 +74,8 @@ def map_labels(
     model_labels: Sequence[str],
     background: Sequence[str],
     aliases: Mapping[str, str],
+    *,
+    merge_predictions: bool = True,
 ) -> LabelMapping:
     """Decide what each label counts as.
 
@@ -89,6 +91,7 @@ def map_labels(
         background: labels of the configuration's `decision.background`; the model need not have
             them.
         aliases: label of the data -> label of the model.
+        merge_predictions: False keeps the labels of the model apart whatever the data contains.
 
     Raises:
         DataError: if an alias leads nowhere or is of a label that no clip has, or if the model has
@@ -106,7 +109,7 @@ def map_labels(
         )
     meant |= dict.fromkeys(unknown, quiet[0] if quiet else "")
     merged: list[str] = []
-    if set(quiet) & set(meant.values()):
+    if merge_predictions and set(quiet) & set(meant.values()):
         merged = [name for name in model_labels if name not in {*meant.values(), *quiet}]
     into = dict.fromkeys([*merged, *quiet], quiet[0] if quiet else "")
     classes = [name for name in model_labels if into.get(name, name) == name]

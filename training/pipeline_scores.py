@@ -23,6 +23,8 @@ from pipeline.types import ClippedFrame, Prediction, RecognizedFrame, StreamEnd
 from training.event_matching import PersonPath
 from training.track_scores import TrackScores, VideoScores
 
+LONGEST_BATCH = 32  # frames; of an empty scene too it is told how far it is
+
 Advance = Callable[[int, int], object]  # frames done, frames promised or 0
 
 
@@ -90,14 +92,14 @@ def _recognized(
 def _batches(
     items: Iterator[ClippedFrame | StreamEnd], clips: int
 ) -> Iterator[list[ClippedFrame | StreamEnd]]:
-    """Lists of items with so many clips in them, or a few more; the last one may have fewer."""
+    """Lists of items with so many clips in them, or a few more; fewer where few people are."""
     batch: list[ClippedFrame | StreamEnd] = []
     waiting = 0
     for item in items:
         batch.append(item)
         if isinstance(item, ClippedFrame):
             waiting += len(item.clips) + (item.scene is not None)
-        if waiting >= clips:
+        if waiting >= clips or len(batch) >= LONGEST_BATCH:
             yield batch
             batch, waiting = [], 0
     if batch:

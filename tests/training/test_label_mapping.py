@@ -45,6 +45,12 @@ def test_a_prediction_of_a_label_the_data_lacks_is_background_while_there_is_bac
     assert mapping.merged_predictions == ("walk", "kick")
 
 
+def test_events_are_of_one_label_each_whatever_the_data_contains() -> None:
+    mapping = map_labels([("nothing",)], MODEL, ("nothing",), {}, merge_predictions=False)
+    assert mapping.classes == MODEL
+    assert mapping.warnings() == []
+
+
 def test_several_background_labels_are_one_class() -> None:
     mapping = map_labels([("b",), ("a",)], ("a", "b", "c"), ("b", "c"), {})
     assert mapping.classes == ("a", "b")
