@@ -33,11 +33,7 @@ def read_labels(path: Path, num_classes: int) -> tuple[str, ...]:
     Raises:
         ValueError: naming the file, if it is none of that or has another number of labels.
     """
-    try:
-        text = path.read_text(encoding="utf-8")
-        named = _from_json(json.loads(text)) if path.suffix == ".json" else _from_lines(text)
-    except (OSError, ValueError) as error:
-        raise ValueError(f"{path}: cannot be read as labels ({error})") from error
+    named = _read(path)
     if isinstance(named, list):
         if len(named) != num_classes:
             raise ValueError(f"{path}: {len(named)} labels for a network of {num_classes} classes")
@@ -46,6 +42,38 @@ def read_labels(path: Path, num_classes: int) -> tuple[str, ...]:
     if max(named, default=0) - first >= num_classes:
         raise ValueError(f"{path}: label {max(named)} for a network of {num_classes} classes")
     return tuple(named.get(index + first, f"class_{index}") for index in range(num_classes))
+
+
+def read_label_numbers(path: Path) -> dict[int, str]:
+    """The label of every number, for lists that say numbers.
+
+    Args:
+        path: as of `read_labels`, or AVA's .pbtxt. Labels without numbers are counted from 0.
+
+    Raises:
+        ValueError: naming the file, if it is none of that.
+    """
+    named = _read(path)
+    return dict(enumerate(named)) if isinstance(named, list) else named
+
+
+def _read(path: Path) -> list[str] | dict[int, str]:
+    try:
+        text = path.read_text(encoding="utf-8")
+        if path.suffix == ".json":
+            return _from_json(json.loads(text))
+        return _from_pbtxt(text) if path.suffix == ".pbtxt" else _from_lines(text)
+    except (OSError, ValueError) as error:
+        raise ValueError(f"{path}: cannot be read as labels ({error})") from error
+
+
+def _from_pbtxt(text: str) -> dict[int, str]:
+    """AVA's list of actions: blocks with a name and an id (label and label_id in older ones)."""
+    names = re.findall(r'\b(?:name|label)\s*:\s*"([^"]*)"', text)
+    numbers = re.findall(r"\b(?:id|label_id)\s*:\s*(\d+)", text)
+    if len(names) != len(numbers):
+        raise ValueError(f"{len(names)} names for {len(numbers)} numbers")
+    return dict(zip(map(int, numbers), names, strict=True))
 
 
 def _from_lines(text: str) -> list[str] | dict[int, str]:

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-import yaml
 from pydantic import (
     Field,
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
-    ValidationError,
     model_validator,
 )
 
 from pipeline.bridge_config import BridgesConfig
+from pipeline.config_loading import load_sections, read_yaml
 from pipeline.config_section import Section
 from pipeline.errors import ConfigError
 from pipeline.live_config import CameraConfig, LiveConfig
-from pipeline.redaction import mask_url
 from pipeline.redis_config import RedisConfig
 
 Share = Field(ge=0.0, le=1.0)
@@ -170,15 +168,9 @@ def load_config(
     Raises:
         ConfigError: naming the key, what was given and what was expected.
     """
-    merged = _read_yaml(defaults)
-    if override is not None:
-        merged = _merge(merged, _read_yaml(override))
-    for setting in settings:
-        merged = _merge(merged, _parse_setting(setting))
-    try:
-        return PipelineConfig.model_validate(merged)
-    except ValidationError as error:
-        raise ConfigError("\n".join(_explain(dict(item)) for item in error.errors())) from error
+    return load_sections(
+        PipelineConfig, read_yaml(defaults), override, settings, "configs/default.yaml"
+    )
 
 
 class HeadConfig(Section):
@@ -204,81 +196,6 @@ def load_model_config(path: Path) -> ModelConfig:
         ConfigError: naming the file and the key.
     """
     try:
-        return ModelConfig.model_validate(_read_yaml(path))
-    except ValidationError as error:
-        lines = (f"{path}: {_explain(dict(item))}" for item in error.errors())
-        raise ConfigError("\n".join(lines)) from error
-
-
-def parse_value(text: str) -> Any:
-    """A value as it would stand in a YAML file.
-
-    Raises:
-        ConfigError: if it is no YAML.
-    """
-    try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{text}: the value is not valid YAML") from error
-
-
-def _read_yaml(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from error
-    except UnicodeDecodeError:  # not chained, and nothing quoted: there may be a password near
-        raise ConfigError(f"{path}: no UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML{_where(error)}") from None
-    except (ValueError, RecursionError) as error:  # of a date that is none, of deep nesting
-        raise ConfigError(f"{path}: not valid YAML ({type(error).__name__})") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected sections with keys, found {type(content).__name__}")
-    return content
-
-
-def _where(error: yaml.YAMLError) -> str:
-    """Line, column and problem, without the line itself."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    at = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
-    return f"{at}: {problem}" if problem else at
-
-
-def _parse_setting(setting: str) -> dict[str, Any]:
-    key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {setting}: expected KEY=VALUE, e.g. detector.confidence=0.5")
-    try:
-        value: Any = parse_value(text)
+        return load_sections(ModelConfig, read_yaml(path), None, (), "configs/recognizer")
     except ConfigError as error:
-        raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
-    for part in reversed(key.strip().split(".")):
-        value = {part: value}
-    assert isinstance(value, dict)
-    return value
-
-
-def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
-    merged = dict(base)
-    for key, value in change.items():
-        old = merged.get(key)
-        both_sections = isinstance(old, Mapping) and isinstance(value, Mapping)
-        merged[key] = _merge(old, value) if both_sections else value  # type: ignore[arg-type]
-    return merged
-
-
-def _explain(error: dict[str, Any]) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "configuration"
-    if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key (configs/default.yaml lists all keys)"
-    if error["type"] == "missing":
-        return f"{key}: missing"
-    message = error["msg"].removeprefix("Value error, ")
-    if not error["loc"][1:] or isinstance(error["input"], Mapping):
-        return f"{key}: {message}"  # a section as a whole has credentials in it
-    if error["loc"][0] in ("cameras", "redis", "bridges"):
-        return f"{key}: {message}"  # what was given may be a password in the wrong place
-    return f"{key}: {message}, got {mask_url(repr(error['input']))}"
+        raise ConfigError(f"{path}: {error}") from error

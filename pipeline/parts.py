@@ -13,13 +13,16 @@ from models.appearance import AppearanceEncoder
 from models.checkpoint import CheckpointError, load_recognizer
 from models.compute_choice import select_device
 from models.detector_choice import build_person_detector
+from models.hog_detector import HogPersonDetector
 from models.input_spec import InputSpec
+from models.person_detector import YoloPersonDetector
 from models.recognizer3d import Recognizer3D
 from models.scene_recognizer import SceneRecognizer
 from pipeline.clip_sampling import ClipSpec
 from pipeline.config import (
     ClipConfig,
     DecisionConfig,
+    DetectorConfig,
     PipelineConfig,
     RecognizerConfig,
     TrackerConfig,
@@ -53,22 +56,29 @@ class Parts:
     policy: DecisionPolicy
 
 
-def build_parts(config: PipelineConfig, project: Path) -> Parts:
+def build_parts(
+    config: PipelineConfig,
+    project: Path,
+    *,
+    recognizer: ActionRecognizer | SceneRecognizer | None = None,
+) -> Parts:
     """Load the models.
 
     Args:
         config: the whole configuration.
         project: where a relative path is looked for if the current directory does not have it.
+        recognizer: one that is there already; None: the one of the configuration.
 
     Raises:
         ConfigError: naming the key whose file, device or label does not fit.
     """
-    device = _device(config.device)
-    recognizer = _recognizer(config, project, device)
+    device = choose_device(config.device)
+    if recognizer is None:
+        recognizer = build_recognizer(config, project, device)
     return Parts(
-        detector=_detector(config, project, device),
+        detector=build_detector(config.detector, project, device),
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
-        new_tracker=_tracker_factory(config.tracker, device),
+        new_tracker=tracker_factory(config.tracker, device),
         clip_spec=_clip_spec(recognizer.spec, config.clip),
         recognizer=recognizer,
         recognize_batch=1 if device == "cpu" else config.recognizer.batch_size,
@@ -101,21 +111,32 @@ def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> Decisi
     return DecisionPolicy(rules, decision.smoothing_s, decision.update_interval_s)
 
 
-def _device(name: str) -> str:
+def choose_device(name: str) -> str:
+    """Resolve "auto".
+
+    Raises:
+        ConfigError: if there is no such device.
+    """
     try:
         return str(select_device(name))
     except ValueError as error:
         raise ConfigError(f"device: {error}") from error
 
 
-def _find(path: str, project: Path) -> Path:
+def find_file(path: str, project: Path) -> Path:
     """A relative path of the current directory, else of the project."""
     beside_program = project / path
     return beside_program if not Path(path).exists() and beside_program.exists() else Path(path)
 
 
-def _detector(config: PipelineConfig, project: Path, device: str) -> PersonDetector:
-    section = config.detector
+def build_detector(
+    section: DetectorConfig, project: Path, device: str
+) -> YoloPersonDetector | HogPersonDetector:
+    """The person detector of a configuration.
+
+    Raises:
+        ConfigError: if its weights are not there or cannot detect people.
+    """
     try:
         detector = build_person_detector(
             section.weights,
@@ -134,7 +155,8 @@ def _detector(config: PipelineConfig, project: Path, device: str) -> PersonDetec
     return detector
 
 
-def _tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker]:
+def tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker]:
+    """What makes the tracker of a camera; the networks in it are shared by all."""
     if section.name != "deepsort":
         return partial(UltralyticsTracker, section.name, max_age=section.max_age)
     return partial(
@@ -148,12 +170,17 @@ def _tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracke
     )
 
 
-def _recognizer(
+def build_recognizer(
     config: PipelineConfig, project: Path, device: str
 ) -> ActionRecognizer | SceneRecognizer:
+    """The recognizer of a configuration.
+
+    Raises:
+        ConfigError: naming the key whose file or value does not fit.
+    """
     section = config.recognizer
     try:
-        model = load_recognizer(_find(section.weights, project))
+        model = load_recognizer(find_file(section.weights, project))
     except CheckpointError as error:
         raise ConfigError(f"recognizer.weights: {error}") from error
     try:

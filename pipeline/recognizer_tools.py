@@ -17,7 +17,8 @@ from models.complexity import CONVENTION, measure_complexity
 from models.input_spec import InputSpec
 from models.label_files import read_labels
 from models.recognizer3d import Recognizer3D
-from pipeline.config import load_model_config, parse_value
+from pipeline.config import load_model_config
+from pipeline.config_loading import parse_value
 from pipeline.errors import ConfigError
 
 

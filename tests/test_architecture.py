@@ -31,7 +31,7 @@ BORDERS = {
         "pipeline/subscriber.py",
         "pipeline/async_subscriber.py",
     },
-    "yaml": {"pipeline/config.py", "models/training_notes.py"},
+    "yaml": {"pipeline/config_loading.py", "models/training_notes.py"},
     "requests": {"pipeline/webhook_bridge.py"},
     "paho": {"pipeline/mqtt_bridge.py"},
     "openvino": {"models/openvino_network.py"},

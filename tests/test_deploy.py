@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import shutil
@@ -65,6 +66,15 @@ def test_what_an_image_copies_exists(name: str) -> None:
 def test_the_builder_is_given_what_the_image_copies() -> None:
     allowed = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     assert {f"!{source}" for source in copied("Dockerfile")} <= set(allowed)
+
+
+def test_the_image_has_every_package_that_the_program_imports() -> None:
+    tree = ast.parse((REPOSITORY / "run_pipeline.py").read_text())
+    modules = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    packages = {(module or "").split(".")[0] for module in modules}
+    ours = {package for package in packages if (REPOSITORY / package).is_dir()}
+    assert "pipeline" in ours
+    assert ours <= set(copied("Dockerfile"))
 
 
 def test_the_image_does_not_run_as_root_and_asks_for_its_health() -> None:

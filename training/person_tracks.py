@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray, iou_matrix, ltwh_to_xyxy
 from models.detections import Detections
+from training.mot_files import read_mot_rows
 
 LINK_IOU = 0.3  # boxes of one person overlap at least this much between two looks
 MAX_MISSED = 5  # looks without a box after which a person is gone
@@ -22,27 +23,29 @@ class PersonTrack:
 
     frames: NDArray[np.intp]  # int (N,) growing frame indices
     xyxy: FloatArray  # float32 (N, 4) pixels
+    person: int = 0  # number in the file it comes from
 
     def __len__(self) -> int:
         return len(self.frames)
 
     def __getitem__(self, rows: slice | NDArray[np.bool_]) -> PersonTrack:
-        return PersonTrack(self.frames[rows], self.xyxy[rows])
+        return PersonTrack(self.frames[rows], self.xyxy[rows], self.person)
 
 
 def read_mot_tracks(path: Path) -> list[PersonTrack]:
-    """MOTChallenge ground truth: frame from 1, id, left, top, width, height, considered, ...
+    """MOTChallenge ground truth, without what it says to ignore.
 
-    Rows whose seventh column is 0 are left out, as the benchmark asks.
+    Raises:
+        ValueError: if a line cannot be read; file and line are named.
     """
-    rows = np.loadtxt(path, delimiter=",", ndmin=2)
+    rows = read_mot_rows(path)
     rows = rows[rows[:, 6] != 0]
     rows = rows[np.argsort(rows[:, 0], kind="stable")]
     tracks = []
     for person in np.unique(rows[:, 1]):
         mine = rows[rows[:, 1] == person]
         boxes = ltwh_to_xyxy(mine[:, 2:6].astype(np.float32))
-        tracks.append(PersonTrack(mine[:, 0].astype(np.intp) - 1, boxes))
+        tracks.append(PersonTrack(mine[:, 0].astype(np.intp) - 1, boxes, int(person)))
     return tracks
 
 

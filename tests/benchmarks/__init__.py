@@ -1,1 +1,0 @@
-"""Tests of what the benchmarks compute; not of how fast anything is."""

@@ -1,0 +1,33 @@
+"""What the user asked of `evaluate`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from training.samples import Split
+
+
+@dataclass(frozen=True, slots=True)
+class EvaluateRequest:
+    """What the user asked for, beside the configuration."""
+
+    data: Path | None  # labelled clips
+    events: Path | None  # true intervals of long videos
+    tracking: Path | None  # MOTChallenge ground truth of `video`
+    video: Path | None
+    detection: Path | None  # images and labels in YOLO's format
+    label_file: Path | None  # names of numbered labels
+    through_pipeline: bool
+    split: Split | None  # None: all
+    aliases: Mapping[str, str]  # label of the data -> label of the model
+    actions: tuple[str, ...]  # whose events are judged; empty: those that are labelled
+    iou: float
+    false_alarms_per_hour: float | None  # None: no rules are searched
+    seed: int
+    cache: Path
+    json_file: Path | None
+    report: Path | None
+    rules_file: Path | None
+    command: str  # as it was typed, for the report

@@ -1,0 +1,174 @@
+"""How good scores are: accuracies, average precision, calibration, each over weighted clips.
+
+Every function takes weights (R, N) of N clips and answers R times. Ones give the value of the
+data itself; `resampling` draws the weights that give its confidence interval.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.boxes import FloatArray
+
+CALIBRATION_BINS = 15  # Guo et al. 2017, "On Calibration of Modern Neural Networks", table 1
+
+Weights = NDArray[np.float64]  # (R, N), how often each clip counts
+Values = NDArray[np.float64]  # (R,), nan where nothing can be said
+Flags = NDArray[np.bool_]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ScoredClips:
+    """What was true of N clips and what was said of them.
+
+    Raises:
+        ValueError: if the shapes do not fit together.
+    """
+
+    classes: tuple[str, ...]  # K
+    truth: Flags  # (N, K)
+    scores: FloatArray  # float32 (N, K): the higher, the more likely
+    answered: Flags  # (N,) something was said
+    confidence: FloatArray  # float32 (N,) probability of the predicted class; nan: unknown
+    groups: tuple[str, ...]  # N; what is drawn together in a confidence interval
+    multi_label: bool  # several classes may be true of a clip
+
+    def __post_init__(self) -> None:
+        shape = (len(self.groups), len(self.classes))
+        if not self.truth.shape == self.scores.shape == shape:
+            raise ValueError(
+                f"truth {self.truth.shape} and scores {self.scores.shape} must be {shape}"
+            )
+        if not self.confidence.shape == self.answered.shape == shape[:1]:
+            raise ValueError(
+                f"answered {self.answered.shape} and confidence {self.confidence.shape} "
+                f"must be {shape[:1]}"
+            )
+
+    @property
+    def predicted(self) -> NDArray[np.intp]:
+        """Int (N,): the class with the highest score; -1 where nothing was said."""
+        return np.where(self.answered, self.scores.argmax(axis=1), -1)
+
+    def hits(self, k: int = 1) -> Flags:
+        """Bool (N,): one of the k classes with the highest scores is true."""
+        best = np.argsort(-self.scores, axis=1, kind="stable")[:, :k]
+        found = np.take_along_axis(self.truth, best, axis=1).any(axis=1)
+        return np.asarray(found & self.answered)
+
+
+def plain_weights(clips: ScoredClips) -> Weights:
+    """Float (1, N): every clip counts once."""
+    return np.ones((1, len(clips.groups)))
+
+
+def top_k(clips: ScoredClips, weights: Weights, k: int) -> Values:
+    """Share of the clips of which one of the k best classes is true."""
+    return _ratio(weights @ clips.hits(k), weights.sum(axis=1))
+
+
+def class_recalls(clips: ScoredClips, weights: Weights) -> NDArray[np.float64]:
+    """Float (R, K): share of each class's clips that were called so; nan without such clips."""
+    hit = clips.truth & clips.hits()[:, None]
+    return _ratio(weights @ hit, weights @ clips.truth)
+
+
+def mean_class_accuracy(clips: ScoredClips, weights: Weights) -> Values:
+    """`class_recalls` averaged over the classes that occur, so that rare ones count as much."""
+    return _mean_of_known(class_recalls(clips, weights))
+
+
+def confusion(clips: ScoredClips) -> NDArray[np.intp]:
+    """Int (K, K + 1): rows the truth, columns the prediction, the last one for no answer.
+
+    Of clips with one label each.
+    """
+    classes = len(clips.classes)
+    counts = np.zeros((classes, classes + 1), np.intp)
+    np.add.at(counts, (clips.truth.argmax(axis=1), clips.predicted), 1)  # -1 is the last column
+    return counts
+
+
+def average_precision(scores: FloatArray, truth: Flags, weights: Weights) -> Values:
+    """Area under the curve of precision over recall, without interpolation.
+
+    Clips of equal score come together, so their order does not matter.
+
+    Args:
+        scores: float (N,).
+        truth: bool (N,).
+        weights: float (R, N).
+    """
+    order = np.argsort(-scores, kind="stable")
+    ranked, true, weighed = scores[order], truth[order], weights[:, order]
+    ends = np.append(ranked[1:] != ranked[:-1], True)  # of runs of equal scores
+    found = (weighed * true).cumsum(axis=1)[:, ends]
+    precision = np.nan_to_num(_ratio(found, weighed.cumsum(axis=1)[:, ends]))
+    gained = np.diff(found, axis=1, prepend=0.0)
+    return _ratio((precision * gained).sum(axis=1), found[:, -1])
+
+
+def class_average_precisions(clips: ScoredClips, weights: Weights) -> NDArray[np.float64]:
+    """Float (R, K): average precision of each class against all others."""
+    columns = zip(clips.scores.T, clips.truth.T, strict=True)
+    return np.stack([average_precision(*column, weights) for column in columns], axis=1)
+
+
+def mean_average_precision(clips: ScoredClips, weights: Weights) -> Values:
+    """Average precision averaged over the classes that occur."""
+    return _mean_of_known(class_average_precisions(clips, weights))
+
+
+def calibration_bins(
+    clips: ScoredClips, weights: Weights, bins: int = CALIBRATION_BINS
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """What was said with which confidence, and how often it was true, per bin of confidence.
+
+    Of single labels the confidence is that of the predicted class; of several labels every score
+    of every class counts. Clips without a confidence are left out.
+
+    Args:
+        clips: what was said.
+        weights: float (R, N).
+        bins: of equal width from 0 to 1; the upper end belongs to a bin.
+
+    Returns:
+        Weight, mean confidence and share that is true, float (R, bins) each, nan in empty bins.
+    """
+    use = ~np.isnan(clips.confidence)
+    weights = weights[:, use]
+    if clips.multi_label:
+        classes = len(clips.classes)
+        said, true = clips.scores[use].ravel(), clips.truth[use].ravel()
+        weights = np.repeat(weights, classes, axis=1)
+    else:
+        said, true = clips.confidence[use], clips.hits()[use]
+    index = (np.ceil(said.astype(np.float64) * bins).astype(np.intp) - 1).clip(0, bins - 1)
+    member = np.eye(bins)[index]  # (N, bins)
+    total = weights @ member
+    confidence = _ratio(weights @ (member * said[:, None]), total)
+    accuracy = _ratio(weights @ (member * true[:, None]), total)
+    return total, confidence, accuracy
+
+
+def calibration_error(clips: ScoredClips, weights: Weights, bins: int = CALIBRATION_BINS) -> Values:
+    """Expected calibration error: how far confidence and accuracy are apart, weighed by bin."""
+    total, confidence, accuracy = calibration_bins(clips, weights, bins)
+    apart = np.nan_to_num(np.abs(accuracy - confidence))
+    return _ratio((total * apart).sum(axis=1), total.sum(axis=1))
+
+
+def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A share; nan where the whole is nothing."""
+    out = np.full(np.shape(part), np.nan)
+    np.divide(part, whole, out=out, where=whole > 0)
+    return out
+
+
+def _mean_of_known(values: NDArray[np.float64]) -> Values:
+    """Mean over the last axis of what is not nan; nan where nothing is known."""
+    known = ~np.isnan(values)
+    return _ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1).astype(np.float64))
