@@ -122,7 +122,7 @@ def _starting_point(
     section = config.model
     torch.manual_seed(config.loop.seed)
     if section.architecture is not None:
-        model = build_architecture(section.architecture)
+        model = build_architecture(section.architecture, project)
     else:
         model = load_checkpoint(find_file(section.weights, project))
     spec = fit_input(

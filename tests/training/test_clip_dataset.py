@@ -94,3 +94,14 @@ def test_batches_are_full_and_repeat(tmp_path: Path) -> None:
     first, again = ([crops for crops, _ in loader] for _ in range(2))
     assert [len(crops) for crops in first] == [2, 2, 2]
     assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))
+
+
+def test_clips_that_another_process_reads_are_the_same(tmp_path: Path) -> None:
+    clips = dataset(tmp_path)
+    draw = EpochDraw(clips._tracks, ("stand", "walk"), "class", seed=0)
+    sampler = EpochSampler(draw, 4)
+    here, there = (
+        [crops for crops, _ in make_loader(clips, sampler, batch_size=2, workers=workers)]
+        for workers in (0, 1)
+    )
+    assert all(torch.equal(a, b) for a, b in zip(here, there, strict=True))
