@@ -18,6 +18,32 @@ from pipeline.errors import ConfigError
 
 app = typer.Typer(rich_markup_mode="markdown")
 
+Data = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FOLDER|FILE",
+        help="A folder per class; CSV or JSON (path, label, start, end, box or track, split, "
+        "group); a list of mmaction2; AVA's CSV. May be given more than once.",
+    ),
+]
+Output = Annotated[Path, typer.Option(help="Folder of the model, the report and the log.")]
+StartFrom = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="CHECKPOINT", help="Default: the recognizer in the box."),
+]
+TrainConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML: what differs from configs/train/default.yaml."),
+]
+LabelNames = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Names the numbers of mmaction2's lists and AVA's CSV."),
+]
+VideoFolder = Annotated[
+    Path | None,
+    typer.Option("--videos", help="Folder of relative paths; default: that of the labels."),
+]
+
 
 @app.command(
     epilog="""
@@ -39,32 +65,13 @@ app = typer.Typer(rich_markup_mode="markdown")
 """
 )
 def train(
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="FOLDER|FILE",
-            help="A folder per class; CSV or JSON (path, label, start, end, box or track, split, "
-            "group); a list of mmaction2; AVA's CSV. May be given more than once.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option(help="Folder of the model, the report and the log.")
-    ] = Path("runs/model"),
-    start_from: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="CHECKPOINT", help="Default: the recognizer in the box."),
-    ] = None,
-    config_file: Annotated[
-        Path | None,
-        typer.Option("--config", help="YAML: what differs from configs/train/default.yaml."),
-    ] = None,
+    data: Data,
+    output: Output = Path("runs/model"),
+    start_from: StartFrom = None,
+    config_file: TrainConfigFile = None,
     settings: Settings = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Names the numbers of mmaction2's lists and AVA's CSV.")
-    ] = None,
-    videos: Annotated[
-        Path | None, typer.Option(help="Folder of relative paths; default: that of the labels.")
-    ] = None,
+    labels: LabelNames = None,
+    videos: VideoFolder = None,
     sanity: Annotated[
         bool, typer.Option("--sanity", help="Only try to overfit ten clips.")
     ] = False,
