@@ -37,6 +37,13 @@ BORDERS = {
     "openvino": {"models/openvino_network.py"},
     "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
     "prometheus_client": {"pipeline/live_metrics.py"},
+    "lightning_fabric": {
+        "training/compute.py",
+        "training/trainer.py",
+        "training/training_run.py",
+        "training/training_job.py",
+        "training/sanity.py",
+    },
     "av": {"pipeline/decoder.py", "pipeline/live_decoder.py", "pipeline/annotated_video.py"},
 }
 # Ultralytics takes some of its settings from the environment alone.
