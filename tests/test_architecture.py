@@ -23,6 +23,13 @@ BORDERS = {
         "models/person_detector.py",
         "pipeline/ultralytics_tracker.py",
     },
+    "lightning_fabric": {
+        "training/compute.py",
+        "training/trainer.py",
+        "training/training_run.py",
+        "training/training_job.py",
+        "training/sanity.py",
+    },
     "deep_sort_realtime": {"models/appearance.py", "pipeline/deep_sort_tracker.py"},
     "redis": {
         "pipeline/redis_client.py",
@@ -37,13 +44,6 @@ BORDERS = {
     "openvino": {"models/openvino_network.py"},
     "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
     "prometheus_client": {"pipeline/live_metrics.py"},
-    "lightning_fabric": {
-        "training/compute.py",
-        "training/trainer.py",
-        "training/training_run.py",
-        "training/training_job.py",
-        "training/sanity.py",
-    },
     "av": {"pipeline/decoder.py", "pipeline/live_decoder.py", "pipeline/annotated_video.py"},
 }
 # Ultralytics takes some of its settings from the environment alone.
