@@ -124,12 +124,8 @@ class TrainingRun:
         validation = self._validate()
         state.rows.append(self._row(state, validation))
         self._reporter.epoch(state.rows[-1], validation)
-        if validation is None or state.best is None or validation.quality > state.best:
-            state.best = validation.quality if validation else None
-            state.best_epoch = state.epoch
-            if self._fabric.is_global_zero:
-                write_tensors(self._output / BEST, self._trainer.averaged().state_dict())
-        waited = state.epoch - state.best_epoch
+        self._remember_best(state, validation)
+        waited = state.epoch - state.improved_epoch
         if self._plan.patience is not None and waited >= self._plan.patience:
             log.info("no better validation for %d epochs: that is the end", waited)
             state.finished = True
@@ -139,6 +135,17 @@ class TrainingRun:
         self._save(state)
         if self._fabric.is_global_zero:
             write_log(self._output / LOG, state.rows)
+
+    def _remember_best(self, state: RunState, validation: Validation | None) -> None:
+        """Keep the weights if they are the best so far; without validation, the newest."""
+        if validation is None or state.best is None or validation.quality > state.best:
+            state.best = validation.quality if validation else None
+            state.best_epoch = state.improved_epoch = state.epoch
+            if self._fabric.is_global_zero:
+                write_tensors(self._output / BEST, self._trainer.averaged().state_dict())
+        if validation and (state.least_loss is None or validation.loss < state.least_loss):
+            # Right answers come and go by chance while the network still gets surer of them.
+            state.least_loss, state.improved_epoch = validation.loss, state.epoch
 
     def _validate(self) -> Validation | None:
         """In the first process; the others hear of it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import threading
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,12 +151,13 @@ def test_long_epochs_are_saved_on_the_way(tmp_path: Path) -> None:
     assert saved == [1, 2, 0] * 3
 
 
-def qualities(monkeypatch: pytest.MonkeyPatch, *values: float) -> None:
+def qualities(monkeypatch: pytest.MonkeyPatch, *said: float, losses: Sequence[float] = ()) -> None:
     """What validation says of the epochs, in turn."""
-    said = iter(values)
+    accuracies, each_loss = iter(said), iter(losses)
 
     def validate(model: Recognizer3D, held_out: object, device: str) -> Validation:
-        return Validation(samples=1, loss=1.0, top1=0.0, mean_class_accuracy=next(said))
+        loss = next(each_loss, 1.0)
+        return Validation(samples=1, loss=loss, top1=0.0, mean_class_accuracy=next(accuracies))
 
     monkeypatch.setattr(training_run, "validate", validate)
 
@@ -178,6 +180,16 @@ def test_training_ends_early_and_the_best_epoch_is_kept(
     state, _ = RunState.load(tmp_path)
     assert state.best_epoch == 1
     assert same(started.weights(), kept[1])
+
+
+def test_training_goes_on_while_the_loss_of_validation_falls(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    qualities(monkeypatch, 0.5, 0.3, 0.3, 0.4, 0.4, losses=(1.8, 1.7, 1.6, 1.9, 1.9))
+    started = Started(tmp_path, plan=replace(PLAN, epochs=9, patience=2))
+    assert started.go(RunState("data"))
+    state, _ = RunState.load(tmp_path)
+    assert (state.epoch, state.best_epoch) == (5, 0)
 
 
 def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:
