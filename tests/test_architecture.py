@@ -25,6 +25,7 @@ BORDERS = {
     },
     "lightning_fabric": {
         "training/compute.py",
+        "training/train.py",
         "training/trainer.py",
         "training/training_run.py",
         "training/training_job.py",

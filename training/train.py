@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 import torch
+from lightning_fabric import Fabric
 from rich.console import Console
 
 from models.recognizer3d import Recognizer3D
@@ -72,7 +73,9 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
     )
     log.info("%s", data.describe())
     model = _starting_point(config, data, request.output, project)
-    mirror_rule(config.augmentation, data.labels)  # told before the long part
+    # Mistakes are told before the long part.
+    mirror_rule(config.augmentation, data.labels)
+    fabric = _fabric(config, model, device, devices=1 if request.sanity else config.loop.devices)
     if not (request.sanity or open_output(request.output, config, request.command)):
         log.info("a new run in %s, from %s on %s", request.output, origin_of(config.model), device)
     prepared = _prepare(config, data, model, project, device, console)
@@ -85,9 +88,9 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
         request.output,
     )
     if request.sanity:
-        _try_ten_clips(job, device, console)
+        _try_ten_clips(fabric, job, console)
         return True
-    if not _launch(job, device):
+    if not _launch(fabric, job):
         return False
     finish(job, data, prepared, device)
     return True
@@ -125,24 +128,24 @@ def _starting_point(
     return with_classes(model, spec, data.labels, dropout=section.dropout)
 
 
-def _launch(job: TrainingJob, device: str) -> bool:
-    """Train in as many processes as there are devices."""
+def _fabric(config: TrainConfig, model: Recognizer3D, device: str, *, devices: int) -> Fabric:
     chosen = torch.device(device)
     try:
-        precision = choose_precision(job.config.loop.precision, chosen, job.model)
-        fabric = make_fabric(chosen, job.config.loop.devices, precision)
+        precision = choose_precision(config.loop.precision, chosen, model)
+        return make_fabric(chosen, devices, precision)
     except ValueError as error:
         raise ConfigError(f"loop: {error}") from error
+
+
+def _launch(fabric: Fabric, job: TrainingJob) -> bool:
+    """Train in as many processes as there are devices."""
     try:
         return bool(fabric.launch(partial(run_job, job=job)))
     except FloatingPointError as error:
         raise PipelineError(str(error)) from error
 
 
-def _try_ten_clips(job: TrainingJob, device: str, console: Console) -> None:
-    chosen = torch.device(device)
-    precision = choose_precision(job.config.loop.precision, chosen, job.model)
-    fabric = make_fabric(chosen, 1, precision)
+def _try_ten_clips(fabric: Fabric, job: TrainingJob, console: Console) -> None:
     plan = epoch_plan(job.config, job.learned)
     spec = trainer_spec(job.config, plan, job.learned, job.model.input_spec.labels)
     try:
