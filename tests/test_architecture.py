@@ -24,6 +24,14 @@ BORDERS = {
         "pipeline/ultralytics_tracker.py",
         "training/detector_student.py",
     },
+    "lightning_fabric": {
+        "training/compute.py",
+        "training/train.py",
+        "training/trainer.py",
+        "training/training_run.py",
+        "training/training_job.py",
+        "training/sanity.py",
+    },
     "deep_sort_realtime": {"models/appearance.py", "pipeline/deep_sort_tracker.py"},
     "redis": {
         "pipeline/redis_client.py",
