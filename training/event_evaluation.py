@@ -18,8 +18,8 @@ from training.samples import DataError, Sample
 from training.threshold_search import (
     RuleChoice,
     RuleCounts,
+    RuleTrial,
     WatchedVideo,
-    judge,
     search_rule,
     threshold_curve,
 )
@@ -162,19 +162,10 @@ def evaluate_events(
         false_alarms_per_hour: of each action; None searches nothing.
         tried: told the action after each rule of the search.
     """
-    results = []
-    for action in actions:
-        choice = None
-        if false_alarms_per_hour is not None:
-            choice = search_rule(
-                videos,
-                action,
-                policy,
-                iou=iou,
-                false_alarms_per_hour=false_alarms_per_hour,
-                tried=partial(tried, action),
-            )
-        results.append(_judged_action(videos, policy, action, iou, choice))
+    results = [
+        _judged_action(videos, policy, action, iou, false_alarms_per_hour, partial(tried, action))
+        for action in actions
+    ]
     events = tuple(
         event for video in videos for event in _judged_events(video, policy, actions, iou)
     )
@@ -188,14 +179,19 @@ def _judged_action(
     policy: DecisionPolicy,
     action: str,
     iou: float,
-    choice: RuleChoice | None,
+    target: float | None,
+    tried: Callable[[], object],
 ) -> ActionEvents:
+    rule, trial = policy.rules[action], RuleTrial(videos, action, policy, iou)
+    choice = None
+    if target is not None:
+        choice = search_rule(trial, rule, false_alarms_per_hour=target, tried=tried)
     return ActionEvents(
         action=action,
-        rule=policy.rules[action],
-        counts=judge(videos, action, policy, iou),
-        at_ious=tuple(judge(videos, action, policy, other) for other in IOUS),
-        curve=tuple(threshold_curve(videos, action, policy, iou)),
+        rule=rule,
+        counts=trial.judge(rule),
+        at_ious=tuple(RuleTrial(videos, action, policy, other).judge(rule) for other in IOUS),
+        curve=tuple(threshold_curve(trial, rule)),
         choice=choice,
     )
 
