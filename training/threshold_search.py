@@ -101,9 +101,9 @@ def search_rule(
     """Find the rule that misses least while false alarms stay below a rate.
 
     Of rules that find as much, the one with fewer false alarms, then the more precise, the faster
-    and the higher one is taken. Where no truth of the action is known, only the thresholds are
-    searched, and the lowest that keep the rate are taken. If no rule keeps it, the one with the
-    fewest false alarms is.
+    and the higher one is taken. Where no truth of the action is known, nothing tells what a lower
+    threshold would gain: what is configured stays if it keeps the rate, else its thresholds are
+    raised until they do. If no rule keeps it, the one with the fewest false alarms is taken.
 
     Args:
         trial: of the action.
@@ -112,7 +112,7 @@ def search_rule(
         tried: called after each rule.
     """
     results = []
-    for rule in _rules(base) if trial.judge(base).truths else _scaled(base):
+    for rule in _rules(base) if trial.judge(base).truths else _raised(base):
         results.append(RuleCounts(rule, trial.judge(rule)))
         tried()
     kept = [each for each in results if _rate(each) <= false_alarms_per_hour]
@@ -128,6 +128,12 @@ def _scaled(base: ActionRule) -> list[ActionRule]:
         replace(base, start_threshold=start, end_threshold=round(start * share, 4))
         for start in START_THRESHOLDS
     ]
+
+
+def _raised(base: ActionRule) -> list[ActionRule]:
+    """What is configured, and higher thresholds."""
+    higher = [rule for rule in _scaled(base) if rule.start_threshold > base.start_threshold]
+    return [base, *higher]
 
 
 def _rules(base: ActionRule) -> list[ActionRule]:

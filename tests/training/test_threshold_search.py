@@ -76,12 +76,15 @@ def test_a_higher_rate_allows_what_a_lower_one_forbids() -> None:
     assert (loose.found.counts.recall, loose.found.counts.false_alarms) == (1.0, 1)
 
 
-def test_without_any_truth_the_lowest_threshold_that_is_quiet_is_taken() -> None:
+def test_without_any_truth_thresholds_are_raised_until_it_is_quiet() -> None:
     videos = [watched(LIKE_A_FIGHT, fights=False)]
-    choice = searched(videos, false_alarms_per_hour=0.5)
-    assert choice.reached
-    rule = choice.found.rule
+    rule = searched(videos, false_alarms_per_hour=0.5).found.rule
     assert (rule.start_threshold, rule.end_threshold, rule.min_duration_s) == (0.75, 0.5, 0.5)
+
+
+def test_without_any_truth_what_is_configured_stays_if_it_is_quiet() -> None:
+    choice = searched([watched(QUIET, fights=False)], false_alarms_per_hour=0.5)
+    assert (choice.reached, choice.found.rule) == (True, BASE)
 
 
 def test_a_rate_that_cannot_be_reached_is_said_and_the_quietest_rule_is_given() -> None:
