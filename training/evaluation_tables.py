@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.clip_evaluation import ClipEvaluation, group_spread
+from training.clip_results import ClipEvaluation, group_spread
 from training.event_evaluation import EventEvaluation
 from training.number_texts import number, percent, seconds
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import SourceError
 from pipeline.track_decider import ActionRule, DecisionPolicy
-from training.event_matching import FoundEvent, TrueEvent, match_events
+from training.event_matching import FoundEvent, match_events
 from training.event_metrics import EventCounts
 from training.label_mapping import LabelMapping
-from training.sample_regions import region_of
-from training.samples import DataError, Sample
+from training.samples import DataError
 from training.threshold_search import (
     RuleChoice,
     RuleCounts,
     RuleTrial,
-    WatchedVideo,
     search_rule,
     threshold_curve,
 )
-from training.track_scores import VideoScores, decide_events
+from training.track_scores import decide_events
+from training.watched_videos import WatchedVideo
 
 IOUS = (0.1, 0.3, 0.5, 0.7)  # told beside the one that is asked for
 
@@ -64,58 +61,6 @@ class EventEvaluation:
     def camera_hours(self) -> float:
         """Of all videos together."""
         return sum(video.scores.duration_s for video in self.videos) / 3600
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableVideo:
-    """A video that is left out."""
-
-    path: Path
-    reason: str
-
-
-def watch_videos(
-    samples: Sequence[Sample], mapping: LabelMapping, run: Callable[[Path], VideoScores]
-) -> tuple[list[WatchedVideo], list[UnreadableVideo]]:
-    """Run the pipeline once over every video.
-
-    Args:
-        samples: true intervals; a row whose label is background only says that its video is to be
-            watched.
-        mapping: of the samples' labels.
-        run: see `pipeline_scores.score_video`.
-
-    Raises:
-        DataError: if an interval does not fit its video.
-    """
-    by_path: dict[Path, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_path[sample.path].append(sample)
-    watched, unreadable = [], []
-    for path, mine in by_path.items():
-        try:
-            scores = run(path)
-        except SourceError as error:
-            unreadable.append(UnreadableVideo(path, str(error).removeprefix(f"{path}: ")))
-            continue
-        truths = tuple(truth for sample in mine for truth in _truths(sample, mapping, scores))
-        watched.append(WatchedVideo(scores, truths))
-    return watched, unreadable
-
-
-def _truths(sample: Sample, mapping: LabelMapping, scores: VideoScores) -> list[TrueEvent]:
-    start_s = sample.start_s or 0.0
-    end_s = scores.duration_s if sample.end_s is None else min(sample.end_s, scores.duration_s)
-    if start_s >= end_s:
-        raise DataError(
-            f"{sample.origin}: start {start_s:g} lies behind the end of {sample.path}, "
-            f"which lasts {scores.duration_s:.1f} s"
-        )
-    classes = {mapping.class_of_label[label] for label in sample.labels} - {mapping.background}
-    region = region_of(sample, scores.wh, scores.frame_pts_s)
-    return [
-        TrueEvent(mapping.classes[number], start_s, end_s, region) for number in sorted(classes)
-    ]
 
 
 def actions_to_judge(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from training.clip_evaluation import ClipEvaluation, GroupSpread, group_spread
+from training.clip_results import ClipEvaluation, GroupSpread, group_spread
 from training.event_evaluation import EventEvaluation
 from training.number_texts import number, percent, seconds
 from training.report_plots import reliability_svg, threshold_svg

@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.clip_evaluation import CalibrationBin
+from training.clip_results import CalibrationBin
 from training.event_evaluation import ActionEvents
 from training.threshold_search import RuleCounts
 

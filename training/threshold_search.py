@@ -8,21 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.track_decider import ActionRule, DecisionPolicy
-from training.event_matching import FoundEvent, TrueEvent
+from training.event_matching import FoundEvent
 from training.event_metrics import EventCounts, JudgedVideo, count_events
 from training.track_scores import TrackScores, VideoScores, decide_events
+from training.watched_videos import WatchedVideo
 
 START_THRESHOLDS = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.975, 0.99)
 END_SHARES = (0.5, 0.65, 0.8, 1.0)  # of the start threshold
 MIN_DURATIONS_S = (0.0, 0.5, 1.0, 2.0, 3.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WatchedVideo:
-    """A video with its truth and the scores of its people."""
-
-    scores: VideoScores
-    truths: tuple[TrueEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,10 @@ from tests.training.made_events import policy_of, track_of, true, video_of
 from training.threshold_search import (
     RuleChoice,
     RuleTrial,
-    WatchedVideo,
     search_rule,
     threshold_curve,
 )
+from training.watched_videos import WatchedVideo
 
 QUIET = [0.05] * 6
 FIGHT = [*QUIET, *[0.8] * 10, *QUIET]  # from 5.0 s to 9.5 s
