@@ -11,8 +11,7 @@ import torch
 
 from tests.training.factories import CROP, cached, small_model
 from training.augmentation import ViewSpec
-from training.clip_dataset import ClipDataset, EpochSampler, MirrorRule, make_loader, target_of
-from training.epoch_draw import EpochDraw
+from training.clip_dataset import ClipDataset, MirrorRule, target_of
 
 VIEWS = ViewSpec(scale=0.2, shift=0.05, colour=1.0)
 
@@ -65,32 +64,3 @@ def test_mirrored_clips_have_the_mirrored_label(tmp_path: Path) -> None:
     mirroring, plain = dataset(tmp_path, rule), dataset(tmp_path)
     assert 0 < sum(int(mirroring[0, n, 0][1]) for n in range(20)) < 20
     assert sum(int(plain[0, n, 0][1]) for n in range(5)) == 0
-
-
-def places(sampler: EpochSampler) -> list[tuple[int, int, int]]:
-    return list(sampler)
-
-
-def test_an_epoch_can_begin_anywhere_and_be_shared_by_processes(tmp_path: Path) -> None:
-    tracks = [cached(tmp_path, "stand", 20), cached(tmp_path, "walk", 200)]
-    draw = EpochDraw(tracks, ("stand", "walk"), "class", seed=0)
-    whole = EpochSampler(draw, 24)
-    whole.start_at(2, 0)
-    all_places = places(whole)
-    whole.start_at(2, 8)
-    assert places(whole) == all_places[8:]
-    assert len(whole) == 16
-    shared = [EpochSampler(draw, 24, rank, 2) for rank in (0, 1)]
-    for sampler in shared:
-        sampler.start_at(2, 8)
-    assert sorted(places(shared[0]) + places(shared[1])) == all_places[8:]
-
-
-def test_batches_are_full_and_repeat(tmp_path: Path) -> None:
-    clips = dataset(tmp_path)
-    draw = EpochDraw(clips._tracks, ("stand", "walk"), "class", seed=0)
-    sampler = EpochSampler(draw, 6)
-    loader = make_loader(clips, sampler, batch_size=2, workers=0)
-    first, again = ([crops for crops, _ in loader] for _ in range(2))
-    assert [len(crops) for crops in first] == [2, 2, 2]
-    assert all(torch.equal(a, b) for a, b in zip(first, again, strict=True))

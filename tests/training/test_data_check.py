@@ -45,12 +45,12 @@ def test_good_data_is_not_complained_of() -> None:
 
 def test_a_group_in_two_splits_is_an_error() -> None:
     samples = [*good(), replace(good()[0], path=Path("new.mp4"), split="train")]
-    assert "1 groups are in more than one split: 0" in only(check(samples), "error")
+    assert "groups are in more than one split (1): 0" in only(check(samples), "error")
 
 
 def test_a_file_in_two_splits_is_an_error() -> None:
     samples = [*good(), replace(good()[0], group=None, start_s=1.0, split="train")]
-    assert "files are in more than one split: 0.mp4" in only(check(samples), "error")
+    assert "files are in more than one split (1): 0.mp4" in only(check(samples), "error")
 
 
 def test_a_copy_under_another_name_in_another_split_is_an_error(tmp_path: Path) -> None:

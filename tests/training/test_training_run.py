@@ -16,8 +16,9 @@ from tests.training.factories import cached, float32_fabric, tiny_model
 from training import training_run
 from training.augmentation import ViewSpec
 from training.clip_cache import CachedTrack
-from training.clip_dataset import ClipDataset, EpochSampler, MirrorRule, make_loader
+from training.clip_dataset import ClipDataset, MirrorRule
 from training.epoch_draw import EpochDraw
+from training.epoch_loader import EpochLoader, EpochSampler
 from training.run_state import BEST, LOG, STATE, EpochRow, RunState
 from training.schedules import Schedule
 from training.trainer import StepResult, Trainer, TrainerSpec
@@ -73,19 +74,20 @@ class Started:
         )
         draw = EpochDraw(tracks, model.input_spec.labels, "class", 0)
         sampler = EpochSampler(draw, plan.steps_per_epoch * plan.clips_per_step)
-        stop = threading.Event()
-        self.recorder = Recorder(stop, stop_after)
+        self.stop = threading.Event()
+        self.recorder = Recorder(self.stop, stop_after)
         self.run = TrainingRun(
             float32_fabric(),
             self.trainer,
-            make_loader(clips, sampler, 2, workers=0),
-            sampler,
+            EpochLoader(clips, sampler, batch_size=2, workers=0),
             tracks if held_out is None else held_out,
             plan,
             folder,
             self.recorder,
-            stop,
         )
+
+    def go(self, state: RunState) -> bool:
+        return self.run.go(state, self.stop)
 
     def resume(self) -> RunState:
         state, kept = RunState.load(self.output)
@@ -107,7 +109,7 @@ def same(first: dict[str, Tensor], second: dict[str, Tensor]) -> bool:
 
 def test_a_run_logs_every_epoch_and_keeps_the_best_weights(tmp_path: Path) -> None:
     started = Started(tmp_path)
-    assert started.run.go(RunState("data"))
+    assert started.go(RunState("data"))
     rows = rows_of(tmp_path)
     assert [row["epoch"] for row in rows] == ["0", "1", "2"]
     assert [row["steps"] for row in rows] == ["2", "4", "6"]
@@ -123,11 +125,11 @@ def test_a_stopped_run_ends_with_the_same_bits_as_an_uninterrupted_one(
 ) -> None:
     """Stopped within an epoch, and between two."""
     straight = Started(tmp_path / "straight")
-    straight.run.go(RunState("data"))
+    straight.go(RunState("data"))
     stopped = Started(tmp_path / "stopped", stop_after=stop_after)
-    assert not stopped.run.go(RunState("data"))
+    assert not stopped.go(RunState("data"))
     resumed = Started(tmp_path / "stopped")
-    assert resumed.run.go(resumed.resume())
+    assert resumed.go(resumed.resume())
     assert same(straight.weights(), resumed.weights())
     assert rows_of(tmp_path / "stopped") == rows_of(tmp_path / "straight")
     assert stopped.recorder.steps + resumed.recorder.steps == straight.recorder.steps
@@ -144,7 +146,7 @@ def test_long_epochs_are_saved_on_the_way(tmp_path: Path) -> None:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(RunState, "save", note)
-        started.run.go(RunState("data"))
+        started.go(RunState("data"))
     assert saved == [1, 2, 0] * 3
 
 
@@ -171,7 +173,7 @@ def test_training_ends_early_and_the_best_epoch_is_kept(
         kept.append({k: v.clone() for k, v in started.trainer.averaged().state_dict().items()})
 
     started.recorder.epoch = remember  # type: ignore[method-assign]
-    assert started.run.go(RunState("data"))
+    assert started.go(RunState("data"))
     assert len(started.recorder.rows) == 4  # 0.9 is never reached
     state, _ = RunState.load(tmp_path)
     assert state.best_epoch == 1
@@ -180,12 +182,12 @@ def test_training_ends_early_and_the_best_epoch_is_kept(
 
 def test_without_validation_the_last_weights_are_kept(tmp_path: Path) -> None:
     started = Started(tmp_path, held_out=[])
-    assert started.run.go(RunState("data"))
+    assert started.go(RunState("data"))
     assert same(started.weights(), started.trainer.averaged().state_dict())
     assert rows_of(tmp_path)[0]["val_loss"] == ""
 
 
 def test_what_is_saved_is_whole_or_not_there(tmp_path: Path) -> None:
     started = Started(tmp_path)
-    started.run.go(RunState("data"))
+    started.go(RunState("data"))
     assert {path.name for path in tmp_path.iterdir()} == {"cache", STATE, BEST, LOG}

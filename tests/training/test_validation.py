@@ -15,12 +15,7 @@ from sklearn import metrics as independent
 from models.action_recognizer import ActionRecognizer
 from tests.training.factories import cached, small_model
 from training.samples import Sample
-from training.validation import (
-    SampleScore,
-    confusion,
-    measure,
-    score_samples,
-)
+from training.validation import SampleScore, confusion, measure, score_samples
 
 LABELS = ("stand", "walk")
 THREE = ("a", "b", "c")
@@ -62,12 +57,20 @@ def test_single_labels_have_accuracies_and_a_loss() -> None:
     assert confusion(found, LABELS).tolist() == [[1, 0], [1, 1]]
 
 
+def test_a_rare_class_counts_as_much_as_a_frequent_one() -> None:
+    found = [score("walk", 0.2, 0.8)] * 9 + [score("walk", 0.8, 0.2), score("stand", 0.2, 0.8)]
+    result = measure(found, LABELS, multi_label=False)
+    assert result.top1 == pytest.approx(9 / 11)
+    assert result.mean_class_accuracy == pytest.approx((0.9 + 0.0) / 2)
+
+
 def test_several_labels_have_an_average_precision() -> None:
-    found = [score("stand|walk", 0.9, 0.8), score("stand", 0.7, 0.1)]
+    found = [score("stand", 0.9, 0.1), score("walk", 0.8, 0.2), score("stand|walk", 0.7, 0.9)]
     result = measure(found, LABELS, multi_label=True)
-    assert result.mean_average_precision == 1.0
+    # stand is right at ranks 1 and 3, walk at ranks 1 and 2
+    assert result.mean_average_precision == pytest.approx(((1 + 2 / 3) / 2 + 1) / 2)
     assert result.top1 is None
-    assert result.quality == (1.0, -result.loss)
+    assert result.quality == (result.mean_average_precision, -result.loss)
 
 
 def test_of_two_epochs_as_often_right_the_surer_one_is_better() -> None:
