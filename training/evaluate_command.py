@@ -15,6 +15,7 @@ from rich.console import Console
 from pipeline.command_errors import EXIT_FAILED, console, explained_errors
 from pipeline.command_options import PROJECT, ConfigFile, Settings, load
 from pipeline.errors import ConfigError
+from pipeline.redaction import mask_url
 from training.evaluate_request import EvaluateRequest
 
 PIPED_WIDTH = 120  # columns of the tables where no terminal says how wide it is
@@ -146,7 +147,7 @@ def evaluate(
             json_file=json_file,
             report=report,
             rules_file=write_config,
-            command=shlex.join(["run_pipeline.py", *sys.argv[1:]]),
+            command=mask_url(shlex.join(["run_pipeline.py", *sys.argv[1:]])),
         )
         own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
         config = load(config_file, [*(settings or ()), *own], None, "none")
