@@ -147,7 +147,7 @@ def evaluate(
             json_file=json_file,
             report=report,
             rules_file=write_config,
-            command=mask_url(shlex.join(["run_pipeline.py", *sys.argv[1:]])),
+            command=shlex.join(["run_pipeline.py", *map(_masked, sys.argv[1:])]),
         )
         own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
         config = load(config_file, [*(settings or ()), *own], None, "none")
@@ -158,6 +158,12 @@ def evaluate(
         failed = run_evaluation(request, config, PROJECT, out, console)
     if failed:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _masked(argument: str) -> str:
+    """An argument, or the value in KEY=VALUE, without credentials."""
+    key, equals, value = argument.partition("=")
+    return f"{key}={mask_url(value)}" if equals else mask_url(argument)
 
 
 def _aliases(texts: list[str]) -> dict[str, str]:

@@ -94,7 +94,7 @@ def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path
         folder, "--events", data, "--data", data, "--through-pipeline",
         "--target-false-alarms", "0.5", "--write-config", rules, "--json", out,
         "--report", report, "--set", "decision.background=[stand]",
-        "--set", "redis.url=redis://me:s3cret@host/0", expect=0,
+        "--set", "redis.url=redis://me:s3cret and more@host/0", expect=0,
     )  # fmt: skip
     assert "camera hours" in done.stdout
     document = read(out)
