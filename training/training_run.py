@@ -163,9 +163,9 @@ class TrainingRun:
         )
 
     def _save(self, state: RunState) -> None:
+        """In the first process alone: the clocks of others may differ, so nobody waits here."""
         if self._fabric.is_global_zero:
             state.save(self._output, self._trainer.state())
-        self._fabric.barrier()
         self._saved_at = time.monotonic()
 
 
