@@ -22,6 +22,7 @@ BORDERS = {
         "models/ultralytics_border.py",
         "models/person_detector.py",
         "pipeline/ultralytics_tracker.py",
+        "training/detector_student.py",
     },
     "lightning_fabric": {
         "training/compute.py",
@@ -41,7 +42,14 @@ BORDERS = {
     "yaml": {"pipeline/config_loading.py", "models/training_notes.py"},
     "requests": {"pipeline/webhook_bridge.py"},
     "paho": {"pipeline/mqtt_bridge.py"},
-    "openvino": {"models/openvino_network.py"},
+    "openvino": {
+        "models/openvino_network.py",
+        "training/detector_teacher.py",
+        "training/export_detector.py",
+    },
+    "nncf": {"training/export_detector.py"},
+    "trackeval": {"training/tracking_evaluation.py"},
+    "pycocotools": {"training/detection_evaluation.py"},
     "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
     "prometheus_client": {"pipeline/live_metrics.py"},
     "matplotlib": {"training/report_plots.py"},

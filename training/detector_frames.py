@@ -1,0 +1,156 @@
+"""Which pictures the compact detector learns from, which are held out, and a cache of the former.
+
+Held out are whole recordings: neighbouring frames of one film look alike.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from pipeline.decoder import VideoReader
+
+Image = NDArray[np.uint8]  # (H, W, 3) BGR
+
+LONGER_SIDE = 640  # pixels of a cached picture; what the teacher was trained at
+HELD_OUT_GROUPS = frozenset({"7", "12", "24", "39", "41"})  # of fight_surv: source videos
+PETS_FRAMES = 560  # of PETS09-S2L1 to learn from; the other 235 are for the score
+_PARTS = (  # folder, pattern, pictures of each video, share of all draws
+    ("fight_surv", "*/*.mp4", 8, 0.36),
+    ("coco_train128", "images/*.jpg", 1, 0.30),
+    ("ut_interaction", "*/*.avi", 8, 0.10),
+    ("daily_living", "*/*.mp4", 30, 0.08),
+    ("video", "one_by_one.mp4", 140, 0.08),
+    ("video", "pets09_s2l1.avi", 80, 0.08),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class FrameSource:
+    """A picture, or a video from which pictures are taken at equal distances."""
+
+    part: str  # the data set; draws are shared between data sets
+    path: Path
+    count: int  # pictures to take
+    share: float  # of all draws, for the whole data set
+    last_frame: int | None = None  # frames from this index on are held out
+
+
+def list_sources(data: Path) -> list[FrameSource]:
+    """Everything to learn from, in a fixed order; what is held out is not in it.
+
+    Args:
+        data: the folder with fight_surv, coco_train128, ut_interaction, daily_living and video.
+
+    Raises:
+        FileNotFoundError: if a data set is missing; the message names it.
+    """
+    held_out = set(held_out_clips(data)) | set(held_out_images(data))
+    sources = []
+    for folder, pattern, count, share in _PARTS:
+        paths = sorted((data / folder).glob(pattern))
+        if not paths:
+            raise FileNotFoundError(f"{data / folder} has no {pattern}; --data is the data folder")
+        name = folder if folder != "video" else Path(pattern).stem
+        last = PETS_FRAMES if name == "pets09_s2l1" else None
+        sources += [
+            FrameSource(name, path, count, share, last) for path in paths if path not in held_out
+        ]
+    return sources
+
+
+def held_out_images(data: Path) -> list[Path]:
+    """Every second image of COCO, from the second in order of name."""
+    return sorted((data / "coco_train128/images").glob("*.jpg"))[1::2]
+
+
+def held_out_clips(data: Path) -> list[Path]:
+    """The clips of the held-out cameras of fight_surv.
+
+    Raises:
+        FileNotFoundError: if there is no fight_surv/labels.csv.
+    """
+    with (data / "fight_surv/labels.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    clips = [row["path"] for row in rows if row["group"] in HELD_OUT_GROUPS]
+    return [data / "fight_surv" / path for path in clips]
+
+
+def take_frames(source: FrameSource) -> Iterator[Image]:
+    """Decode a source; uint8 (H, W, 3) BGR, longer side at most LONGER_SIDE pixels.
+
+    Raises:
+        ValueError: if an image file cannot be read.
+        pipeline.decoder.DecodeError: if a video cannot.
+    """
+    if source.path.suffix == ".jpg":
+        image = cv2.imread(str(source.path))
+        if image is None:
+            raise ValueError(f"{source.path} is not a readable image")
+        yield shrink(np.asarray(image, np.uint8))
+        return
+    with closing(VideoReader(source.path)) as reader:
+        frames = source.last_frame or reader.info.frames or source.count
+        wanted = set(np.linspace(0, frames - 1, source.count).round().astype(int).tolist())
+        for index, picture in enumerate(reader.pictures()):
+            if index in wanted:
+                yield shrink(picture.image)
+
+
+def shrink(image: Image) -> Image:
+    """Scale a picture down to LONGER_SIDE pixels; smaller ones are left as they are."""
+    height, width = image.shape[:2]
+    zoom = LONGER_SIDE / max(height, width)
+    if zoom >= 1:
+        return image
+    size = (round(width * zoom), round(height * zoom))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+class FrameCache:
+    """Decoded pictures on disk, drawn at random: data sets by their share, then a picture.
+
+    Args:
+        folder: what `fill` wrote; about two gigabytes for the data it was made for.
+
+    Raises:
+        FileNotFoundError: if it is not there or empty.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        shares = np.loadtxt(folder / "shares.txt", dtype=str, ndmin=2)
+        self._parts = [sorted((folder / part).glob("*.npy")) for part, _ in shares]
+        weight = shares[:, 1].astype(float)
+        self._share = weight / weight.sum()
+
+    @staticmethod
+    def fill(folder: Path, sources: list[FrameSource]) -> Iterator[int]:
+        """Decode all sources into a folder; yields the number of pictures so far.
+
+        What a broken-off call has written is decoded again.
+        """
+        count = 0
+        for number, source in enumerate(sources):
+            (folder / source.part).mkdir(parents=True, exist_ok=True)
+            for index, image in enumerate(take_frames(source)):
+                np.save(folder / source.part / f"{number:04d}_{index:03d}.npy", image)
+                count += 1
+            yield count
+        shares = {source.part: source.share for source in sources}
+        (folder / "shares.txt").write_text("".join(f"{p} {s}\n" for p, s in shares.items()))
+
+    def __len__(self) -> int:
+        return sum(map(len, self._parts))
+
+    def draw(self, rng: np.random.Generator) -> Image:
+        """One picture, uint8 (H, W, 3) BGR, read-only."""
+        part = self._parts[rng.choice(len(self._parts), p=self._share)]
+        image: Image = np.load(part[rng.integers(len(part))], mmap_mode="r")
+        return image
