@@ -60,6 +60,7 @@ def build_parts(
     config: PipelineConfig,
     project: Path,
     *,
+    detector: PersonDetector | None = None,
     recognizer: ActionRecognizer | SceneRecognizer | None = None,
 ) -> Parts:
     """Load the models.
@@ -67,7 +68,8 @@ def build_parts(
     Args:
         config: the whole configuration.
         project: where a relative path is looked for if the current directory does not have it.
-        recognizer: one that is there already; None: the one of the configuration.
+        detector: one that is there already; None: the one of the configuration.
+        recognizer: the same.
 
     Raises:
         ConfigError: naming the key whose file, device or label does not fit.
@@ -75,8 +77,10 @@ def build_parts(
     device = choose_device(config.device)
     if recognizer is None:
         recognizer = build_recognizer(config, project, device)
+    if detector is None:
+        detector = build_detector(config.detector, project, device)
     return Parts(
-        detector=build_detector(config.detector, project, device),
+        detector=detector,
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
         new_tracker=tracker_factory(config.tracker, device),
         clip_spec=_clip_spec(recognizer.spec, config.clip),

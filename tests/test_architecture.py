@@ -53,6 +53,8 @@ BORDERS = {
     "pycocotools": {"training/detection_evaluation.py"},
     "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
     "prometheus_client": {"pipeline/live_metrics.py"},
+    "matplotlib": {"training/report_plots.py"},
+    "jinja2": {"training/report.py"},
     "av": {"pipeline/decoder.py", "pipeline/live_decoder.py", "pipeline/annotated_video.py"},
 }
 # Ultralytics takes some of its settings from the environment alone.

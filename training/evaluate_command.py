@@ -15,6 +15,8 @@ from rich.console import Console
 from pipeline.command_errors import EXIT_FAILED, console, explained_errors
 from pipeline.command_options import PROJECT, ConfigFile, Settings, load
 from pipeline.errors import ConfigError
+from pipeline.redaction import mask_url
+from training.evaluate_request import EvaluateRequest
 
 PIPED_WIDTH = 120  # columns of the tables where no terminal says how wide it is
 
@@ -127,36 +129,6 @@ def evaluate(
     left out.
     """
     with explained_errors():
-        for is_wrong, what_to_do in (
-            (
-                data is events is tracking is detection is None,
-                "nothing to evaluate: give --data, --events, --tracking or --detection",
-            ),
-            (
-                report is not None and data is events is None,
-                "--report shows clips and events: give --data or --events",
-            ),
-            (
-                (tracking is None) != (video is None),
-                "--tracking and --video belong together: give both",
-            ),
-            (
-                target_false_alarms is not None and events is None,
-                "--target-false-alarms is searched on long videos: give --events",
-            ),
-            (
-                write_config is not None and target_false_alarms is None,
-                "--write-config writes what --target-false-alarms finds: give both",
-            ),
-        ):
-            if is_wrong:
-                raise ConfigError(what_to_do)
-        own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
-        config = load(config_file, [*(settings or ()), *own], None, "none")
-        # Takes seconds: a mistake in the options is told before.
-        from training.evaluate_request import EvaluateRequest
-        from training.evaluate_run import run_evaluation
-
         request = EvaluateRequest(
             data=data,
             events=events,
@@ -175,12 +147,23 @@ def evaluate(
             json_file=json_file,
             report=report,
             rules_file=write_config,
-            command=shlex.join(["run_pipeline.py", *sys.argv[1:]]),
+            command=shlex.join(["run_pipeline.py", *map(_masked, sys.argv[1:])]),
         )
+        own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
+        config = load(config_file, [*(settings or ()), *own], None, "none")
+        # Takes seconds: a mistake in the options is told before.
+        from training.evaluate_run import run_evaluation
+
         out = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
         failed = run_evaluation(request, config, PROJECT, out, console)
     if failed:
         raise typer.Exit(EXIT_FAILED)
+
+
+def _masked(argument: str) -> str:
+    """An argument, or the value in KEY=VALUE, without credentials."""
+    key, equals, value = argument.partition("=")
+    return f"{key}={mask_url(value)}" if equals else mask_url(argument)
 
 
 def _aliases(texts: list[str]) -> dict[str, str]:

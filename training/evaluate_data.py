@@ -6,7 +6,8 @@ import logging
 from collections.abc import Sequence
 from itertools import count
 
-from training.clip_evaluation import ClipEvaluation, evaluate_clips
+from training.clip_evaluation import evaluate_clips
+from training.clip_results import ClipEvaluation
 from training.command_progress import CommandProgress
 from training.evaluate_request import EvaluateRequest
 from training.evaluated_model import EvaluatedModel
@@ -14,12 +15,12 @@ from training.event_evaluation import (
     EventEvaluation,
     actions_to_judge,
     evaluate_events,
-    watch_videos,
 )
 from training.event_metrics import rate_at_most
 from training.label_mapping import LabelMapping, map_labels
 from training.samples import DataError, Sample
 from training.scored_clip import ClipScore
+from training.watched_videos import watch_videos
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from pipeline.command_options import DEFAULTS
 from pipeline.config import load_config
 from pipeline.parts import decision_policy
-from training.clip_evaluation import ClipEvaluation
+from training.clip_results import ClipEvaluation
 from training.evaluated_model import EvaluatedModel
 from training.evaluation_json import clips_document, events_document, to_json
 from training.event_evaluation import EventEvaluation

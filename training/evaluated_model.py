@@ -60,7 +60,12 @@ class EvaluatedModel:
     @cached_property
     def parts(self) -> Parts:
         """The whole pipeline, built at first use."""
-        return build_parts(self.config, self.project, recognizer=self.recognizer)
+        return build_parts(
+            self.config,
+            self.project,
+            detector=self._people.detector,
+            recognizer=self.recognizer,
+        )
 
     @property
     def spec(self) -> InputSpec:

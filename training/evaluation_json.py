@@ -9,13 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from training.clip_evaluation import ClipEvaluation, group_spread
+from training.clip_results import ClipEvaluation, group_spread
 from training.event_evaluation import ActionEvents, EventEvaluation
 from training.event_metrics import EventCounts
 from training.label_mapping import LabelMapping
 from training.metrics import ScoredClips
 from training.scored_clip import ClipScore
-from training.threshold_search import RuleCounts, WatchedVideo
+from training.threshold_search import RuleCounts
+from training.watched_videos import WatchedVideo
 
 
 def to_json(document: dict[str, Any]) -> str:

@@ -6,9 +6,11 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from training.clip_evaluation import ClipEvaluation, group_spread
+from training.clip_results import ClipEvaluation, group_spread
 from training.event_evaluation import EventEvaluation
 from training.number_texts import number, percent, seconds
+
+MOST_COLUMNS = 15  # of a confusion matrix; a larger one stands in the report and the JSON
 
 
 def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
@@ -28,8 +30,9 @@ def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
         highlight=False,
     )
     console.print(_classes(evaluation))
-    if evaluation.confusion is not None:
-        console.print(_confusion(evaluation))
+    confusion = _confusion(evaluation)
+    if confusion is not None:
+        console.print(confusion)
 
 
 def print_events(console: Console, evaluation: EventEvaluation) -> None:
@@ -73,11 +76,14 @@ def _classes(evaluation: ClipEvaluation) -> Table:
     return table
 
 
-def _confusion(evaluation: ClipEvaluation) -> Table:
-    """Rows the truth; columns that nobody needs are left out."""
-    assert evaluation.confusion is not None
+def _confusion(evaluation: ClipEvaluation) -> Table | None:
+    """Rows the truth; columns that nobody needs are left out. None if it would be too wide."""
+    if evaluation.confusion is None:
+        return None
     names = [*evaluation.clips.classes, "(nothing)"]
     used = [n for n in range(len(names)) if evaluation.confusion[:, n].any()]
+    if len(used) > MOST_COLUMNS:
+        return None
     table = Table("truth \\ said", *(escape(names[n]) for n in used))
     for name, row in zip(names, evaluation.confusion.tolist(), strict=False):
         if any(row):

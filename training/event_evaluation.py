@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.errors import SourceError
 from pipeline.track_decider import ActionRule, DecisionPolicy
-from training.event_matching import FoundEvent, TrueEvent, match_events
+from training.event_matching import FoundEvent, match_events
 from training.event_metrics import EventCounts
 from training.label_mapping import LabelMapping
-from training.sample_regions import region_of
-from training.samples import DataError, Sample
+from training.samples import DataError
 from training.threshold_search import (
     RuleChoice,
     RuleCounts,
-    WatchedVideo,
-    judge,
+    RuleTrial,
     search_rule,
     threshold_curve,
 )
-from training.track_scores import VideoScores, decide_events
+from training.track_scores import decide_events
+from training.watched_videos import WatchedVideo
 
 IOUS = (0.1, 0.3, 0.5, 0.7)  # told beside the one that is asked for
 
@@ -64,58 +61,6 @@ class EventEvaluation:
     def camera_hours(self) -> float:
         """Of all videos together."""
         return sum(video.scores.duration_s for video in self.videos) / 3600
-
-
-@dataclass(frozen=True, slots=True)
-class UnreadableVideo:
-    """A video that is left out."""
-
-    path: Path
-    reason: str
-
-
-def watch_videos(
-    samples: Sequence[Sample], mapping: LabelMapping, run: Callable[[Path], VideoScores]
-) -> tuple[list[WatchedVideo], list[UnreadableVideo]]:
-    """Run the pipeline once over every video.
-
-    Args:
-        samples: true intervals; a row whose label is background only says that its video is to be
-            watched.
-        mapping: of the samples' labels.
-        run: see `pipeline_scores.score_video`.
-
-    Raises:
-        DataError: if an interval does not fit its video.
-    """
-    by_path: dict[Path, list[Sample]] = defaultdict(list)
-    for sample in samples:
-        by_path[sample.path].append(sample)
-    watched, unreadable = [], []
-    for path, mine in by_path.items():
-        try:
-            scores = run(path)
-        except SourceError as error:
-            unreadable.append(UnreadableVideo(path, str(error).removeprefix(f"{path}: ")))
-            continue
-        truths = tuple(truth for sample in mine for truth in _truths(sample, mapping, scores))
-        watched.append(WatchedVideo(scores, truths))
-    return watched, unreadable
-
-
-def _truths(sample: Sample, mapping: LabelMapping, scores: VideoScores) -> list[TrueEvent]:
-    start_s = sample.start_s or 0.0
-    end_s = scores.duration_s if sample.end_s is None else min(sample.end_s, scores.duration_s)
-    if start_s >= end_s:
-        raise DataError(
-            f"{sample.origin}: start {start_s:g} lies behind the end of {sample.path}, "
-            f"which lasts {scores.duration_s:.1f} s"
-        )
-    classes = {mapping.class_of_label[label] for label in sample.labels} - {mapping.background}
-    region = region_of(sample, scores.wh, scores.frame_pts_s)
-    return [
-        TrueEvent(mapping.classes[number], start_s, end_s, region) for number in sorted(classes)
-    ]
 
 
 def actions_to_judge(
@@ -162,19 +107,10 @@ def evaluate_events(
         false_alarms_per_hour: of each action; None searches nothing.
         tried: told the action after each rule of the search.
     """
-    results = []
-    for action in actions:
-        choice = None
-        if false_alarms_per_hour is not None:
-            choice = search_rule(
-                videos,
-                action,
-                policy,
-                iou=iou,
-                false_alarms_per_hour=false_alarms_per_hour,
-                tried=partial(tried, action),
-            )
-        results.append(_judged_action(videos, policy, action, iou, choice))
+    results = [
+        _judged_action(videos, policy, action, iou, false_alarms_per_hour, partial(tried, action))
+        for action in actions
+    ]
     events = tuple(
         event for video in videos for event in _judged_events(video, policy, actions, iou)
     )
@@ -188,14 +124,19 @@ def _judged_action(
     policy: DecisionPolicy,
     action: str,
     iou: float,
-    choice: RuleChoice | None,
+    target: float | None,
+    tried: Callable[[], object],
 ) -> ActionEvents:
+    rule, trial = policy.rules[action], RuleTrial(videos, action, policy, iou)
+    choice = None
+    if target is not None:
+        choice = search_rule(trial, rule, false_alarms_per_hour=target, tried=tried)
     return ActionEvents(
         action=action,
-        rule=policy.rules[action],
-        counts=judge(videos, action, policy, iou),
-        at_ious=tuple(judge(videos, action, policy, other) for other in IOUS),
-        curve=tuple(threshold_curve(videos, action, policy, iou)),
+        rule=rule,
+        counts=trial.judge(rule),
+        at_ious=tuple(RuleTrial(videos, action, policy, other).judge(rule) for other in IOUS),
+        curve=tuple(threshold_curve(trial, rule)),
         choice=choice,
     )
 

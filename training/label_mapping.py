@@ -103,25 +103,36 @@ def map_labels(
     meant = {label: aliases.get(label, label) for label in sorted(counts)}
     unknown = [label for label, name in meant.items() if name not in model_labels]
     if unknown and not quiet:
-        raise DataError(
-            f"the model has no label {', '.join(unknown)} and no background label; its labels are "
-            f"{', '.join(model_labels)}. Name the one that is meant: --alias {unknown[0]}=LABEL"
-        )
+        raise _nowhere_to_put(unknown, model_labels)
     meant |= dict.fromkeys(unknown, quiet[0] if quiet else "")
     merged: list[str] = []
     if merge_predictions and set(quiet) & set(meant.values()):
         merged = [name for name in model_labels if name not in {*meant.values(), *quiet}]
-    into = dict.fromkeys([*merged, *quiet], quiet[0] if quiet else "")
-    classes = [name for name in model_labels if into.get(name, name) == name]
-    index = {name: classes.index(into.get(name, name)) for name in model_labels}
+    classes, index = _classes(model_labels, quiet, merged)
     return LabelMapping(
-        classes=tuple(classes),
+        classes=classes,
         class_of_score=tuple(index[name] for name in model_labels),
         class_of_label={label: index[name] for label, name in meant.items()},
         background=index[quiet[0]] if quiet else None,
         aliases=dict(aliases),
         taken_as_background={label: counts[label] for label in unknown},
         merged_predictions=tuple(merged),
+    )
+
+
+def _classes(
+    model_labels: Sequence[str], quiet: Sequence[str], merged: Sequence[str]
+) -> tuple[tuple[str, ...], dict[str, int]]:
+    """The classes that are told apart, and the number of the class of each label of the model."""
+    into = dict.fromkeys([*merged, *quiet], quiet[0] if quiet else "")
+    classes = [name for name in model_labels if into.get(name, name) == name]
+    return tuple(classes), {name: classes.index(into.get(name, name)) for name in model_labels}
+
+
+def _nowhere_to_put(unknown: Sequence[str], model_labels: Sequence[str]) -> DataError:
+    return DataError(
+        f"the model has no label {', '.join(unknown)} and no background label; its labels are "
+        f"{', '.join(model_labels)}. Name the one that is meant: --alias {unknown[0]}=LABEL"
     )
 
 

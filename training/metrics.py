@@ -139,19 +139,19 @@ def calibration_bins(
         Weight, mean confidence and share that is true, float (R, bins) each, nan in empty bins.
     """
     use = ~np.isnan(clips.confidence)
-    weights = weights[:, use]
     if clips.multi_label:
-        classes = len(clips.classes)
-        said, true = clips.scores[use].ravel(), clips.truth[use].ravel()
-        weights = np.repeat(weights, classes, axis=1)
+        said, true = clips.scores[use], clips.truth[use]
     else:
-        said, true = clips.confidence[use], clips.hits()[use]
+        said, true = clips.confidence[use, None], clips.hits()[use, None]
     index = (np.ceil(said.astype(np.float64) * bins).astype(np.intp) - 1).clip(0, bins - 1)
-    member = np.eye(bins)[index]  # (N, bins)
-    total = weights @ member
-    confidence = _ratio(weights @ (member * said[:, None]), total)
-    accuracy = _ratio(weights @ (member * true[:, None]), total)
-    return total, confidence, accuracy
+    rows = np.arange(len(said))[:, None]
+    count, confidence, right = (np.zeros((len(said), bins)) for _ in range(3))
+    np.add.at(count, (rows, index), 1.0)
+    np.add.at(confidence, (rows, index), said)
+    np.add.at(right, (rows, index), true)
+    weights = weights[:, use]
+    total = weights @ count
+    return total, _ratio(weights @ confidence, total), _ratio(weights @ right, total)
 
 
 def calibration_error(clips: ScoredClips, weights: Weights, bins: int = CALIBRATION_BINS) -> Values:

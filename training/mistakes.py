@@ -10,7 +10,7 @@ import numpy as np
 
 from models.input_spec import InputSpec
 from training.clip_choice import evaluation_clips
-from training.clip_evaluation import ClipEvaluation
+from training.clip_results import ClipEvaluation
 from training.event_evaluation import EventEvaluation
 from training.film_strips import film_strips, strip_of
 from training.report import Picture

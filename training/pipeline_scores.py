@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -54,24 +55,41 @@ def score_video(
     def opened(camera_id: str, info: VideoInfo) -> None:
         promised[0] = info.frames
 
-    frame_pts_s: list[float] = []
-    people: set[int] = set()
-    clips: dict[int, list[tuple[float, Prediction]]] = defaultdict(list)
-    wh = (0, 0)
+    seen = _Seen(path, parts.labels)
     for item in _recognized(path, parts, stride_s, opened):
-        if isinstance(item, StreamEnd):
-            if item.error:
-                raise SourceError(item.error)
-            continue
+        if isinstance(item, RecognizedFrame):
+            seen.add(item)
+            advance(len(seen.frame_pts_s), promised[0])
+        elif item.error:
+            raise SourceError(item.error)
+    return seen.scores()
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is kept of the frames of one video."""
+
+    path: Path
+    labels: tuple[str, ...]
+    wh: tuple[int, int] = (0, 0)
+    frame_pts_s: list[float] = field(default_factory=list)
+    people: set[int] = field(default_factory=set)
+    clips: dict[int, list[tuple[float, Prediction]]] = field(
+        default_factory=lambda: defaultdict(list)
+    )
+
+    def add(self, item: RecognizedFrame) -> None:
         frame = item.tracked.frame
-        frame_pts_s.append(frame.pts_s)
-        wh = frame.wh
-        people.update(person.track_id for person in item.tracked.people)
+        self.frame_pts_s.append(frame.pts_s)
+        self.wh = frame.wh
+        self.people.update(person.track_id for person in item.tracked.people)
         for prediction in item.predictions:
-            clips[prediction.track_id].append((frame.pts_s, prediction))
-        advance(len(frame_pts_s), promised[0])
-    tracks = tuple(_track(track_id, clips[track_id]) for track_id in sorted(clips))
-    return VideoScores(path, parts.labels, wh, np.array(frame_pts_s), len(people), tracks)
+            self.clips[prediction.track_id].append((frame.pts_s, prediction))
+
+    def scores(self) -> VideoScores:
+        tracks = tuple(_track(track_id, self.clips[track_id]) for track_id in sorted(self.clips))
+        times = np.array(self.frame_pts_s)
+        return VideoScores(self.path, self.labels, self.wh, times, len(self.people), tracks)
 
 
 def _recognized(

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from training.clip_evaluation import ClipEvaluation, GroupSpread, group_spread
+from training.clip_results import ClipEvaluation, GroupSpread, group_spread
 from training.event_evaluation import EventEvaluation
 from training.number_texts import number, percent, seconds
 from training.report_plots import reliability_svg, threshold_svg
 
 SHOWN_GROUPS = 30
+MOST_CLASSES = 60  # of a confusion matrix that can be looked at; the JSON has any
 TEMPLATES = Path(__file__).parent / "templates"
 
 
@@ -53,8 +54,11 @@ class ClipPage:
 
     @property
     def confusion_rows(self) -> list[tuple[str, list[tuple[int, float]]]]:
-        """The classes that occur, with count and share of the row in each cell."""
-        if self.result.confusion is None:
+        """The classes that occur, with count and share of the row in each cell.
+
+        No rows where there is no matrix, or one that nobody could look at.
+        """
+        if self.result.confusion is None or len(self.result.clips.classes) > MOST_CLASSES:
             return []
         counts = self.result.confusion if self.has_silent_column else self.result.confusion[:, :-1]
         rows = []

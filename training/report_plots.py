@@ -10,7 +10,7 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from training.clip_evaluation import CalibrationBin
+from training.clip_results import CalibrationBin
 from training.event_evaluation import ActionEvents
 from training.threshold_search import RuleCounts
 
@@ -24,7 +24,6 @@ STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
 }
-RARELY = 1e-2  # alarms per hour; below this a curve lies on the axis
 
 
 def reliability_svg(bins: Sequence[CalibrationBin]) -> str:
@@ -49,24 +48,31 @@ def threshold_svg(action: ActionEvents, target: float | None) -> str:
     """Recall, precision and false alarms per hour over the start threshold."""
 
     def draw(figure: Figure) -> None:
-        upper, lower = figure.subplots(2, 1, sharex=True)
         starts = [point.rule.start_threshold for point in action.curve]
+        if not action.counts.truths:
+            _draw_alarms(figure.subplots(), action, target)
+            return
+        upper, lower = figure.subplots(2, 1, sharex=True)
         _line(upper, starts, [point.counts.recall for point in action.curve], BLUE, "recall")
         precisions = [point.counts.precision for point in action.curve]
         _line(upper, starts, precisions, ORANGE, "precision")
         upper.set(ylim=(-0.03, 1.05), xlim=(0, 1))
-        if upper.lines:
-            upper.legend(frameon=False, loc="best")
-        lower.plot(starts, [_rate(point) for point in action.curve], color=RED, marker=".")
-        lower.set(ylabel="false alarms / hour", xlabel="start threshold")
-        lower.set_yscale("symlog", linthresh=RARELY * 100)
-        lower.set_ylim(bottom=0)
-        if target is not None:
-            lower.axhline(target, color=GREY, linestyle="--", linewidth=1)
-        for axes in (upper, lower):
-            axes.axvline(action.rule.start_threshold, color=GREY, linestyle=":", linewidth=1)
+        upper.axvline(action.rule.start_threshold, color=GREY, linestyle=":", linewidth=1)
+        upper.legend(frameon=False, loc="best")
+        _draw_alarms(lower, action, target)
 
-    return _svg(draw, (4.6, 3.6))
+    return _svg(draw, (4.6, 3.6 if action.counts.truths else 2.2))
+
+
+def _draw_alarms(axes: Axes, action: ActionEvents, target: float | None) -> None:
+    starts = [point.rule.start_threshold for point in action.curve]
+    axes.plot(starts, [_rate(point) for point in action.curve], color=RED, marker=".")
+    axes.set(ylabel="false alarms / hour", xlabel="start threshold", xlim=(0, 1))
+    axes.set_yscale("symlog", linthresh=1.0)  # a straight line down to none
+    axes.set_ylim(bottom=0)
+    axes.axvline(action.rule.start_threshold, color=GREY, linestyle=":", linewidth=1)
+    if target is not None:
+        axes.axhline(target, color=GREY, linestyle="--", linewidth=1)
 
 
 def _line(

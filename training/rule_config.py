@@ -27,11 +27,13 @@ def rules_yaml(evaluation: EventEvaluation, policy: DecisionPolicy, model: str) 
         f"  smoothing_s: {policy.smoothing_s}",
         "  per_action:",
     ]
-    choices = [action.choice for action in evaluation.actions if action.choice is not None]
-    return "\n".join([*lines, *(line for choice in choices for line in _lines(choice))]) + "\n"
+    for action in evaluation.actions:
+        if action.choice is not None:
+            lines += _lines(action.action, action.choice)
+    return "\n".join(lines) + "\n"
 
 
-def _lines(choice: RuleChoice) -> list[str]:
+def _lines(action: str, choice: RuleChoice) -> list[str]:
     rule = choice.found.rule
     values = {
         "start_threshold": rule.start_threshold,
@@ -40,7 +42,7 @@ def _lines(choice: RuleChoice) -> list[str]:
         "min_gap_s": rule.min_gap_s,
     }
     written = ", ".join(f"{key}: {value}" for key, value in values.items())
-    name = json.dumps(choice.action, ensure_ascii=False)  # a JSON string is a YAML string
+    name = json.dumps(action, ensure_ascii=False)  # a JSON string is a YAML string
     return [f"    # {_what_it_does(choice)}", f"    {name}: {{{written}}}"]
 
 

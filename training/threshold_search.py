@@ -8,21 +8,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.track_decider import ActionRule, DecisionPolicy
-from training.event_matching import TrueEvent
+from training.event_matching import FoundEvent
 from training.event_metrics import EventCounts, JudgedVideo, count_events
 from training.track_scores import TrackScores, VideoScores, decide_events
+from training.watched_videos import WatchedVideo
 
 START_THRESHOLDS = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.975, 0.99)
 END_SHARES = (0.5, 0.65, 0.8, 1.0)  # of the start threshold
 MIN_DURATIONS_S = (0.0, 0.5, 1.0, 2.0, 3.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class WatchedVideo:
-    """A video with its truth and the scores of its people."""
-
-    scores: VideoScores
-    truths: tuple[TrueEvent, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,78 +30,88 @@ class RuleCounts:
 class RuleChoice:
     """The rule that was found for an action."""
 
-    action: str
     found: RuleCounts
     reached: bool  # the false-alarm rate that was asked for
 
 
-def judge(
-    videos: Sequence[WatchedVideo], action: str, policy: DecisionPolicy, iou: float
-) -> EventCounts:
-    """Decide one action anew in every video, and count.
+class RuleTrial:
+    """Decides one action anew in every video, under any rule.
 
     Args:
         videos: with truth and scores.
-        action: the label; it has a rule in the policy.
-        policy: the rules.
+        action: the label.
+        policy: whose smoothing counts.
         iou: temporal, that a right event needs.
     """
-    rule = policy.rules[action]
-    alone = replace(policy, rules={action: rule})
-    judged = []
-    for video in videos:
-        scores = video.scores
-        tracks = _possible(scores.tracks, scores.labels.index(action), rule.start_threshold)
-        events = tuple(decide_events(tracks, scores.labels, alone))
-        judged.append(JudgedVideo(str(scores.path), scores.duration_s, video.truths, events))
-    return count_events(judged, action, iou)
+
+    def __init__(
+        self, videos: Sequence[WatchedVideo], action: str, policy: DecisionPolicy, iou: float
+    ) -> None:
+        self._videos, self._action, self._policy, self._iou = videos, action, policy, iou
+        self._tracks = [self._with_peaks(video.scores) for video in videos]
+
+    def judge(self, rule: ActionRule) -> EventCounts:
+        """What the rule finds, counted."""
+        judged = []
+        for video, tracks in zip(self._videos, self._tracks, strict=True):
+            # Who never reaches the threshold starts nothing; most people never do.
+            reaching = [track for track, peak in tracks if peak >= rule.start_threshold]
+            events = self._decide(reaching, video.scores, rule)
+            name, duration_s = str(video.scores.path), video.scores.duration_s
+            judged.append(JudgedVideo(name, duration_s, video.truths, tuple(events)))
+        return count_events(judged, self._action, self._iou)
+
+    def _with_peaks(self, scores: VideoScores) -> list[tuple[TrackScores, float]]:
+        """The tracks with their highest smoothed score: the peak of an event without end."""
+        events = self._decide(scores.tracks, scores, ActionRule(0.0, 0.0, 0.0, 0.0))
+        return [
+            (track, event.peak_score) for track, event in zip(scores.tracks, events, strict=True)
+        ]
+
+    def _decide(
+        self, tracks: Sequence[TrackScores], scores: VideoScores, rule: ActionRule
+    ) -> list[FoundEvent]:
+        return decide_events(
+            tracks, scores.labels, replace(self._policy, rules={self._action: rule})
+        )
 
 
-def threshold_curve(
-    videos: Sequence[WatchedVideo], action: str, policy: DecisionPolicy, iou: float
-) -> list[RuleCounts]:
+def threshold_curve(trial: RuleTrial, base: ActionRule) -> list[RuleCounts]:
     """What other start thresholds would do.
 
     The end threshold keeps its share of the start threshold, the durations stay.
     """
-    rules = _scaled(policy.rules[action])
-    return [_try(videos, action, policy, rule, iou) for rule in rules]
+    return [RuleCounts(rule, trial.judge(rule)) for rule in _scaled(base)]
 
 
 def search_rule(
-    videos: Sequence[WatchedVideo],
-    action: str,
-    policy: DecisionPolicy,
+    trial: RuleTrial,
+    base: ActionRule,
     *,
-    iou: float,
     false_alarms_per_hour: float,
     tried: Callable[[], object] = lambda: None,
 ) -> RuleChoice:
     """Find the rule that misses least while false alarms stay below a rate.
 
     Of rules that find as much, the one with fewer false alarms, then the more precise, the faster
-    and the higher one is taken. Where no truth of the action is known, only the thresholds are
-    searched, and the lowest that keep the rate are taken. If no rule keeps it, the one with the
-    fewest false alarms is.
+    and the higher one is taken. Where no truth of the action is known, nothing tells what a lower
+    threshold would gain: what is configured stays if it keeps the rate, else its thresholds are
+    raised until they do. If no rule keeps it, the one with the fewest false alarms is taken.
 
     Args:
-        videos: with truth and scores.
-        action: the label; it has a rule in the policy, whose `min_gap_s` stays.
-        policy: what is configured.
-        iou: temporal, that a right event needs.
+        trial: of the action.
+        base: what is configured; its `min_gap_s` stays.
         false_alarms_per_hour: of one camera, at most.
         tried: called after each rule.
     """
     results = []
-    is_known = any(truth.action == action for video in videos for truth in video.truths)
-    base = policy.rules[action]
-    for rule in _rules(base) if is_known else _scaled(base):
-        results.append(_try(videos, action, policy, rule, iou))
+    for rule in _rules(base) if trial.judge(base).truths else _raised(base):
+        results.append(RuleCounts(rule, trial.judge(rule)))
         tried()
     kept = [each for each in results if _rate(each) <= false_alarms_per_hour]
     if not kept:
-        return RuleChoice(action, min(results, key=_quietest), reached=False)
-    return RuleChoice(action, max(kept, key=_merit), reached=True)
+        return RuleChoice(min(results, key=_quietest), reached=False)
+    return RuleChoice(max(kept, key=_merit), reached=True)
 
 
 def _scaled(base: ActionRule) -> list[ActionRule]:
@@ -118,6 +121,12 @@ def _scaled(base: ActionRule) -> list[ActionRule]:
         replace(base, start_threshold=start, end_threshold=round(start * share, 4))
         for start in START_THRESHOLDS
     ]
+
+
+def _raised(base: ActionRule) -> list[ActionRule]:
+    """What is configured, and higher thresholds."""
+    higher = [rule for rule in _scaled(base) if rule.start_threshold > base.start_threshold]
+    return [base, *higher]
 
 
 def _rules(base: ActionRule) -> list[ActionRule]:
@@ -132,24 +141,6 @@ def _rules(base: ActionRule) -> list[ActionRule]:
         for share in END_SHARES
         for duration_s in MIN_DURATIONS_S
     ]
-
-
-def _try(
-    videos: Sequence[WatchedVideo],
-    action: str,
-    policy: DecisionPolicy,
-    rule: ActionRule,
-    iou: float,
-) -> RuleCounts:
-    changed = replace(policy, rules={**policy.rules, action: rule})
-    return RuleCounts(rule, judge(videos, action, changed, iou))
-
-
-def _possible(tracks: Sequence[TrackScores], column: int, threshold: float) -> list[TrackScores]:
-    """Tracks that can start the action: an average is never above all that it is made of."""
-    # Of float32 values the average may round up by a last bit.
-    least = np.nextafter(np.float32(threshold), np.float32(0.0)) - np.float32(1e-6)
-    return [track for track in tracks if track.scores[:, column].max() >= least]
 
 
 def _rate(result: RuleCounts) -> float:

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.clip_evaluation import ClipEvaluation, evaluate_clips, group_spread
+from training.clip_evaluation import evaluate_clips
+from training.clip_results import ClipEvaluation, group_spread
 from training.evaluation_json import clips_document, to_json
 from training.label_mapping import map_labels
 from training.samples import Sample

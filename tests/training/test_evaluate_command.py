@@ -93,7 +93,8 @@ def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path
     done = evaluate(
         folder, "--events", data, "--data", data, "--through-pipeline",
         "--target-false-alarms", "0.5", "--write-config", rules, "--json", out,
-        "--report", report, "--set", "decision.background=[stand]", expect=0,
+        "--report", report, "--set", "decision.background=[stand]",
+        "--set", "redis.url=redis://me:s3cret and more@host/0", expect=0,
     )  # fmt: skip
     assert "camera hours" in done.stdout
     document = read(out)
@@ -109,6 +110,8 @@ def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path
         walk["searched"]["rule"]["start_threshold"]
     )
     assert "<svg" in report.read_text()
+    for text in (out.read_text(), report.read_text(), done.stderr, done.stdout):
+        assert "s3cret" not in text
 
 
 def test_labels_that_the_model_lacks_are_an_error_that_lists_its_labels(folder: Path) -> None:

@@ -10,10 +10,11 @@ import pytest
 from pipeline.errors import SourceError
 from pipeline.track_decider import ActionRule
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
-from training.event_evaluation import actions_to_judge, evaluate_events, watch_videos
+from training.event_evaluation import actions_to_judge, evaluate_events
 from training.label_mapping import LabelMapping, map_labels
 from training.samples import DataError, PersonBox, Sample
 from training.track_scores import VideoScores
+from training.watched_videos import watch_videos
 
 QUIET = [0.1] * 6
 FIGHT = [*QUIET, *[0.9] * 10, *QUIET]  # from 5.0 s to 9.5 s

@@ -16,7 +16,8 @@ from pipeline.track_decider import ActionRule
 from tests.conftest import write_video
 from tests.training.factories import cached
 from tests.training.made_events import path_at, policy_of, track_of, true, video_of
-from training.clip_evaluation import ClipEvaluation, evaluate_clips
+from training.clip_evaluation import evaluate_clips
+from training.clip_results import ClipEvaluation
 from training.event_evaluation import EventEvaluation, evaluate_events
 from training.film_strips import PICTURES, SIZE, film_strips
 from training.label_mapping import map_labels
@@ -24,7 +25,7 @@ from training.mistakes import clip_pictures, event_pictures
 from training.report import ClipPage, EventPage, Picture, ReportHead, render_report
 from training.samples import Sample
 from training.scored_clip import CachedView, ClipScore, FilmedView
-from training.threshold_search import WatchedVideo
+from training.watched_videos import WatchedVideo
 
 EVIL = '<script>alert("1")</script>'
 HEAD = ReportHead(EVIL, EVIL, EVIL, None, EVIL, (EVIL,), (EVIL,))

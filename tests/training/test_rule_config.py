@@ -15,7 +15,7 @@ from tests.training.made_events import policy_of, track_of, true, video_of
 from training.event_evaluation import evaluate_events
 from training.label_mapping import map_labels
 from training.rule_config import rules_yaml
-from training.threshold_search import WatchedVideo
+from training.watched_videos import WatchedVideo
 
 DEFAULTS = REPOSITORY / "configs" / "default.yaml"
 

@@ -10,6 +10,7 @@ from typing import cast
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sklearn import metrics as independent
 
 from models.action_recognizer import ActionRecognizer
 from tests.training.factories import cached, small_model
@@ -17,6 +18,7 @@ from training.samples import Sample
 from training.validation import SampleScore, confusion, measure, score_samples
 
 LABELS = ("stand", "walk")
+THREE = ("a", "b", "c")
 
 
 class BrightMeansWalk:
@@ -76,3 +78,40 @@ def test_of_two_epochs_as_often_right_the_surer_one_is_better() -> None:
         measure([score("walk", 1 - p, p)], LABELS, multi_label=False) for p in (0.9, 0.6)
     )
     assert sure.quality > unsure.quality
+
+
+def random_scores(*, multi_label: bool) -> list[SampleScore]:
+    rng = np.random.default_rng(0)
+    scores = rng.dirichlet([1, 1, 1], 40).astype(np.float32)
+    truths = [("a", "c") if multi_label and n % 3 == 0 else (THREE[n % 3],) for n in range(40)]
+    return [
+        SampleScore(Sample(Path(f"{n}.mp4"), truth), row)
+        for n, (truth, row) in enumerate(zip(truths, scores, strict=True))
+    ]
+
+
+def test_numbers_of_single_labels_are_those_of_scikit_learn() -> None:
+    rows = random_scores(multi_label=False)
+    result = measure(rows, THREE, multi_label=False)
+    truth = [THREE.index(one.sample.labels[0]) for one in rows]
+    scores = np.stack([one.scores for one in rows]).astype(float)
+    said = scores.argmax(axis=1)
+    assert result.top1 == pytest.approx(independent.accuracy_score(truth, said))
+    assert result.top5 == 1.0
+    assert result.mean_class_accuracy == pytest.approx(
+        independent.balanced_accuracy_score(truth, said)
+    )
+    scores /= scores.sum(axis=1, keepdims=True)
+    assert result.loss == pytest.approx(independent.log_loss(truth, scores), rel=1e-4)
+    assert (confusion(rows, THREE) == independent.confusion_matrix(truth, said)).all()
+
+
+def test_average_precision_is_that_of_scikit_learn() -> None:
+    rows = random_scores(multi_label=True)
+    result = measure(rows, THREE, multi_label=True)
+    truth = np.array([[label in one.sample.labels for label in THREE] for one in rows])
+    scores = np.stack([one.scores for one in rows])
+    assert result.mean_average_precision == pytest.approx(
+        independent.average_precision_score(truth, scores)
+    )
+    assert result.top1 is None
