@@ -1,4 +1,4 @@
-"""Chooses the person detector: a YOLO where its weights are at hand, else the built-in one."""
+"""Chooses the person detector: a YOLO where its weights are at hand, else one that ships."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from models.hog_detector import HogPersonDetector
 from models.person_detector import YoloPersonDetector
 from models.weights_download import ASSETS_URL, find_or_fetch_weights
 
-BUILT_IN = "builtin"
+BUILT_IN = "builtin"  # in OpenCV, no weights
+COMPACT = "compact"  # trained by this project, see the model card beside the weights
+COMPACT_WEIGHTS = Path(__file__).parent / "weights/person_detector_openvino_model"
+COMPACT_SIZE = 416  # pixels, the one size of these weights
 
 log = logging.getLogger(__name__)
 
@@ -32,11 +35,12 @@ def build_person_detector(
     """Build the best detector there is, and warn in one line when it is not the wanted one.
 
     Args:
-        weights: a path, the name of official weights, or `builtin` for the detector that needs
-            none. Only for an official name is there a substitute.
+        weights: a path, the name of official weights, `compact` for the weights that ship, or
+            `builtin` for the detector that needs none. Only for an official name is there a
+            substitute: the compact one.
         confidence: people below it are left out.
         iou: overlap above which two boxes are one person (YOLO).
-        image_size: longer side of the input in pixels (YOLO).
+        image_size: longer side of the input in pixels (YOLO); `compact` has its own.
         device: "cpu" or "cuda:N" (YOLO).
         batch_size: images per call on a GPU (YOLO).
         decide_s: seconds within which the download must begin.
@@ -51,6 +55,19 @@ def build_person_detector(
     """
     if weights == BUILT_IN:
         return HogPersonDetector(confidence=confidence)
+
+    def yolo(path: Path, size: int) -> YoloPersonDetector:
+        return YoloPersonDetector(
+            path,
+            confidence=confidence,
+            iou=iou,
+            image_size=size,
+            device=device,
+            batch_size=batch_size,
+        )
+
+    if weights == COMPACT:
+        return yolo(COMPACT_WEIGHTS, COMPACT_SIZE)
     cache_dir = cache_dir or Path.home() / ".cache/behaviour-stream"
     found = find_or_fetch_weights(
         weights,
@@ -60,23 +77,18 @@ def build_person_detector(
         limit_s=limit_s,
         base_url=base_url,
     )
-    if found is None:
-        builtin = HogPersonDetector(confidence=confidence)
-        log.warning(
-            "%s is not here and cannot be fetched, so people are detected by the slower and"
-            " weaker %s; for the better one run once with a network, or save %s/%s in %s",
-            weights,
-            builtin.description,
-            base_url,
-            weights,
-            cache_dir,
-        )
-        return builtin
-    return YoloPersonDetector(
-        found,
-        confidence=confidence,
-        iou=iou,
-        image_size=image_size,
-        device=device,
-        batch_size=batch_size,
+    if found is not None:
+        return yolo(found, image_size)
+    compact = yolo(COMPACT_WEIGHTS, COMPACT_SIZE)
+    log.warning(
+        "%s is not here and cannot be fetched, so people are detected by our own, which finds"
+        " fewer of them: %s; for the better one run once with a network, or save %s/%s in %s;"
+        " detector.weights=%s says that this one is wanted",
+        weights,
+        compact.description,
+        base_url,
+        weights,
+        cache_dir,
+        COMPACT,
     )
+    return compact

@@ -23,7 +23,7 @@ WEIGHT_DECAY = 0.01
 WARM_UP_STEPS = 150
 LAST_RATE_SHARE = 0.01  # of the learning rate, at the end
 GIVEN_UNTIL = 0.35  # share of the run after which every block lives on the student's own features
-LARGE_FROM = 0.9  # share of the run after which pictures have the size they are shown at
+LARGE_FROM = 0.95  # share of the run after which pictures have the size they are shown at
 FEATURES_WEIGHT = (5.0, 1.0)  # at the start and at the end
 MAX_GRADIENT_NORM = 20.0
 

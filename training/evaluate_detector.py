@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from training.detection_evaluation import DetectionScore
     from training.detector_held_out import HeldOut
 
-CONFIDENCE = 0.4  # the pipeline's default, for recall and precision
-
 
 def main(
     detectors: Annotated[
@@ -27,6 +25,7 @@ def main(
     judge: Annotated[
         Path | None, typer.Option(help="Weights whose boxes are the truth where there is none.")
     ] = None,
+    confidence: Annotated[float, typer.Option(help="For recall and precision.")] = 0.4,
     threads: Annotated[int, typer.Option(help="Of torch; the others take what they find.")] = 1,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write the scores here.")] = None,
 ) -> None:
@@ -49,7 +48,7 @@ def main(
         detector = _build(weights)
         for one in sets:
             started = time.monotonic()
-            scores[one.name][weights] = score = _score(one, detector)
+            scores[one.name][weights] = score = _score(one, detector, confidence)
             pace = (time.monotonic() - started) / score.images
             Console(width=120).print(score.to_table(f"{one.name}: {weights}"))
             typer.echo(
@@ -76,7 +75,7 @@ def _build(weights: str) -> PersonDetector:
     )
 
 
-def _score(held_out: HeldOut, detector: PersonDetector) -> DetectionScore:
+def _score(held_out: HeldOut, detector: PersonDetector, confidence: float) -> DetectionScore:
     from models.detections import Detections
     from training.detection_evaluation import TruePeople, score_detections
 
@@ -85,7 +84,7 @@ def _score(held_out: HeldOut, detector: PersonDetector) -> DetectionScore:
     for image, people in held_out.pairs():
         truth.append(people)
         found += detector.detect([image])
-    return score_detections(truth, found, confidence=CONFIDENCE)
+    return score_detections(truth, found, confidence=confidence)
 
 
 if __name__ == "__main__":

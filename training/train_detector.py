@@ -25,7 +25,7 @@ def main(
     output: Annotated[
         Path, typer.Option(help="Cache, log and checkpoint; an unfinished run goes on.")
     ] = Path("runs/detector"),
-    steps: Annotated[int, typer.Option(help="Optimisation steps.")] = 9000,
+    steps: Annotated[int, typer.Option(help="Optimisation steps.")] = 5800,
     threads: Annotated[int, typer.Option(help="One is best where other work runs too.")] = 1,
     seed: Annotated[int, typer.Option(help="Of weights and pictures.")] = 0,
 ) -> None:

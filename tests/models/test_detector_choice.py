@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from models import detector_choice
-from models.detector_choice import build_person_detector
+from models.detector_choice import COMPACT_SIZE, COMPACT_WEIGHTS, build_person_detector
 from models.hog_detector import HogPersonDetector
 
 SETTINGS: dict[str, Any] = {
@@ -22,6 +22,7 @@ SETTINGS: dict[str, Any] = {
     "decide_s": 10.0,
     "limit_s": 10.0,
 }
+MODEL_SETTINGS = {key: value for key, value in SETTINGS.items() if not key.endswith("_s")}
 
 
 @pytest.fixture
@@ -31,18 +32,47 @@ def unreachable() -> str:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
-def test_without_weights_and_network_people_are_still_detected_and_the_user_is_told_once(
-    tmp_path: Path, unreachable: str, caplog: pytest.LogCaptureFixture
+@pytest.fixture
+def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, object]]]:
+    """What the YOLO border was asked to load; it loads nothing."""
+    calls: list[tuple[Path, dict[str, object]]] = []
+
+    class Yolo:
+        description = "the YOLO"
+
+        def __init__(self, weights: Path, **settings: object) -> None:
+            calls.append((weights, settings))
+
+    monkeypatch.setattr(detector_choice, "YoloPersonDetector", Yolo)
+    return calls
+
+
+def test_without_weights_and_network_the_compact_detector_runs_and_the_user_is_told_once(
+    tmp_path: Path,
+    unreachable: str,
+    built: list[tuple[Path, dict[str, object]]],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    detector = build_person_detector(
-        "yolo11n.pt", cache_dir=tmp_path, base_url=unreachable, **SETTINGS
-    )
-    assert isinstance(detector, HogPersonDetector)
+    build_person_detector("yolo11n.pt", cache_dir=tmp_path, base_url=unreachable, **SETTINGS)
+    assert [weights for weights, _ in built] == [COMPACT_WEIGHTS]
     (warning,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
     text = warning.getMessage()
     assert "yolo11n.pt" in text
-    assert "HOG of OpenCV" in text
     assert f"save {unreachable}/yolo11n.pt in {tmp_path}" in text
+    assert "detector.weights=compact" in text
+
+
+def test_compact_has_its_own_size_and_says_nothing(
+    built: list[tuple[Path, dict[str, object]]], caplog: pytest.LogCaptureFixture
+) -> None:
+    build_person_detector("compact", **SETTINGS)
+    assert built == [(COMPACT_WEIGHTS, MODEL_SETTINGS | {"image_size": COMPACT_SIZE})]
+    assert not caplog.records
+
+
+def test_builtin_loads_no_weights(built: list[tuple[Path, dict[str, object]]]) -> None:
+    assert isinstance(build_person_detector("builtin", **SETTINGS), HogPersonDetector)
+    assert not built
 
 
 def test_a_path_that_is_not_there_never_falls_back(tmp_path: Path) -> None:
@@ -50,18 +80,11 @@ def test_a_path_that_is_not_there_never_falls_back(tmp_path: Path) -> None:
         build_person_detector(str(tmp_path / "mine.pt"), cache_dir=tmp_path, **SETTINGS)
 
 
-def test_weights_that_are_there_are_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_are_there_are_used(
+    tmp_path: Path, built: list[tuple[Path, dict[str, object]]]
+) -> None:
     (tmp_path / "yolo11n.pt").touch()
-    built: list[tuple[Path, dict[str, object]]] = []
-
-    def yolo(weights: Path, **settings: object) -> str:
-        built.append((weights, settings))
-        return "the YOLO"
-
-    monkeypatch.setattr(detector_choice, "YoloPersonDetector", yolo)
-    detector: object = build_person_detector(
+    build_person_detector(
         "yolo11n.pt", directories=[tmp_path], cache_dir=tmp_path / "cache", **SETTINGS
     )
-    assert detector == "the YOLO"
-    expected = {k: v for k, v in SETTINGS.items() if not k.endswith("_s")}
-    assert built == [(tmp_path / "yolo11n.pt", expected)]
+    assert built == [(tmp_path / "yolo11n.pt", MODEL_SETTINGS)]

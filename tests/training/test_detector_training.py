@@ -95,7 +95,7 @@ def test_the_plan_warms_up_falls_to_almost_nothing_and_ends_at_the_size_of_use()
     assert rates[0] < 0.01
     assert max(rates) > 0.9
     assert rates[-1] == pytest.approx(0.01)
-    assert (plan.size(899), plan.size(900)) == (320, 416)
+    assert (plan.size(949), plan.size(950)) == (320, 416)
     assert plan.given_share(0) == 1
     assert plan.given_share(350) == 0 == plan.given_share(999)
     assert plan.features_weight(0) > plan.features_weight(1000) > 0
