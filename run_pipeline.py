@@ -28,6 +28,7 @@ from pipeline.command_options import (
     load,
     new_run_id,
 )
+from training import train_command
 
 # Read when PyTorch is loaded, which happens later. Its idle threads must sleep: while they spin,
 # other stages and, on a loaded machine, other programs do not get their cores.
@@ -147,6 +148,7 @@ app.add_typer(live_commands.app)
 app.add_typer(event_commands.app)
 app.add_typer(bridge_commands.app)
 app.add_typer(recognizer_commands.app)
+app.add_typer(train_command.app)
 
 if __name__ == "__main__":
     app()

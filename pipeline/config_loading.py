@@ -124,3 +124,8 @@ def _explain(error: dict[str, Any], listed_in: str) -> str:
     if error["loc"][0] in ("cameras", "redis", "bridges"):
         return f"{key}: {message}"  # what was given may be a password in the wrong place
     return f"{key}: {message}, got {mask_url(repr(error['input']))}"
+
+
+def yaml_text(values: Mapping[str, Any]) -> str:
+    """Sections as a file that `read_yaml` reads, in their order."""
+    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)

@@ -11,11 +11,11 @@ from models.person_detector import YoloPersonDetector
 from pipeline.config import DetectorConfig, TrackerConfig
 from pipeline.parts import build_detector, find_file, tracker_factory
 from pipeline.tracking import Tracker
-from training.preparation import file_identity
+from training.cache_key import file_identity
 
 
 class ConfiguredPeopleFinder:
-    """See `preparation.PeopleFinder`.
+    """See `video_cut.PeopleFinder`.
 
     Args:
         detector: section of the configuration.

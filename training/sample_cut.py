@@ -139,7 +139,7 @@ def _given_box(sample: Sample) -> BoxAt | None:
     if sample.box is None:
         return None
     if isinstance(sample.box, TrackFile):
-        track = _read_track(sample.box)
+        track = read_track(sample.box)
         boxes = dict(zip(track.frames.tolist(), track.xyxy, strict=True))
         return lambda frame: boxes.get(frame.index)
     box = sample.box
@@ -155,7 +155,12 @@ def _fixed_box(box: PersonBox, wh: tuple[int, int]) -> FloatArray:
     return xyxy
 
 
-def _read_track(file: TrackFile) -> PersonTrack:
+def read_track(file: TrackFile) -> PersonTrack:
+    """The one person that a sample means.
+
+    Raises:
+        DataError: if the file cannot be read, or which person is meant is not clear.
+    """
     try:
         tracks = read_mot_tracks(file.path)
     except (OSError, ValueError, IndexError) as error:

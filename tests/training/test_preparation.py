@@ -56,7 +56,7 @@ def test_a_second_run_decodes_and_detects_nothing(
     def decodes(*arguments: object, **options: object) -> None:
         raise AssertionError("a cached video was decoded")
 
-    monkeypatch.setattr("training.preparation.read_frames", decodes)
+    monkeypatch.setattr("training.video_cut.read_frames", decodes)
     finder = people(LEFT)
     second = prepare_tracks(samples, SMALL, tmp_path / "cache", finder)
     assert (second.cut, finder.detector.calls) == (0, 0)

@@ -1,0 +1,80 @@
+"""What a run leaves on disk so that it can go on, and what it remembers of its epochs."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+import torch
+
+STATE, LOG, CONFIG, MODEL = "state.pt", "log.csv", "config.yaml", "model.safetensors"
+BEST = "best.pt"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EpochRow:
+    """One line of the log."""
+
+    epoch: int
+    steps: int  # of the run so far
+    learning_rate: float  # of the last step
+    loss: float
+    top1: float | None  # of the augmented training clips
+    val_loss: float | None
+    val_top1: float | None
+    val_mean_class_accuracy: float | None
+    val_mean_average_precision: float | None
+
+
+@dataclass(slots=True)
+class RunState:
+    """Where a run is, beside the trainer's own state."""
+
+    data: str  # identity of what is learned from
+    epoch: int = 0  # which is under way
+    step: int = 0  # done in it
+    loss_sum: float = 0.0  # over these steps
+    top1_sum: float = 0.0
+    rows: list[EpochRow] = field(default_factory=list)
+    best: tuple[float, float] | None = None  # quality
+    best_epoch: int = -1
+    finished: bool = False  # the last epoch is over; the model is not yet written
+
+    def save(self, output: Path, trainer: Mapping[str, Any]) -> None:
+        """Write everything in one step: a kill leaves the old state or the new one."""
+        write_tensors(output / STATE, {"run": asdict(self), "trainer": dict(trainer)})
+
+    @classmethod
+    def load(cls, output: Path) -> tuple[RunState, dict[str, Any]]:
+        """The state of a run and of its trainer."""
+        content = torch.load(output / STATE, map_location="cpu", weights_only=True)
+        values = content["run"]
+        values["rows"] = [EpochRow(**row) for row in values["rows"]]
+        return cls(**values), content["trainer"]
+
+
+def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
+    """Save in one step."""
+    unfinished = path.with_suffix(".part")
+    torch.save(dict(content), unfinished)
+    unfinished.replace(path)
+
+
+def write_log(path: Path, rows: Sequence[EpochRow]) -> None:
+    """CSV with a line per epoch, written anew each time: no line stands there twice."""
+    names = [one.name for one in fields(EpochRow)]
+    unfinished = path.with_suffix(".part")
+    with unfinished.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(names)
+        writer.writerows([_cell(getattr(row, name)) for name in names] for row in rows)
+    unfinished.replace(path)
+
+
+def _cell(value: float | None) -> str:
+    if value is None:
+        return ""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,112 @@
+"""The network that a run starts from: a checkpoint with a fitting classifier, or untrained."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from models.architectures import ARCHITECTURES
+from models.checkpoint import CheckpointError, load_recognizer
+from models.input_spec import InputSpec
+from models.recognizer3d import Recognizer3D
+from pipeline.config import load_model_config
+from pipeline.errors import ConfigError
+
+INIT_STD = 0.01  # of a fresh classifier, as in `models.heads`
+
+log = logging.getLogger(__name__)
+
+
+def load_checkpoint(path: Path) -> Recognizer3D:
+    """Any checkpoint that the pipeline reads.
+
+    Raises:
+        ConfigError: if it cannot be read or cannot be trained on clips.
+    """
+    try:
+        return _trainable(load_recognizer(path))
+    except CheckpointError as error:
+        raise ConfigError(f"model.weights: {error}") from error
+
+
+def build_architecture(name: str) -> Recognizer3D:
+    """An untrained network.
+
+    Args:
+        name: of an architecture, or a file of configs/recognizer, whose classes are left out of
+            account: they are those of the data.
+
+    Raises:
+        ConfigError: if there is no such architecture.
+    """
+    if name.endswith((".yaml", ".yml")):
+        name = load_model_config(Path(name)).architecture
+    if name not in ARCHITECTURES:
+        raise ConfigError(
+            f"model.architecture: there is no {name}; there are {', '.join(ARCHITECTURES)}"
+        )
+    return _trainable(ARCHITECTURES[name](2))
+
+
+def _trainable(model: Recognizer3D) -> Recognizer3D:
+    if model.architecture.head == "roi":
+        raise ConfigError(
+            f"{model.input_spec.name} has a RoI head, which answers for people in whole scenes; "
+            "training is on clips of one person: start from a network without one"
+        )
+    return model
+
+
+def fit_input(
+    spec: InputSpec, changes: Mapping[str, Any], *, name: str, multi_label: bool
+) -> InputSpec:
+    """The input of the network with what the configuration changes.
+
+    Args:
+        spec: as the checkpoint or the architecture has it.
+        changes: fields that differ; None keeps what there is.
+        name: of the new model.
+        multi_label: several labels may be true at once.
+
+    Raises:
+        ConfigError: naming the field that cannot work.
+    """
+    given = {field: value for field, value in changes.items() if value is not None}
+    try:
+        return replace(spec, **given, name=name, multi_label=multi_label)
+    except ValueError as error:
+        raise ConfigError(f"input: {error}") from error
+
+
+def with_classes(
+    model: Recognizer3D, spec: InputSpec, labels: Sequence[str], *, dropout: float
+) -> Recognizer3D:
+    """The same backbone for other classes; what the classifier knew is kept only if they are equal.
+
+    Args:
+        model: to start from.
+        spec: of the new network, its labels aside.
+        labels: the classes.
+        dropout: in front of the classifier.
+
+    Raises:
+        ConfigError: if the input does not go with the network.
+    """
+    spec = replace(spec, labels=tuple(labels))
+    try:
+        fitted = Recognizer3D(model.architecture, spec, dropout_ratio=dropout)
+    except ValueError as error:
+        raise ConfigError(f"input: {error}") from error
+    fitted.backbone.load_state_dict(model.backbone.state_dict())
+    if spec.labels == model.input_spec.labels:
+        fitted.cls_head.load_state_dict(model.cls_head.state_dict())
+    else:
+        log.info("a fresh classifier for %d classes", len(labels))
+        nn.init.normal_(fitted.cls_head.fc_cls.weight, std=INIT_STD)
+        nn.init.zeros_(fitted.cls_head.fc_cls.bias)
+    return fitted.train()

@@ -1,0 +1,120 @@
+"""What every process of a run does: build the parts, go on where it was, train to the end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from lightning_fabric import Fabric
+from rich.console import Console
+
+from models.recognizer3d import Recognizer3D
+from pipeline.errors import ConfigError
+from pipeline.shutdown import Shutdown, on_signals
+from training.clip_cache import CachedTrack
+from training.clip_dataset import ClipDataset, EpochSampler, make_loader
+from training.config import TrainConfig
+from training.epoch_draw import EpochDraw
+from training.job_parts import epoch_plan, mirror_rule, trainer_spec, view_spec
+from training.progress import TrainingProgress
+from training.run_state import STATE, RunState
+from training.trainer import Trainer
+from training.training_run import TrainingRun
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingJob:
+    """Everything that the processes of a run need."""
+
+    config: TrainConfig
+    model: Recognizer3D  # to start from
+    learned: tuple[CachedTrack, ...]
+    held_out: tuple[CachedTrack, ...]
+    data: str  # identity of what is learned from
+    output: Path
+
+
+def run_job(fabric: Fabric, job: TrainingJob) -> bool:
+    """One process of a run.
+
+    Args:
+        fabric: launched.
+        job: the same in all processes.
+
+    Returns:
+        True if the run is over, False if it was stopped and can go on.
+
+    Raises:
+        ConfigError: if the state in the output folder is of other data.
+        FloatingPointError: if the loss is not a number.
+    """
+    config = job.config
+    if config.loop.threads is not None:
+        torch.set_num_threads(config.loop.threads)
+    spec, labels = job.model.input_spec, job.model.input_spec.labels
+    plan = epoch_plan(config, job.learned)
+    trainer = Trainer(fabric, job.model, trainer_spec(config, plan, job.learned, labels))
+    state = _restored(trainer, job)
+    dataset = ClipDataset(
+        job.learned,
+        spec,
+        views=view_spec(config.augmentation),
+        speed=config.augmentation.speed,
+        mirror=mirror_rule(config.augmentation, labels),
+        seed=config.loop.seed,
+    )
+    draw = EpochDraw(job.learned, labels, config.sampling.balance, config.loop.seed)
+    clips = plan.steps_per_epoch * plan.clips_per_step
+    sampler = EpochSampler(draw, clips, fabric.global_rank, fabric.world_size)
+    loader = make_loader(dataset, sampler, config.loop.batch_size, config.loop.workers)
+    console = Console(stderr=True, quiet=not fabric.is_global_zero)
+    progress = TrainingProgress(console, plan.epochs, plan.steps_per_epoch, trainer.steps)
+    with _stop_on_signals(fabric, console) as stop, progress:
+        run = TrainingRun(
+            fabric, trainer, loader, sampler, job.held_out, plan, job.output, progress, stop
+        )
+        return run.go(state)
+
+
+def _restored(trainer: Trainer, job: TrainingJob) -> RunState:
+    """The state of an unfinished run, or a new one."""
+    if not (job.output / STATE).exists():
+        return RunState(job.data)
+    state, kept = RunState.load(job.output)
+    if state.data != job.data:
+        raise ConfigError(
+            f"--output {job.output}: the labels or videos have changed since this run began; "
+            "take another folder"
+        )
+    trainer.restore(kept)
+    log.info("going on in epoch %d, after %d steps of the run", state.epoch + 1, trainer.steps)
+    return state
+
+
+@contextmanager
+def _stop_on_signals(fabric: Fabric, console: Console) -> Iterator[threading.Event]:
+    """The event that a signal sets; where several processes train, a signal ends them at once.
+
+    They would stop at different steps and wait for each other for ever. What was saved last, after
+    the epoch before at the latest, is where they go on.
+    """
+    shutdown = Shutdown()
+    if fabric.world_size > 1:
+        yield shutdown.stop
+        return
+    shutdown.bind(_interrupt)
+    with on_signals(
+        shutdown, lambda _: console.print("stopping after this step; once more ends at once")
+    ):
+        yield shutdown.stop
+
+
+def _interrupt() -> None:
+    raise KeyboardInterrupt

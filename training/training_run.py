@@ -1,0 +1,187 @@
+"""The epochs of a run: steps, validation, the best weights, and an end that loses nothing."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Protocol
+
+import torch
+from lightning_fabric import Fabric
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from models.action_recognizer import ActionRecognizer
+from models.recognizer3d import Recognizer3D
+from training.clip_cache import CachedTrack
+from training.clip_dataset import Batch, EpochSampler
+from training.run_state import BEST, LOG, EpochRow, RunState, write_log, write_tensors
+from training.trainer import StepResult, Trainer
+from training.validation import Validation, measure, score_samples
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """How long a run is."""
+
+    epochs: int
+    steps_per_epoch: int
+    accumulate: int  # batches of a step
+    clips_per_step: int  # over all processes
+    patience: int | None  # epochs without a better validation
+    save_every_s: float
+
+    @property
+    def steps(self) -> int:
+        """Of the whole run."""
+        return self.epochs * self.steps_per_epoch
+
+
+class Reporter(Protocol):
+    """Shows how far a run is."""
+
+    def step(self, state: RunState, result: StepResult) -> None:
+        """One more step is done."""
+        ...
+
+    def epoch(self, row: EpochRow, validation: Validation | None) -> None:
+        """One more epoch is done."""
+        ...
+
+
+class TrainingRun:
+    """Goes through the epochs that are left.
+
+    Args:
+        fabric: of all processes.
+        trainer: new, or restored together with `state`.
+        loader: of the training clips.
+        sampler: of the loader.
+        held_out: tracks of the validation; none: the last weights are kept.
+        plan: how long.
+        output: folder of the state, the log and the best weights.
+        reporter: shows how far it is.
+        stop: ends the run after the step under way; its state is saved.
+    """
+
+    def __init__(
+        self,
+        fabric: Fabric,
+        trainer: Trainer,
+        loader: DataLoader[tuple[Tensor, Tensor]],
+        sampler: EpochSampler,
+        held_out: Sequence[CachedTrack],
+        plan: Plan,
+        output: Path,
+        reporter: Reporter,
+        stop: threading.Event,
+    ) -> None:
+        self._fabric, self._trainer, self._plan, self._output = fabric, trainer, plan, output
+        self._loader, self._sampler, self._held_out = loader, sampler, held_out
+        self._reporter, self._stop = reporter, stop
+        self._saved_at = time.monotonic()
+
+    def go(self, state: RunState) -> bool:
+        """Train until the end, or until asked to stop.
+
+        Returns:
+            True if the run is over, False if it was stopped and can go on.
+        """
+        while not state.finished:
+            if not self._epoch(state):
+                self._save(state)
+                return False
+            self._close_epoch(state)
+        return True
+
+    def _epoch(self, state: RunState) -> bool:
+        """The steps of an epoch that are left; False if asked to stop."""
+        for batches in self._steps(state):
+            result = self._trainer.step(batches)
+            state.step += 1
+            state.loss_sum += result.loss
+            state.top1_sum += result.top1 or 0.0
+            self._reporter.step(state, result)
+            if self._stop.is_set():
+                return False
+            if time.monotonic() - self._saved_at > self._plan.save_every_s:
+                self._save(state)
+        return True
+
+    def _steps(self, state: RunState) -> Iterator[list[Batch]]:
+        plan = self._plan
+        self._sampler.start_at(state.epoch, state.step * plan.clips_per_step)
+        batches = iter(self._loader)
+        for _ in range(state.step, plan.steps_per_epoch):
+            yield [(crops, labels) for crops, labels in islice(batches, plan.accumulate)]
+
+    def _close_epoch(self, state: RunState) -> None:
+        """Validate, remember, and say whether it was the last epoch."""
+        validation = self._validate()
+        state.rows.append(self._row(state, validation))
+        self._reporter.epoch(state.rows[-1], validation)
+        if validation is None or state.best is None or validation.quality > state.best:
+            state.best = validation.quality if validation else None
+            state.best_epoch = state.epoch
+            if self._fabric.is_global_zero:
+                write_tensors(self._output / BEST, self._trainer.averaged().state_dict())
+        waited = state.epoch - state.best_epoch
+        if self._plan.patience is not None and waited >= self._plan.patience:
+            log.info("no better validation for %d epochs: that is the end", waited)
+            state.finished = True
+        state.epoch, state.step = state.epoch + 1, 0
+        state.loss_sum = state.top1_sum = 0.0
+        state.finished |= state.epoch == self._plan.epochs
+        self._save(state)
+        if self._fabric.is_global_zero:
+            write_log(self._output / LOG, state.rows)
+
+    def _validate(self) -> Validation | None:
+        """In the first process; the others hear of it."""
+        validation = None
+        if self._held_out and self._fabric.is_global_zero:
+            model = self._trainer.averaged()
+            validation = validate(model, self._held_out, str(self._fabric.device))
+        return self._fabric.broadcast(validation)
+
+    def _row(self, state: RunState, validation: Validation | None) -> EpochRow:
+        spec = self._trainer.model.input_spec
+        return EpochRow(
+            epoch=state.epoch,
+            steps=self._trainer.steps,
+            learning_rate=self._trainer.learning_rate,
+            loss=state.loss_sum / state.step,
+            top1=None if spec.multi_label else state.top1_sum / state.step,
+            val_loss=validation.loss if validation else None,
+            val_top1=validation.top1 if validation else None,
+            val_mean_class_accuracy=validation.mean_class_accuracy if validation else None,
+            val_mean_average_precision=validation.mean_average_precision if validation else None,
+        )
+
+    def _save(self, state: RunState) -> None:
+        if self._fabric.is_global_zero:
+            state.save(self._output, self._trainer.state())
+        self._fabric.barrier()
+        self._saved_at = time.monotonic()
+
+
+def validate(model: Recognizer3D, held_out: Sequence[CachedTrack], device: str) -> Validation:
+    """Score the held-out samples with PyTorch, as the pipeline would."""
+    recognizer = ActionRecognizer(model, device=device, backend="torch")
+    found = score_samples(recognizer, held_out)
+    spec = model.input_spec
+    return measure(found, spec.labels, multi_label=spec.multi_label)
+
+
+def best_model(trainer_model: Recognizer3D, output: Path) -> Recognizer3D:
+    """The network with the weights of the best epoch."""
+    state = torch.load(output / BEST, map_location="cpu", weights_only=True)
+    trainer_model.load_state_dict(state)
+    return trainer_model.cpu().eval()
