@@ -120,7 +120,8 @@ def main(
 ) -> None:
     """Find everybody in the training videos and write what they do.
 
-    held_out.csv has whole groups for testing; in everything.csv only the demo's video is left.
+    held_out.csv has whole groups for testing; in everything.csv all of them are for training.
+    demo.csv has the stretch of which the demo shows a part: nothing is ever learned from it.
 
     Example: python -m training.compact_labels --data ../shared/data
     """
@@ -139,10 +140,12 @@ def main(
             look = look_at(source, detector)
             if len(look.frames):
                 rows += write_source(source, look, find_stretches(source, look), output)
-    write_labels(output / "held_out.csv", rows)
-    everything = [row if row["group"] == DEMO_GROUP else row | {"split": "train"} for row in rows]
-    write_labels(output / "everything.csv", everything)
-    typer.echo(f"{len(rows)} stretches in {output}/held_out.csv, and the same in everything.csv")
+    demo = [row for row in rows if row["group"] == DEMO_GROUP]
+    others = [row for row in rows if row["group"] != DEMO_GROUP]
+    write_labels(output / "held_out.csv", others)
+    write_labels(output / "everything.csv", [row | {"split": "train"} for row in others])
+    write_labels(output / "demo.csv", demo)
+    typer.echo(f"{len(rows)} stretches in {output}: held_out.csv, everything.csv, demo.csv")
 
 
 if __name__ == "__main__":
