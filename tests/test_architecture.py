@@ -23,6 +23,13 @@ BORDERS = {
         "models/person_detector.py",
         "pipeline/ultralytics_tracker.py",
     },
+    "lightning_fabric": {
+        "training/compute.py",
+        "training/trainer.py",
+        "training/training_run.py",
+        "training/training_job.py",
+        "training/sanity.py",
+    },
     "deep_sort_realtime": {"models/appearance.py", "pipeline/deep_sort_tracker.py"},
     "redis": {
         "pipeline/redis_client.py",

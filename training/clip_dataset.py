@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import Dataset
 
 from models.input_spec import InputSpec
 from training.augmentation import ViewSpec, augment
 from training.clip_cache import CachedTrack, read_crops
 from training.clip_choice import choose_frames, end_range_s, time_grid
-from training.epoch_draw import EpochDraw
 
 Place = tuple[int, int, int]  # epoch, position in it, number of the track
 Batch = tuple[Tensor, Tensor]  # uint8 (B, T, S, S, 3) BGR; int64 (B,) or float32 (B, num_classes)
@@ -109,45 +108,3 @@ def target_of(labels: Sequence[str], spec: InputSpec) -> Tensor:
     target = torch.zeros(len(spec.labels))
     target[[spec.labels.index(label) for label in labels]] = 1.0
     return target
-
-
-class EpochSampler(Sampler[Place]):
-    """The places of one epoch for one of several processes, from any position on.
-
-    Args:
-        draw: of the tracks.
-        count: clips of an epoch, over all processes.
-        rank: number of this process.
-        world: how many there are.
-    """
-
-    def __init__(self, draw: EpochDraw, count: int, rank: int = 0, world: int = 1) -> None:
-        self._draw, self._count, self._rank, self._world = draw, count, rank, world
-        self._epoch = self._first = 0
-
-    def __len__(self) -> int:
-        return len(range(self._first + self._rank, self._count, self._world))
-
-    def start_at(self, epoch: int, first: int) -> None:
-        """What the next iteration gives: this epoch, without its `first` clips."""
-        self._epoch, self._first = epoch, first
-
-    def __iter__(self) -> Iterator[Place]:
-        rows = self._draw.rows(self._epoch, self._count)
-        for position in range(self._first + self._rank, self._count, self._world):
-            yield self._epoch, position, int(rows[position])
-
-
-def make_loader(
-    dataset: ClipDataset, sampler: EpochSampler, batch_size: int, workers: int
-) -> DataLoader[tuple[Tensor, Tensor]]:
-    """Batches of full size; workers stay from epoch to epoch."""
-    return DataLoader(
-        dataset,
-        batch_size=batch_size,
-        sampler=sampler,
-        num_workers=workers,
-        persistent_workers=workers > 0,
-        multiprocessing_context="spawn" if workers else None,
-        drop_last=True,
-    )

@@ -57,7 +57,7 @@ def read_samples(
             return _read_folders(source)
         log.info("labels: %s, which lies in the folder", table)
         source = table
-    elif not source.is_file():
+    if not source.is_file():
         raise DataError(f"{source}: no such file or folder")
     folder = videos or source.parent
     form = "json" if source.suffix.lower() == ".json" else _form(source)

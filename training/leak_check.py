@@ -19,7 +19,7 @@ def check_leaks(samples: Sequence[Sample]) -> list[Finding]:
     files = _in_several_splits((str(one.path), one.split) for one in samples)
     copies = sorted(_copies(samples))
     found = [
-        Finding("error", f"{len(names)} {what}: {listed(names)}", TWICE)
+        Finding("error", f"{what} ({len(names)}): {listed(names)}", TWICE)
         for what, names in (
             ("groups are in more than one split", groups),
             ("files are in more than one split", files),

@@ -41,6 +41,8 @@ class RunState:
     rows: list[EpochRow] = field(default_factory=list)
     best: tuple[float, float] | None = None  # quality
     best_epoch: int = -1
+    least_loss: float | None = None  # of validation
+    improved_epoch: int = -1  # in which the quality or the loss of validation was better than ever
     finished: bool = False  # the last epoch is over; the model is not yet written
 
     def save(self, output: Path, trainer: Mapping[str, Any]) -> None:

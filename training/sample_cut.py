@@ -141,7 +141,7 @@ def _given_box(sample: Sample) -> BoxAt | None:
     if isinstance(sample.box, TrackFile):
         track = read_track(sample.box)
         boxes = dict(zip(track.frames.tolist(), track.xyxy, strict=True))
-        return lambda frame: boxes.get(frame.index)
+        return lambda frame: _inside(boxes.get(frame.index), frame.wh)
     box = sample.box
     return lambda frame: _fixed_box(box, frame.wh)
 
@@ -150,8 +150,15 @@ def _fixed_box(box: PersonBox, wh: tuple[int, int]) -> FloatArray:
     width, height = wh
     scale = np.array([width, height] * 2, np.float32) if box.normalized else np.float32(1)
     xyxy = np.asarray(np.array(box.xyxy, np.float32) * scale, np.float32)
-    if xyxy[0] >= width or xyxy[1] >= height or xyxy[2] <= 0 or xyxy[3] <= 0:
+    if _inside(xyxy, wh) is None:
         raise DataError(f"the box {box.xyxy} lies outside the picture of {width}x{height}")
+    return xyxy
+
+
+def _inside(xyxy: FloatArray | None, wh: tuple[int, int]) -> FloatArray | None:
+    """The box, or None if nothing of it is in the picture: somebody who has left."""
+    if xyxy is None or xyxy[0] >= wh[0] or xyxy[1] >= wh[1] or xyxy[2] <= 0 or xyxy[3] <= 0:
+        return None
     return xyxy
 
 

@@ -54,14 +54,7 @@ def overfit_ten_clips(
     labels = [target_of(track.sample.labels, model.input_spec) for track, _ in chosen]
     batch: Batch = torch.from_numpy(np.stack([clip for _, clip in chosen])), torch.stack(labels)
     model.cls_head.dropout.p = 0.0
-    plain = replace(
-        spec,
-        schedule=Schedule(steps=MAX_STEPS, name="step"),
-        optimizer=replace(spec.optimizer, weight_decay=0.0),
-        loss=replace(spec.loss, label_smooth_eps=0.0, class_weight=None),
-        ema_decay=0.0,
-    )
-    trainer = Trainer(fabric, model, plain)
+    trainer = Trainer(fabric, model, _without_regularization(spec))
     for step in range(MAX_STEPS):
         result = trainer.step([batch])
         if step % REPORT_EVERY == 0:
@@ -70,6 +63,16 @@ def overfit_ten_clips(
         if result.loss < LOSS_GOAL and result.top1 in (None, 1.0):
             return step + 1
     raise SanityError(_what_to_look_at(result.loss, [track for track, _ in chosen]))
+
+
+def _without_regularization(spec: TrainerSpec) -> TrainerSpec:
+    return replace(
+        spec,
+        schedule=Schedule(steps=MAX_STEPS, name="step"),
+        optimizer=replace(spec.optimizer, weight_decay=0.0),
+        loss=replace(spec.loss, label_smooth_eps=0.0, class_weight=None),
+        ema_decay=0.0,
+    )
 
 
 def ten_clips(

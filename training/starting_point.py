@@ -16,6 +16,7 @@ from models.input_spec import InputSpec
 from models.recognizer3d import Recognizer3D
 from pipeline.config import load_model_config
 from pipeline.errors import ConfigError
+from pipeline.parts import find_file
 
 INIT_STD = 0.01  # of a fresh classifier, as in `models.heads`
 
@@ -34,18 +35,19 @@ def load_checkpoint(path: Path) -> Recognizer3D:
         raise ConfigError(f"model.weights: {error}") from error
 
 
-def build_architecture(name: str) -> Recognizer3D:
+def build_architecture(name: str, project: Path = Path()) -> Recognizer3D:
     """An untrained network.
 
     Args:
         name: of an architecture, or a file of configs/recognizer, whose classes are left out of
             account: they are those of the data.
+        project: where a relative path is looked for if the current directory does not have it.
 
     Raises:
         ConfigError: if there is no such architecture.
     """
     if name.endswith((".yaml", ".yml")):
-        name = load_model_config(Path(name)).architecture
+        name = load_model_config(find_file(name, project)).architecture
     if name not in ARCHITECTURES:
         raise ConfigError(
             f"model.architecture: there is no {name}; there are {', '.join(ARCHITECTURES)}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,21 +10,17 @@ from pathlib import Path
 import torch
 from rich.console import Console
 
-from models.action_recognizer import ActionRecognizer
-from models.checkpoint import load_recognizer, save_recognizer
 from models.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.parts import choose_device, find_file
 from training.clip_cache import CutSpec
 from training.compute import choose_precision, make_fabric
 from training.config import TrainConfig
+from training.finish import finish, origin_of
 from training.job_parts import epoch_plan, mirror_rule, trainer_spec
 from training.output_folder import open_output
 from training.people_finder import ConfiguredPeopleFinder
 from training.preparation import Prepared
-from training.run_report import RunReport, SplitReport, report_split
-from training.run_state import BEST, MODEL, STATE, RunState
-from training.samples import Split
 from training.sanity import overfit_ten_clips
 from training.starting_point import build_architecture, fit_input, load_checkpoint, with_classes
 from training.training_data import (
@@ -36,10 +31,6 @@ from training.training_data import (
     tracks_of,
 )
 from training.training_job import TrainingJob, run_job
-from training.training_run import best_model
-from training.validation import score_samples
-
-HELD_OUT: tuple[Split, ...] = ("val", "test")
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +74,7 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
     model = _starting_point(config, data, request.output, project)
     mirror_rule(config.augmentation, data.labels)  # told before the long part
     if not (request.sanity or open_output(request.output, config, request.command)):
-        log.info("a new run in %s, from %s on %s", request.output, _origin(config), device)
+        log.info("a new run in %s, from %s on %s", request.output, origin_of(config.model), device)
     prepared = _prepare(config, data, model, project, device, console)
     job = TrainingJob(
         config,
@@ -98,7 +89,7 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
         return True
     if not _launch(job, device):
         return False
-    _finish(job, data, prepared, device)
+    finish(job, data, prepared, device)
     return True
 
 
@@ -122,7 +113,7 @@ def _starting_point(
     section = config.model
     torch.manual_seed(config.loop.seed)
     if section.architecture is not None:
-        model = build_architecture(section.architecture)
+        model = build_architecture(section.architecture, project)
     else:
         model = load_checkpoint(find_file(section.weights, project))
     spec = fit_input(
@@ -132,11 +123,6 @@ def _starting_point(
         multi_label=data.multi_label,
     )
     return with_classes(model, spec, data.labels, dropout=section.dropout)
-
-
-def _origin(config: TrainConfig) -> str:
-    section = config.model
-    return section.weights if section.architecture is None else f"scratch ({section.architecture})"
 
 
 def _launch(job: TrainingJob, device: str) -> bool:
@@ -164,47 +150,3 @@ def _try_ten_clips(job: TrainingJob, device: str, console: Console) -> None:
     except FloatingPointError as error:
         raise PipelineError(str(error)) from error
     log.info("ten clips were overfitted in %d steps: data and network go together", steps)
-
-
-def _finish(job: TrainingJob, data: LabelledData, prepared: Prepared, device: str) -> None:
-    """Write the model, measure the file as it was written, report."""
-    output = job.output
-    state, _ = RunState.load(output)
-    unfinished = output / f"unfinished.{MODEL}"
-    save_recognizer(unfinished, best_model(job.model, output), half=job.config.model.half)
-    recognizer = ActionRecognizer(load_recognizer(unfinished), device=device)
-    report = RunReport(
-        model=job.model.input_spec.name,
-        started_from=_origin(job.config),
-        labels=data.labels,
-        multi_label=data.multi_label,
-        samples=_counts(prepared),
-        whole_frames=len({track.sample for track in prepared.tracks if track.whole_frame}),
-        left_out=tuple(str(failure) for failure in prepared.failures),
-        epochs=state.epoch,
-        best_epoch=state.best_epoch + 1,
-        splits=_measure(recognizer, data, prepared),
-    )
-    report.write(output)
-    unfinished.replace(output / MODEL)
-    for name in (STATE, BEST):  # with the model there is nothing to go on with
-        (output / name).unlink()
-
-
-def _measure(
-    recognizer: ActionRecognizer, data: LabelledData, prepared: Prepared
-) -> tuple[SplitReport, ...]:
-    reports = []
-    for split in HELD_OUT:
-        tracks = tracks_of(prepared, split)
-        if tracks:
-            found = score_samples(recognizer, tracks)
-            reports.append(report_split(split, found, data.labels, multi_label=data.multi_label))
-            log.info("%s: %s", split, reports[-1].validation.describe())
-    return tuple(reports)
-
-
-def _counts(prepared: Prepared) -> Counter[tuple[str, str]]:
-    """Usable samples by split and label."""
-    used = dict.fromkeys(track.sample for track in prepared.tracks)
-    return Counter((str(one.split), label) for one in used for label in one.labels)

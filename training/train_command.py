@@ -2,17 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import shlex
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from pipeline.command_errors import EXIT_INTERRUPTED, console, explained_errors
+from pipeline.command_errors import console, explained_errors
 from pipeline.command_options import PROJECT, Settings
+from pipeline.errors import ConfigError
 
 app = typer.Typer(rich_markup_mode="markdown")
+
+Data = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FOLDER|FILE",
+        help="A folder per class; CSV or JSON (path, label, start, end, box or track, split, "
+        "group); a list of mmaction2; AVA's CSV. May be given more than once.",
+    ),
+]
+Output = Annotated[Path, typer.Option(help="Folder of the model, the report and the log.")]
+StartFrom = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="CHECKPOINT", help="Default: the recognizer in the box."),
+]
+TrainConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML: what differs from configs/train/default.yaml."),
+]
+LabelNames = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Names the numbers of mmaction2's lists and AVA's CSV."),
+]
+VideoFolder = Annotated[
+    Path | None,
+    typer.Option("--videos", help="Folder of relative paths; default: that of the labels."),
+]
 
 
 @app.command(
@@ -35,32 +65,13 @@ app = typer.Typer(rich_markup_mode="markdown")
 """
 )
 def train(
-    data: Annotated[
-        list[Path],
-        typer.Option(
-            metavar="FOLDER|FILE",
-            help="A folder per class; CSV or JSON (path, label, start, end, box or track, split, "
-            "group); a list of mmaction2; AVA's CSV. May be given more than once.",
-        ),
-    ],
-    output: Annotated[
-        Path, typer.Option(help="Folder of the model, the report and the log.")
-    ] = Path("runs/model"),
-    start_from: Annotated[
-        Path | None,
-        typer.Option("--from", metavar="CHECKPOINT", help="Default: the recognizer in the box."),
-    ] = None,
-    config_file: Annotated[
-        Path | None,
-        typer.Option("--config", help="YAML: what differs from configs/train/default.yaml."),
-    ] = None,
+    data: Data,
+    output: Output = Path("runs/model"),
+    start_from: StartFrom = None,
+    config_file: TrainConfigFile = None,
     settings: Settings = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Names the numbers of mmaction2's lists and AVA's CSV.")
-    ] = None,
-    videos: Annotated[
-        Path | None, typer.Option(help="Folder of relative paths; default: that of the labels.")
-    ] = None,
+    labels: LabelNames = None,
+    videos: VideoFolder = None,
     sanity: Annotated[
         bool, typer.Option("--sanity", help="Only try to overfit ten clips.")
     ] = False,
@@ -71,11 +82,13 @@ def train(
     that was interrupted goes on with the same command. OUTPUT gets model.safetensors, report.md,
     report.json, log.csv and config.yaml.
     """
-    with explained_errors():
+    with explained_errors(), _said_how_to_go_on():
         from training.config import load_train_config
 
-        own = [] if start_from is None else [f"model.weights={str(start_from)!r}"]
+        own = [] if start_from is None else [f"model.weights={json.dumps(str(start_from))}"]
         config = load_train_config(config_file, [*(settings or ()), *own])
+        if start_from is not None and config.model.architecture is not None:
+            raise ConfigError("--from and model.architecture: give one of them")
         # Takes seconds: a mistake in the configuration is told before.
         from training.train import TrainRequest
         from training.train import train as run
@@ -83,11 +96,20 @@ def train(
         command = shlex.join(["run_pipeline.py", *sys.argv[1:]])
         request = TrainRequest(tuple(data), output, labels, videos, sanity, command)
         done = run(request, config, PROJECT, console)
-    if not done:
-        console.print("stopped; the same command goes on", highlight=False)
-        raise typer.Exit(EXIT_INTERRUPTED)
+        if not done:
+            raise KeyboardInterrupt
     if not sanity:
         typer.echo(f"{output}/model.safetensors is ready; what it is worth: {output}/report.md")
         typer.echo(
             f"run_pipeline.py replay VIDEO --set recognizer.weights={output}/model.safetensors"
         )
+
+
+@contextmanager
+def _said_how_to_go_on() -> Iterator[None]:
+    """Whatever was interrupted, cutting or training: what is done is on disk."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on", highlight=False)
+        raise

@@ -17,14 +17,15 @@ from models.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from pipeline.shutdown import Shutdown, on_signals
 from training.clip_cache import CachedTrack
-from training.clip_dataset import ClipDataset, EpochSampler, make_loader
+from training.clip_dataset import ClipDataset
 from training.config import TrainConfig
 from training.epoch_draw import EpochDraw
+from training.epoch_loader import EpochLoader, EpochSampler
 from training.job_parts import epoch_plan, mirror_rule, trainer_spec, view_spec
 from training.progress import TrainingProgress
 from training.run_state import STATE, RunState
 from training.trainer import Trainer
-from training.training_run import TrainingRun
+from training.training_run import Plan, TrainingRun
 
 log = logging.getLogger(__name__)
 
@@ -58,29 +59,34 @@ def run_job(fabric: Fabric, job: TrainingJob) -> bool:
     config = job.config
     if config.loop.threads is not None:
         torch.set_num_threads(config.loop.threads)
-    spec, labels = job.model.input_spec, job.model.input_spec.labels
+    labels = job.model.input_spec.labels
     plan = epoch_plan(config, job.learned)
     trainer = Trainer(fabric, job.model, trainer_spec(config, plan, job.learned, labels))
     state = _restored(trainer, job)
-    dataset = ClipDataset(
+    console = Console(stderr=True, quiet=not fabric.is_global_zero)
+    progress = TrainingProgress(console, plan.epochs, plan.steps_per_epoch, trainer.steps)
+    clips = _clips(fabric, job, plan)
+    run = TrainingRun(fabric, trainer, clips, job.held_out, plan, job.output, progress)
+    with _stop_on_signals(fabric, console) as stop, progress:
+        return run.go(state, stop)
+
+
+def _clips(fabric: Fabric, job: TrainingJob, plan: Plan) -> EpochLoader:
+    """What this process reads of every epoch."""
+    config, spec = job.config, job.model.input_spec
+    clips = ClipDataset(
         job.learned,
         spec,
         views=view_spec(config.augmentation),
         speed=config.augmentation.speed,
-        mirror=mirror_rule(config.augmentation, labels),
+        mirror=mirror_rule(config.augmentation, spec.labels),
         seed=config.loop.seed,
     )
-    draw = EpochDraw(job.learned, labels, config.sampling.balance, config.loop.seed)
-    clips = plan.steps_per_epoch * plan.clips_per_step
-    sampler = EpochSampler(draw, clips, fabric.global_rank, fabric.world_size)
-    loader = make_loader(dataset, sampler, config.loop.batch_size, config.loop.workers)
-    console = Console(stderr=True, quiet=not fabric.is_global_zero)
-    progress = TrainingProgress(console, plan.epochs, plan.steps_per_epoch, trainer.steps)
-    with _stop_on_signals(fabric, console) as stop, progress:
-        run = TrainingRun(
-            fabric, trainer, loader, sampler, job.held_out, plan, job.output, progress, stop
-        )
-        return run.go(state)
+    draw = EpochDraw(job.learned, spec.labels, config.sampling.balance, config.loop.seed)
+    count = plan.steps_per_epoch * plan.clips_per_step
+    sampler = EpochSampler(draw, count, fabric.global_rank, fabric.world_size)
+    loop = config.loop
+    return EpochLoader(clips, sampler, batch_size=loop.batch_size, workers=loop.workers)
 
 
 def _restored(trainer: Trainer, job: TrainingJob) -> RunState:

@@ -13,13 +13,12 @@ from typing import Protocol
 
 import torch
 from lightning_fabric import Fabric
-from torch import Tensor
-from torch.utils.data import DataLoader
 
 from models.action_recognizer import ActionRecognizer
 from models.recognizer3d import Recognizer3D
 from training.clip_cache import CachedTrack
-from training.clip_dataset import Batch, EpochSampler
+from training.clip_dataset import Batch
+from training.epoch_loader import EpochLoader
 from training.run_state import BEST, LOG, EpochRow, RunState, write_log, write_tensors
 from training.trainer import StepResult, Trainer
 from training.validation import Validation, measure, score_samples
@@ -62,46 +61,45 @@ class TrainingRun:
     Args:
         fabric: of all processes.
         trainer: new, or restored together with `state`.
-        loader: of the training clips.
-        sampler: of the loader.
+        clips: to train on.
         held_out: tracks of the validation; none: the last weights are kept.
         plan: how long.
         output: folder of the state, the log and the best weights.
         reporter: shows how far it is.
-        stop: ends the run after the step under way; its state is saved.
     """
 
     def __init__(
         self,
         fabric: Fabric,
         trainer: Trainer,
-        loader: DataLoader[tuple[Tensor, Tensor]],
-        sampler: EpochSampler,
+        clips: EpochLoader,
         held_out: Sequence[CachedTrack],
         plan: Plan,
         output: Path,
         reporter: Reporter,
-        stop: threading.Event,
     ) -> None:
         self._fabric, self._trainer, self._plan, self._output = fabric, trainer, plan, output
-        self._loader, self._sampler, self._held_out = loader, sampler, held_out
-        self._reporter, self._stop = reporter, stop
+        self._clips, self._held_out, self._reporter = clips, held_out, reporter
         self._saved_at = time.monotonic()
 
-    def go(self, state: RunState) -> bool:
+    def go(self, state: RunState, stop: threading.Event) -> bool:
         """Train until the end, or until asked to stop.
+
+        Args:
+            state: new, or of an earlier part of the run.
+            stop: ends it after the step under way; the state is saved.
 
         Returns:
             True if the run is over, False if it was stopped and can go on.
         """
         while not state.finished:
-            if not self._epoch(state):
+            if not self._epoch(state, stop):
                 self._save(state)
                 return False
             self._close_epoch(state)
         return True
 
-    def _epoch(self, state: RunState) -> bool:
+    def _epoch(self, state: RunState, stop: threading.Event) -> bool:
         """The steps of an epoch that are left; False if asked to stop."""
         for batches in self._steps(state):
             result = self._trainer.step(batches)
@@ -109,7 +107,7 @@ class TrainingRun:
             state.loss_sum += result.loss
             state.top1_sum += result.top1 or 0.0
             self._reporter.step(state, result)
-            if self._stop.is_set():
+            if stop.is_set():
                 return False
             if time.monotonic() - self._saved_at > self._plan.save_every_s:
                 self._save(state)
@@ -117,22 +115,17 @@ class TrainingRun:
 
     def _steps(self, state: RunState) -> Iterator[list[Batch]]:
         plan = self._plan
-        self._sampler.start_at(state.epoch, state.step * plan.clips_per_step)
-        batches = iter(self._loader)
+        batches = self._clips.batches(state.epoch, state.step * plan.clips_per_step)
         for _ in range(state.step, plan.steps_per_epoch):
-            yield [(crops, labels) for crops, labels in islice(batches, plan.accumulate)]
+            yield list(islice(batches, plan.accumulate))
 
     def _close_epoch(self, state: RunState) -> None:
         """Validate, remember, and say whether it was the last epoch."""
         validation = self._validate()
         state.rows.append(self._row(state, validation))
         self._reporter.epoch(state.rows[-1], validation)
-        if validation is None or state.best is None or validation.quality > state.best:
-            state.best = validation.quality if validation else None
-            state.best_epoch = state.epoch
-            if self._fabric.is_global_zero:
-                write_tensors(self._output / BEST, self._trainer.averaged().state_dict())
-        waited = state.epoch - state.best_epoch
+        self._remember_best(state, validation)
+        waited = state.epoch - state.improved_epoch
         if self._plan.patience is not None and waited >= self._plan.patience:
             log.info("no better validation for %d epochs: that is the end", waited)
             state.finished = True
@@ -142,6 +135,17 @@ class TrainingRun:
         self._save(state)
         if self._fabric.is_global_zero:
             write_log(self._output / LOG, state.rows)
+
+    def _remember_best(self, state: RunState, validation: Validation | None) -> None:
+        """Keep the weights if they are the best so far; without validation, the newest."""
+        if validation is None or state.best is None or validation.quality > state.best:
+            state.best = validation.quality if validation else None
+            state.best_epoch = state.improved_epoch = state.epoch
+            if self._fabric.is_global_zero:
+                write_tensors(self._output / BEST, self._trainer.averaged().state_dict())
+        if validation and (state.least_loss is None or validation.loss < state.least_loss):
+            # Right answers come and go by chance while the network still gets surer of them.
+            state.least_loss, state.improved_epoch = validation.loss, state.epoch
 
     def _validate(self) -> Validation | None:
         """In the first process; the others hear of it."""
@@ -166,9 +170,9 @@ class TrainingRun:
         )
 
     def _save(self, state: RunState) -> None:
+        """In the first process alone: the clocks of others may differ, so nobody waits here."""
         if self._fabric.is_global_zero:
             state.save(self._output, self._trainer.state())
-        self._fabric.barrier()
         self._saved_at = time.monotonic()
 
 

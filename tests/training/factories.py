@@ -9,6 +9,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from lightning_fabric import Fabric
 
 from models.architectures import slowfast_compact
 from models.detections import Detections
@@ -120,3 +121,17 @@ class MadePeople:
     detector: FixedDetector = field(default_factory=FixedDetector)
     identity: str = "made"
     new_tracker = InOrder
+
+
+def tiny_model(*labels: str, multi_label: bool = False) -> Recognizer3D:
+    """Like `small_model`, with a fourth of the channels."""
+    names = labels or ("stand", "walk")
+    torch.manual_seed(0)
+    spec = small_model(*names, multi_label=multi_label).input_spec
+    architecture = replace(slowfast_compact(2).architecture, base_channels=8)
+    return Recognizer3D(architecture, spec)
+
+
+def float32_fabric() -> Fabric:
+    """One process on the CPU."""
+    return Fabric(accelerator="cpu", devices=1, precision="32-true")

@@ -7,8 +7,22 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.clip_sampling import crop_person
-from training.augmentation import augment, centre
-from training.clip_cache import CACHE_MARGIN, CACHE_SIZE, CROP_MARGIN, CROP_SIZE
+from training.augmentation import ViewSpec, augment, centre
+from training.clip_cache import CutSpec
+
+SPEC = CutSpec(fps=10.0, crop_size=112, crop_margin=0.25, span_s=2.0, min_track_share=0.6)
+CROP_SIZE, CROP_MARGIN = SPEC.crop_size, SPEC.crop_margin
+CACHE_SIZE, CACHE_MARGIN = SPEC.cache_size, SPEC.cache_margin
+DIFFERENT = ViewSpec(
+    scale=0.2,
+    shift=0.08,
+    jitter=0.008,
+    cut_share=0.5,
+    max_cut=0.3,
+    blur_share=0.3,
+    grey_share=0.15,
+    colour=1.0,
+)
 
 
 def made_crops() -> NDArray[np.uint8]:
@@ -32,7 +46,7 @@ def test_a_view_has_the_network_s_size_and_leaves_the_clip_alone() -> None:
     crops = made_crops()
     before = crops.copy()
     for seed in range(10):
-        view = augment(crops, CROP_SIZE, np.random.default_rng(seed))
+        view = augment(crops, CROP_SIZE, DIFFERENT, np.random.default_rng(seed), mirrored=False)
         assert view.shape == (4, CROP_SIZE, CROP_SIZE, 3)
         assert view.dtype == np.uint8
     np.testing.assert_array_equal(crops, before)
@@ -41,7 +55,8 @@ def test_a_view_has_the_network_s_size_and_leaves_the_clip_alone() -> None:
 def test_the_same_seed_gives_the_same_view_and_another_seed_another() -> None:
     crops = made_crops()
     first, again, other = (
-        augment(crops, CROP_SIZE, np.random.default_rng(seed)) for seed in (1, 1, 2)
+        augment(crops, CROP_SIZE, DIFFERENT, np.random.default_rng(seed), mirrored=False)
+        for seed in (1, 1, 2)
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first.astype(int) - other).mean() > 1
@@ -50,5 +65,21 @@ def test_the_same_seed_gives_the_same_view_and_another_seed_another() -> None:
 def test_all_frames_of_a_clip_are_seen_alike() -> None:
     still = np.repeat(made_crops()[:1], 6, axis=0)
     for seed in range(5):
-        view = augment(still, CROP_SIZE, np.random.default_rng(seed)).astype(int)
+        rng = np.random.default_rng(seed)
+        view = augment(still, CROP_SIZE, DIFFERENT, rng, mirrored=False).astype(int)
         assert np.abs(np.diff(view, axis=0)).mean() < 12  # trembling only
+
+
+def test_with_everything_switched_off_the_view_is_that_of_the_pipeline() -> None:
+    crops = made_crops()
+    view = augment(crops, CROP_SIZE, ViewSpec(), np.random.default_rng(0), mirrored=False)
+    np.testing.assert_array_equal(view, centre(crops, CROP_SIZE))
+
+
+def test_a_mirrored_view_is_the_mirror_of_the_other() -> None:
+    crops = made_crops()
+    plain, mirrored = (
+        augment(crops, CROP_SIZE, ViewSpec(), np.random.default_rng(0), mirrored=mirrored)
+        for mirrored in (False, True)
+    )
+    np.testing.assert_array_equal(mirrored, plain[:, :, ::-1])

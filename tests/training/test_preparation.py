@@ -135,6 +135,7 @@ def test_a_given_box_is_used_and_nobody_looks_for_people(tmp_path: Path) -> None
 def test_a_track_file_says_where_the_person_is_in_each_frame(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4")
     rows = [f"{n + 1},{who},10,10,30,50,0.9,-1,-1,-1" for n in range(5, 25) for who in (1, 2)]
+    rows.append("26,2,200,10,30,50,0.9,-1,-1,-1")  # outside the picture
     (tmp_path / "tracks.txt").write_text("\n".join(rows))
     one = sample(video, box=TrackFile(tmp_path / "tracks.txt", 2))
     prepared = prepare_tracks([one], SMALL, tmp_path / "cache", people())
