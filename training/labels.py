@@ -1,4 +1,4 @@
-"""The classes of the compact model, and walking and standing from a person's path."""
+"""Walking and standing from a person's path."""
 
 from __future__ import annotations
 
@@ -7,17 +7,13 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 
-# "nothing" is everyday behaviour without a name; decisions never start it.
-LABELS = (
-    "stand", "walk", "handshake", "hug", "kick", "point", "punch", "push", "fight", "nothing",
-)  # fmt: skip
-
 # Body heights per second. On PETS09-S2L1 (4476 boxes, at the 10 fps of its container) speeds
 # spread from 0 to 1.4 with a dip between 0.1 and 0.2: people below it shift their weight, people
 # from 0.35 on take steps. In between both are seen, so nothing is learned from there.
 STAND_BELOW = 0.2
 WALK_ABOVE = 0.35
 SMOOTH_S = 1.0
+NAMES = ("stand", "walk")
 
 
 def body_speed(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.float64]:
@@ -38,6 +34,23 @@ def body_speed(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.float
     return np.asarray(np.hypot(*moved) / (after - before) / body_height)
 
 
+def height_change(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.float64]:
+    """How fast a person gets taller or smaller in the image: nears the camera or leaves it.
+
+    Args:
+        pts_s: float64 (N,) growing, N >= 2.
+        xyxy: float32 (N, 4) boxes of one person.
+
+    Returns:
+        float64 (N,) without sign, share of the height per second, over the second around each box.
+    """
+    height = np.log(np.maximum(xyxy[:, 3] - xyxy[:, 1], 1.0))
+    before = np.maximum(pts_s - SMOOTH_S / 2, pts_s[0])
+    after = np.minimum(pts_s + SMOOTH_S / 2, pts_s[-1])
+    changed = np.interp(after, pts_s, height) - np.interp(before, pts_s, height)
+    return np.asarray(np.abs(changed) / (after - before))
+
+
 def speed_runs(
     speed: NDArray[np.float64], pts_s: NDArray[np.float64], min_span_s: float
 ) -> list[tuple[str, slice]]:
@@ -56,5 +69,5 @@ def speed_runs(
     runs = []
     for start, stop in zip([0, *borders], [*borders, len(codes)], strict=True):
         if codes[start] >= 0 and pts_s[stop - 1] - pts_s[start] >= min_span_s:
-            runs.append((LABELS[codes[start]], slice(int(start), int(stop))))
+            runs.append((NAMES[codes[start]], slice(int(start), int(stop))))
     return runs

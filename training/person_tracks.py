@@ -49,6 +49,15 @@ def read_mot_tracks(path: Path) -> list[PersonTrack]:
     return tracks
 
 
+def write_mot_tracks(path: Path, tracks: Sequence[PersonTrack]) -> None:
+    """Write what `read_mot_tracks` reads, to a hundredth of a pixel."""
+    with path.open("w") as file:
+        for track in tracks:
+            for frame, (x1, y1, x2, y2) in zip(track.frames, track.xyxy.tolist(), strict=True):
+                box = f"{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
+                file.write(f"{frame + 1},{track.person},{box},1,-1,-1,-1\n")
+
+
 def link_detections(looks: Sequence[Detections]) -> list[PersonTrack]:
     """Join boxes of successive looks greedily, the largest overlap first.
 
