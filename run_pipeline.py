@@ -28,7 +28,8 @@ from pipeline.command_options import (
     load,
     new_run_id,
 )
-from training import evaluate_command, train_command
+from training import train_command
+from training.evaluation import evaluate_command
 
 # Read when PyTorch is loaded, which happens later. Its idle threads must sleep: while they spin,
 # other stages and, on a loaded machine, other programs do not get their cores.

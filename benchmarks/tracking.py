@@ -14,8 +14,8 @@ from rich.console import Console
 
 from pipeline.config import load_config
 from pipeline.parts import build_parts
-from training.mot_files import read_mot
-from training.tracking_evaluation import evaluate_tracking, score_tracks
+from training.data.mot_files import read_mot
+from training.evaluation.tracking_evaluation import evaluate_tracking, score_tracks
 
 PROJECT = Path(__file__).resolve().parents[1]
 

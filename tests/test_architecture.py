@@ -22,7 +22,7 @@ BORDERS = {
         "models/ultralytics_border.py",
         "models/person_detector.py",
         "pipeline/ultralytics_tracker.py",
-        "training/detector_student.py",
+        "training/detector/student.py",
     },
     "lightning_fabric": {
         "training/compute.py",
@@ -45,16 +45,16 @@ BORDERS = {
     "paho": {"pipeline/mqtt_bridge.py"},
     "openvino": {
         "models/openvino_network.py",
-        "training/detector_teacher.py",
-        "training/export_detector.py",
+        "training/detector/teacher.py",
+        "training/detector/export.py",
     },
-    "nncf": {"training/export_detector.py"},
-    "trackeval": {"training/tracking_evaluation.py"},
-    "pycocotools": {"training/detection_evaluation.py"},
+    "nncf": {"training/detector/export.py"},
+    "trackeval": {"training/evaluation/tracking_evaluation.py"},
+    "pycocotools": {"training/evaluation/detection_evaluation.py"},
     "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
     "prometheus_client": {"pipeline/live_metrics.py"},
-    "matplotlib": {"training/report_plots.py"},
-    "jinja2": {"training/report.py"},
+    "matplotlib": {"training/evaluation/report_plots.py"},
+    "jinja2": {"training/evaluation/report.py"},
     "av": {"pipeline/decoder.py", "pipeline/live_decoder.py", "pipeline/annotated_video.py"},
 }
 # Ultralytics takes some of its settings from the environment alone.

@@ -12,8 +12,8 @@ from torch.utils.data import Dataset
 
 from models.input_spec import InputSpec
 from training.augmentation import ViewSpec, augment
-from training.clip_cache import CachedTrack, read_crops
-from training.clip_choice import choose_frames, end_range_s, time_grid
+from training.data.clip_cache import CachedTrack, read_crops
+from training.data.clip_choice import choose_frames, end_range_s, time_grid
 
 Place = tuple[int, int, int]  # epoch, position in it, number of the track
 Batch = tuple[Tensor, Tensor]  # uint8 (B, T, S, S, 3) BGR; int64 (B,) or float32 (B, num_classes)

@@ -19,7 +19,7 @@ from models.person_detector import YoloPersonDetector
 from pipeline.decoder import VideoReader
 from training.compact_sources import DEMO_GROUP, Source, list_sources
 from training.compact_stretches import Stretch, people_of
-from training.person_tracks import PersonTrack, link_detections, write_mot_tracks
+from training.data.person_tracks import PersonTrack, link_detections, write_mot_tracks
 
 MAX_FPS = 15.0  # pictures closer together are left out: a clip's grid has 7.5 a second
 CONFIDENCE = 0.3

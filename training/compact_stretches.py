@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from training.compact_sources import Rule
+from training.data.person_tracks import PersonTrack, touches_another
 from training.labels import STAND_BELOW, WALK_ABOVE, body_speed, height_change, speed_runs
-from training.person_tracks import PersonTrack, touches_another
 
 MIN_LOOKS = 3
 MIN_SHARE, FULL_LOOKS = 0.5, 30  # a person is seen in half of a video, or of two seconds of it

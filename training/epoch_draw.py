@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from training.clip_cache import CachedTrack
+from training.data.clip_cache import CachedTrack
 
 Balance = Literal["class", "class_and_group", "loss", "none"]
 MIN_CLIPS = 256  # of an epoch: fewer tell little about how it goes

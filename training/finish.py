@@ -8,11 +8,11 @@ from collections import Counter
 from models.action_recognizer import ActionRecognizer
 from models.checkpoint import load_recognizer, save_recognizer
 from training.config import ModelConfig
-from training.preparation import Prepared
+from training.data.preparation import Prepared
+from training.data.samples import Split
+from training.data.training_data import LabelledData, tracks_of
 from training.run_report import RunReport, SplitReport, report_split
 from training.run_state import BEST, MODEL, STATE, RunState
-from training.samples import Split
-from training.training_data import LabelledData, tracks_of
 from training.training_job import TrainingJob
 from training.training_run import best_model
 from training.validation import score_samples

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from models.losses import LossSpec
 from pipeline.errors import ConfigError
 from training.augmentation import ViewSpec
-from training.clip_cache import CachedTrack
 from training.clip_dataset import MirrorRule
 from training.config import AugmentationConfig, LoopConfig, TrainConfig
+from training.data.clip_cache import CachedTrack
 from training.epoch_draw import class_weights, clips_per_epoch
 from training.optimizers import OptimizerSpec
 from training.schedules import Schedule

@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from training.samples import Split
+from training.data.samples import Split
 from training.validation import Counts, SampleScore, Validation, confusion, measure
 
 SHOWN_WRONG = 50

@@ -12,9 +12,9 @@ from rich.console import Console
 
 from models.recognizer3d import Recognizer3D
 from pipeline.errors import PipelineError
-from training.clip_cache import CachedTrack, Crops
-from training.clip_choice import evaluation_clips
 from training.clip_dataset import Batch, target_of
+from training.data.clip_cache import CachedTrack, Crops
+from training.data.clip_choice import evaluation_clips
 from training.schedules import Schedule
 from training.trainer import Trainer, TrainerSpec
 

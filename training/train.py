@@ -14,23 +14,23 @@ from rich.console import Console
 from models.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.parts import choose_device, find_file
-from training.clip_cache import CutSpec
 from training.compute import choose_precision, make_fabric
 from training.config import TrainConfig
-from training.finish import finish, origin_of
-from training.job_parts import epoch_plan, mirror_rule, trainer_spec
-from training.output_folder import open_output
-from training.people_finder import ConfiguredPeopleFinder
-from training.preparation import Prepared
-from training.sanity import overfit_ten_clips
-from training.starting_point import build_architecture, fit_input, load_checkpoint, with_classes
-from training.training_data import (
+from training.data.clip_cache import CutSpec
+from training.data.people_finder import ConfiguredPeopleFinder
+from training.data.preparation import Prepared
+from training.data.training_data import (
     LabelledData,
     cut_people,
     identity_of,
     load_labels,
     tracks_of,
 )
+from training.finish import finish, origin_of
+from training.job_parts import epoch_plan, mirror_rule, trainer_spec
+from training.output_folder import open_output
+from training.sanity import overfit_ten_clips
+from training.starting_point import build_architecture, fit_input, load_checkpoint, with_classes
 from training.training_job import TrainingJob, run_job
 
 log = logging.getLogger(__name__)

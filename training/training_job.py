@@ -16,9 +16,9 @@ from rich.console import Console
 from models.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from pipeline.shutdown import Shutdown, on_signals
-from training.clip_cache import CachedTrack
 from training.clip_dataset import ClipDataset
 from training.config import TrainConfig
+from training.data.clip_cache import CachedTrack
 from training.epoch_draw import EpochDraw
 from training.epoch_loader import EpochLoader, EpochSampler
 from training.job_parts import epoch_plan, mirror_rule, trainer_spec, view_spec

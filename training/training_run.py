@@ -16,8 +16,8 @@ from lightning_fabric import Fabric
 
 from models.action_recognizer import ActionRecognizer
 from models.recognizer3d import Recognizer3D
-from training.clip_cache import CachedTrack
 from training.clip_dataset import Batch
+from training.data.clip_cache import CachedTrack
 from training.epoch_loader import EpochLoader
 from training.run_state import BEST, LOG, EpochRow, RunState, write_log, write_tensors
 from training.trainer import StepResult, Trainer

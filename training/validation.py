@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from models.action_recognizer import ActionRecognizer
 from models.boxes import FloatArray
-from training import metrics
-from training.clip_cache import CachedTrack
-from training.clip_choice import evaluation_clips
-from training.metrics import ScoredClips
-from training.samples import Sample
+from training.data.clip_cache import CachedTrack
+from training.data.clip_choice import evaluation_clips
+from training.data.samples import Sample
+from training.evaluation import metrics
+from training.evaluation.metrics import ScoredClips
 
 Counts = NDArray[np.intp]
 
@@ -103,7 +103,7 @@ def measure(
 def scored_clips(
     found: Sequence[SampleScore], labels: Sequence[str], *, multi_label: bool
 ) -> ScoredClips:
-    """The samples in the form that `training.metrics` takes."""
+    """The samples in the form that `training.evaluation.metrics` takes."""
     scores = np.stack([one.scores for one in found])
     return ScoredClips(
         classes=tuple(labels),

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.track_decider import ActionRule, DecisionPolicy
-from training.event_matching import FoundEvent, PersonPath, TrueEvent
-from training.track_scores import TrackScores, VideoScores
+from training.evaluation.event_matching import FoundEvent, PersonPath, TrueEvent
+from training.evaluation.track_scores import TrackScores, VideoScores
 
 LABELS = ("fight", "walk", "nothing")
 STRIDE_S = 0.5

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from pipeline.clip_sampling import crop_person
 from training.augmentation import ViewSpec, augment, centre
-from training.clip_cache import CutSpec
+from training.data.clip_cache import CutSpec
 
 SPEC = CutSpec(fps=10.0, crop_size=112, crop_margin=0.25, span_s=2.0, min_track_share=0.6)
 CROP_SIZE, CROP_MARGIN = SPEC.crop_size, SPEC.crop_margin

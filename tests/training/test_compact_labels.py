@@ -11,9 +11,9 @@ from tests.training.factories import path_of
 from training.compact_labels import Look, find_stretches, write_labels, write_source
 from training.compact_sources import Source
 from training.compact_stretches import Stretch
-from training.label_files import read_samples
-from training.person_tracks import read_mot_tracks
-from training.samples import TrackFile
+from training.data.label_files import read_samples
+from training.data.person_tracks import read_mot_tracks
+from training.data.samples import TrackFile
 
 FRAMES = np.arange(0, 80, 2)  # every second picture was looked at
 

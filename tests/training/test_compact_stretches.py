@@ -8,7 +8,7 @@ import pytest
 from tests.training.factories import path_of
 from training.compact_sources import Rule
 from training.compact_stretches import Stretch, people_of
-from training.person_tracks import PersonTrack
+from training.data.person_tracks import PersonTrack
 
 TIMES = np.arange(40) / 10
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.clip_cache import CachedTrack
+from training.data.clip_cache import CachedTrack
+from training.data.samples import Sample
 from training.epoch_draw import Balance, EpochDraw, class_weights, clips_per_epoch
-from training.samples import Sample
 
 NOTHING = np.zeros(0)
 

@@ -8,8 +8,8 @@ import torch
 
 from tests.training.factories import cached, small_model
 from training.augmentation import ViewSpec
-from training.clip_cache import CachedTrack
 from training.clip_dataset import ClipDataset, MirrorRule
+from training.data.clip_cache import CachedTrack
 from training.epoch_draw import EpochDraw
 from training.epoch_loader import EpochLoader, EpochSampler
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from training.data.samples import Sample
 from training.run_report import RunReport, report_split
-from training.samples import Sample
 from training.validation import SampleScore
 
 LABELS = ("stand", "walk|run")

@@ -16,8 +16,8 @@ from models.recognizer3d import Recognizer3D
 from tests.training.factories import cached, float32_fabric, tiny_model
 from training import training_run
 from training.augmentation import ViewSpec
-from training.clip_cache import CachedTrack
 from training.clip_dataset import ClipDataset, MirrorRule
+from training.data.clip_cache import CachedTrack
 from training.epoch_draw import EpochDraw
 from training.epoch_loader import EpochLoader, EpochSampler
 from training.run_state import BEST, LOG, STATE, EpochRow, RunState

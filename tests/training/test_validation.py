@@ -14,7 +14,7 @@ from sklearn import metrics as independent
 
 from models.action_recognizer import ActionRecognizer
 from tests.training.factories import cached, small_model
-from training.samples import Sample
+from training.data.samples import Sample
 from training.validation import SampleScore, confusion, measure, score_samples
 
 LABELS = ("stand", "walk")

@@ -1,0 +1,1 @@
+"""Labelled videos, and the people cut out of them."""

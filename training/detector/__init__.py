@@ -1,0 +1,1 @@
+"""The compact person detector: how it was made."""

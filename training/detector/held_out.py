@@ -1,0 +1,108 @@
+"""The pictures that the compact detector never learned from, and who is in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.boxes import FloatArray
+from models.detections import Detections
+from pipeline.decoder import VideoReader
+from pipeline.detection import PersonDetector
+from training.data.mot_files import NOBODY, LabelledBoxes, read_mot
+from training.data.yolo_folder import LabelledImage, read_people
+from training.detector.frames import PETS_FRAMES, held_out_clips, held_out_images
+from training.evaluation.detection_evaluation import TruePeople
+
+# Of the larger detector's boxes, those that count as people, and those that may be people.
+SURE, PERHAPS = 0.4, 0.1
+
+Image = NDArray[np.uint8]  # (H, W, 3) BGR
+Pairs = Iterator[tuple[Image, TruePeople]]
+
+
+@dataclass(frozen=True, slots=True)
+class HeldOut:
+    """A set of pictures with their people."""
+
+    name: str
+    pairs: Callable[[], Pairs]  # decodes anew at each call
+
+
+def labelled_sets(data: Path) -> list[HeldOut]:
+    """Sets with a ground truth of their own: photographs, a known and an unknown recording."""
+    mot, video = data / "mot", data / "video"
+    pets = mot / "PETS09-S2L1/gt/gt.txt"
+    campus = mot / "TUD-Campus"
+    return [
+        HeldOut("COCO, 64 held-out photographs", lambda: _coco(data)),
+        HeldOut(
+            f"PETS09-S2L1, frames from {PETS_FRAMES} on",
+            lambda: _film(video / "pets09_s2l1.avi", pets, range(PETS_FRAMES, 795, 5)),
+        ),
+        HeldOut(
+            "TUD-Campus, a place never seen",
+            lambda: _film(campus / "TUD-Campus.mp4", campus / "gt/gt.txt", range(0, 71, 2)),
+        ),
+    ]
+
+
+def unlabelled_sets(data: Path, judge: PersonDetector) -> list[HeldOut]:
+    """Sets whose people are the sure boxes of a larger detector, built with PERHAPS or less."""
+    video = data / "video"
+
+    def judged(pictures: Callable[[], Iterator[Image]]) -> Callable[[], Pairs]:
+        return lambda: ((image, by_judge(judge.detect([image])[0])) for image in pictures())
+
+    clips = held_out_clips(data)
+    return [
+        HeldOut(
+            f"fight_surv, {len(clips)} clips of held-out cameras",
+            judged(lambda: (image for clip in clips for image in _take(clip, range(0, 50, 20)))),
+        ),
+        HeldOut("people.mp4", judged(lambda: _take(video / "people.mp4", range(0, 302, 20)))),
+        HeldOut(
+            "crowd_indoor.mp4",
+            judged(lambda: _take(video / "crowd_indoor.mp4", range(0, 300, 20))),
+        ),
+    ]
+
+
+def by_judge(found: Detections) -> TruePeople:
+    """Boxes of at least SURE are people; those between PERHAPS and SURE neither right nor wrong."""
+    likely = found[found.confidence >= PERHAPS]
+    return TruePeople(likely.xyxy, likely.confidence >= SURE)
+
+
+def _coco(data: Path) -> Pairs:
+    for path in held_out_images(data):
+        labels = data / "coco_train128/labels" / f"{path.stem}.txt"
+        labelled = LabelledImage(path, read_people(labels))
+        image = labelled.read()
+        yield image, TruePeople.all_count(labelled.xyxy(image.shape[1], image.shape[0]))
+
+
+def _film(video: Path, truth: Path, indices: range) -> Pairs:
+    people = read_mot(truth)
+    for index, image in zip(indices, _take(video, indices), strict=False):
+        boxes: LabelledBoxes = people.get(index + 1, NOBODY)
+        height, width = image.shape[:2]
+        yield image, TruePeople(_inside(boxes.xyxy, width, height), boxes.counts)
+
+
+def _inside(xyxy: FloatArray, width: int, height: int) -> FloatArray:
+    """Ground truth goes on outside of the picture; detectors stop at its border."""
+    return np.clip(xyxy, 0, np.array([width, height, width, height], np.float32))
+
+
+def _take(video: Path, indices: range) -> Iterator[Image]:
+    """The frames with these indices, as far as there are."""
+    with closing(VideoReader(video)) as reader:
+        for index, picture in enumerate(reader.pictures()):
+            if index in indices:
+                yield picture.image

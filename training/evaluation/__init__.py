@@ -1,0 +1,1 @@
+"""How good a model is: on clips, and in practice on long video."""

@@ -1,0 +1,78 @@
+"""Labelled clips as training sees them: every tracked person every half second, from the cache."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from models.input_spec import InputSpec
+from pipeline.recognition import ClipScorer
+from training.data.clip_cache import CachedTrack, CutSpec
+from training.data.clip_choice import evaluation_clips
+from training.data.preparation import prepare_tracks
+from training.data.samples import Sample
+from training.data.video_cut import PeopleFinder
+from training.evaluation.scored_clip import (
+    CachedView,
+    ClipScore,
+    UnreadableClip,
+    mean_scores,
+    most_typical,
+)
+
+# As in configs/train/default.yaml, so that both use the same cache.
+FPS = 10.0
+MIN_TRACK_SHARE = 0.6
+
+
+def score_cached_clips(
+    samples: Sequence[Sample],
+    recognizer: ClipScorer,
+    spec: InputSpec,
+    cache: Path,
+    people: PeopleFinder,
+    advanced: Callable[[int, int], None],
+) -> Iterator[ClipScore | UnreadableClip]:
+    """Score every sample from the cached crops of its people.
+
+    Where nobody is tracked, the whole frame is shown, and where somebody is seen for less than a
+    clip, the first and last crop are repeated. The live pipeline does neither.
+
+    Args:
+        samples: of any number of videos.
+        recognizer: of people's own clips.
+        spec: of the recognizer.
+        cache: folder of the crops.
+        people: who finds them where they are not in the cache yet.
+        advanced: told how many of the videos that are not in the cache are cut.
+
+    Yields:
+        One item per sample.
+    """
+    cut = CutSpec.of(spec, fps=FPS, min_track_share=MIN_TRACK_SHARE)
+    prepared = prepare_tracks(samples, cut, cache, people, advanced)
+    for failure in prepared.failures:
+        yield UnreadableClip(failure.sample, failure.reason)
+    by_sample: dict[Sample, list[CachedTrack]] = defaultdict(list)
+    for track in prepared.tracks:
+        by_sample[track.sample].append(track)
+    for sample, tracks in by_sample.items():
+        yield _score(sample, tracks, recognizer, spec)
+
+
+def _score(
+    sample: Sample, tracks: Sequence[CachedTrack], recognizer: ClipScorer, spec: InputSpec
+) -> ClipScore:
+    rows, views = [], []
+    for track in tracks:  # one after the other: the crops of all would be large
+        scores = recognizer.predict(evaluation_clips(track, spec))
+        rows += list(scores)
+        views += [CachedView(track, number) for number in range(len(scores))]
+    people = 0 if tracks[0].whole_frame else len(tracks)
+    if not rows:
+        return ClipScore(sample, None, 0, people, None)
+    mean = mean_scores(np.stack(rows))
+    return ClipScore(sample, mean, len(rows), people, views[most_typical(np.stack(rows))])

@@ -1,0 +1,158 @@
+"""The model that is evaluated, with the parts around it that are loaded when they are needed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from models.action_recognizer import ActionRecognizer
+from models.input_spec import InputSpec
+from models.scene_recognizer import SceneRecognizer
+from pipeline.config import PipelineConfig
+from pipeline.errors import ConfigError
+from pipeline.parts import (
+    Parts,
+    build_parts,
+    build_recognizer,
+    choose_device,
+    find_file,
+)
+from training.command_progress import CommandProgress
+from training.data.cache_key import file_identity
+from training.data.people_finder import ConfiguredPeopleFinder
+from training.data.samples import Sample
+from training.evaluation.cached_clips import score_cached_clips
+from training.evaluation.pipeline_clips import score_clips
+from training.evaluation.pipeline_scores import score_video
+from training.evaluation.score_cache import ScoreCache
+from training.evaluation.scored_clip import ClipScore, UnreadableClip
+from training.evaluation.track_scores import VideoScores
+
+log = logging.getLogger(__name__)
+
+
+class EvaluatedModel:
+    """A recognizer, and the pipeline around it.
+
+    Args:
+        config: of the pipeline.
+        project: where a relative path is looked for if the current directory does not have it.
+        cache: folder for crops and scores.
+
+    Raises:
+        ConfigError: naming the key whose file, device or label does not fit.
+    """
+
+    def __init__(self, config: PipelineConfig, project: Path, cache: Path) -> None:
+        self.config, self.project, self._cache = config, project, cache
+        self._device = choose_device(config.device)
+        finder = ConfiguredPeopleFinder(config.detector, config.tracker, project, self._device)
+        self._people = finder
+
+    @cached_property
+    def recognizer(self) -> ActionRecognizer | SceneRecognizer:
+        """Built at first use."""
+        return build_recognizer(self.config, self.project, self._device)
+
+    @cached_property
+    def parts(self) -> Parts:
+        """The whole pipeline, built at first use."""
+        return build_parts(
+            self.config,
+            self.project,
+            detector=self._people.detector,
+            recognizer=self.recognizer,
+        )
+
+    @property
+    def spec(self) -> InputSpec:
+        """What the recognizer sees."""
+        return self.recognizer.spec
+
+    @property
+    def name(self) -> str:
+        """As it stands in events."""
+        return self.spec.name
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Of the scores, in order."""
+        return self.recognizer.labels
+
+    @property
+    def multi_label(self) -> bool:
+        """Its scores are independent of each other."""
+        return self.spec.multi_label
+
+    @property
+    def background(self) -> tuple[str, ...]:
+        """Labels that never make an event."""
+        return self.config.decision.background
+
+    def document(self) -> dict[str, Any]:
+        """The recognizer, for the JSON."""
+        file = self.config.recognizer.weights
+        return {"name": self.name, "file": file, "labels": list(self.labels)}
+
+    def parts_document(self) -> dict[str, Any]:
+        """What finds and follows people, for the JSON; loads nothing."""
+        return {"detector": self.config.detector.weights, "tracker": self.config.tracker.name}
+
+    def score_clips(
+        self, samples: Sequence[Sample], progress: CommandProgress, *, through_pipeline: bool
+    ) -> Iterator[ClipScore | UnreadableClip]:
+        """Score every sample; one item per sample.
+
+        Raises:
+            ConfigError: if the network is one of scenes, which takes no single crops.
+        """
+        if through_pipeline:
+            span_s = self.parts.clip_spec.span_s
+            return score_clips(samples, lambda path: self.watch(path, None), span_s)
+        if isinstance(self.recognizer, SceneRecognizer):
+            raise ConfigError(
+                f"{self.name} sees whole scenes and not single people: add --through-pipeline"
+            )
+        return score_cached_clips(
+            samples,
+            self.recognizer,
+            self.spec,
+            self._cache,
+            self._people,
+            lambda done, total: progress.show("videos whose people are cut", done, total),
+        )
+
+    def watch(self, video: Path, progress: CommandProgress | None) -> VideoScores:
+        """The scores of a video's people, from the cache if it was watched before.
+
+        Raises:
+            SourceError: if it cannot be read to its end.
+        """
+        known = self._scores.load(video)
+        if known is not None:
+            return known
+
+        def advance(done: int, promised: int) -> None:
+            if progress is not None:
+                progress.show(f"frames of {video.name}", done, promised)
+
+        stride_s = self.config.clip.stride_s
+        scores = score_video(video, self.parts, stride_s=stride_s, advance=advance)
+        self._scores.save(scores)
+        return scores
+
+    @cached_property
+    def _scores(self) -> ScoreCache:
+        recognizer, clip = self.config.recognizer, self.config.clip
+        weights = file_identity(find_file(recognizer.weights, self.project))
+        parts = [
+            self._people.identity,
+            weights,
+            recognizer.model_dump_json(),
+            clip.model_dump_json(),
+            self._device,
+        ]
+        return ScoreCache(self._cache / "scores", repr(parts))

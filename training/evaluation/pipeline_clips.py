@@ -1,0 +1,77 @@
+"""Labelled clips as the whole pipeline sees them: who is found, tracked and recognized in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+
+from models.boxes import FloatArray
+from pipeline.errors import SourceError
+from training.data.sample_regions import region_of
+from training.data.samples import Sample
+from training.evaluation.event_matching import is_where
+from training.evaluation.scored_clip import (
+    ClipScore,
+    FilmedView,
+    UnreadableClip,
+    mean_scores,
+    most_typical,
+)
+from training.evaluation.track_scores import VideoScores
+
+
+def score_clips(
+    samples: Sequence[Sample], run: Callable[[Path], VideoScores], span_s: float
+) -> Iterator[ClipScore | UnreadableClip]:
+    """Score every sample from one run over its video.
+
+    Args:
+        samples: any number of samples of each video.
+        run: see `pipeline_scores.score_video`.
+        span_s: seconds from the first to the last frame of a clip.
+
+    Yields:
+        One item per sample; the samples of one video one after the other.
+    """
+    by_video = sorted(samples, key=lambda sample: str(sample.path))  # stable
+    for path, group in groupby(by_video, key=lambda sample: sample.path):
+        try:
+            video = run(path)
+        except SourceError as error:
+            for sample in group:
+                yield UnreadableClip(sample, str(error).removeprefix(f"{path}: "))
+            continue
+        for sample in group:
+            yield _score(video, sample, span_s)
+
+
+def _score(video: VideoScores, sample: Sample, span_s: float) -> ClipScore:
+    rows, views = views_of(video, sample, span_s)
+    if not views:
+        return ClipScore(sample, None, 0, video.people, None)
+    return ClipScore(sample, mean_scores(rows), len(views), video.people, views[most_typical(rows)])
+
+
+def views_of(
+    video: VideoScores, sample: Sample, span_s: float
+) -> tuple[FloatArray, list[FilmedView]]:
+    """The clips of a sample's people whose middle lies in its stretch of time.
+
+    Returns:
+        Scores float32 (V, M) and where the V views are from; V may be 0.
+    """
+    region = region_of(sample, video.wh, video.frame_pts_s)
+    start_s = sample.start_s or 0.0
+    end_s = np.inf if sample.end_s is None else sample.end_s
+    rows = [np.zeros((0, len(video.labels)), np.float32)]
+    views: list[FilmedView] = []
+    for track in video.tracks:
+        path, ends_s = track.path, track.path.pts_s
+        inside = (ends_s - span_s / 2 >= start_s) & (ends_s - span_s / 2 <= end_s)
+        if inside.any() and is_where(path, region, start_s, min(end_s, video.duration_s)):
+            rows.append(track.scores[inside])
+            views += [FilmedView(path, end - span_s, end) for end in ends_s[inside].tolist()]
+    return np.concatenate(rows), views
