@@ -70,16 +70,24 @@ def evaluation_ends_s(pts_s: Times, grid: ClipSpec) -> Times:
 def evaluation_clips(track: CachedTrack, spec: InputSpec) -> list[Crops]:
     """The views of a track in evaluation: every half second, the crop as the pipeline cuts it.
 
+    A track all of whose clips have a hole is shown with its holes, as in training: better its
+    nearest crops than none of this person.
+
     Args:
         track: cut for this input: same crop size and margin.
         spec: of the recognizer.
 
     Returns:
-        uint8 (clip_len, S, S, 3) BGR each; none if the track is full of holes.
+        uint8 (clip_len, S, S, 3) BGR each, at least one.
     """
     grid = time_grid(spec)
-    chosen = (
-        choose_frames(track.pts_s, float(end_s), grid)
-        for end_s in evaluation_ends_s(track.pts_s, grid)
-    )
-    return [centre(read_crops(track, rows), spec.crop_size) for rows in chosen if rows is not None]
+    chosen = _chosen_rows(track.pts_s, grid)
+    if not chosen:
+        chosen = _chosen_rows(track.pts_s, replace(grid, max_gap_s=np.inf))
+    return [centre(read_crops(track, rows), spec.crop_size) for rows in chosen]
+
+
+def _chosen_rows(pts_s: Times, grid: ClipSpec) -> list[NDArray[np.intp]]:
+    ends_s = evaluation_ends_s(pts_s, grid)
+    chosen = (choose_frames(pts_s, float(end_s), grid) for end_s in ends_s)
+    return [rows for rows in chosen if rows is not None]

@@ -67,3 +67,9 @@ def test_the_clips_of_evaluation_fit_the_network(tmp_path: Path) -> None:
     clips = evaluation_clips(cached(tmp_path, "walk", 100), small_model().input_spec)
     assert [clip.shape for clip in clips] == [(16, CROP, CROP, 3)] * 2
     assert clips[0].dtype == np.uint8
+
+
+def test_somebody_seen_with_holes_only_is_evaluated_all_the_same(tmp_path: Path) -> None:
+    person = cached(tmp_path, "walk", 100, fps=1.5)  # two thirds of a second between two crops
+    assert choose_frames(person.pts_s, person.pts_s[-1], GRID) is None
+    assert len(evaluation_clips(person, small_model().input_spec)) > 0
