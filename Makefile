@@ -17,7 +17,7 @@ REDIS_SERVER = @if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[1]
 demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated video
 	rm -rf $(DEMO)
 	$(BIN)/python run_pipeline.py replay demo/pedestrians.mp4 --output $(DEMO) --annotated $(DEMO)/pedestrians.mp4 \
-		--set decision.update_interval_s=5
+		--set detector.weights=compact --set decision.update_interval_s=5
 	@echo
 	@echo "The events of the video, read back from Redis:"
 	$(BIN)/python run_pipeline.py --log-level warning subscribe --from 0 --no-follow --output $(DEMO)

@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 CALIBRATION_IMAGES = 300  # nncf's own default
 # Decoding boxes and rating people stays in float: 1 % of the work, and most of the loss.
 KEPT_IN_FLOAT = ".*model.23/.*|.*model.23.dfl.*|.*model.23.cv[23].[0-2].2/.*"
+# logit(0.4) - logit(0.3): what learns for a short time from a teacher is less sure than it. At 0.3 it
+# finds a third more people than at 0.4 on cameras it has never seen, and is still right nine times
+# in ten; `detector.confidence` 0.4 is to mean that. The order of the boxes stays.
+PERSON_SHIFT = 0.442
 METADATA = """\
 description: compact person detector of behaviour-stream, YOLO11n architecture, one class
 license: AGPL-3.0
@@ -43,6 +47,9 @@ def main(
     ),
     size: Annotated[int, typer.Option(help="Sides of the input, pixels, multiple of 32.")] = 416,
     quantize: Annotated[bool, typer.Option(help="INT8; else float16 weights.")] = True,
+    shift: Annotated[
+        float, typer.Option(help="Added to the logit of a person: above 0 it is surer of everybody.")
+    ] = PERSON_SHIFT,
 ) -> None:
     """Write the weights that `detector.weights: compact` takes.
 
@@ -50,7 +57,9 @@ def main(
     """
     import openvino
 
-    model = to_openvino(load_student(checkpoint), size)
+    student = load_student(checkpoint)
+    shift_person(student, shift)
+    model = to_openvino(student, size)
     if quantize:
         model = quantized(model, frames, size)
     output.mkdir(parents=True, exist_ok=True)
@@ -74,6 +83,16 @@ def load_student(checkpoint: Path) -> nn.Module:
     model.load_state_dict(state)
     fused: nn.Module = model.eval().fuse(verbose=False)  # type: ignore[operator]
     return fused
+
+
+def shift_person(model: nn.Module, shift: float) -> None:
+    """Add to the logit of a person at every location, in place."""
+    import torch
+
+    layers: Any = model.model
+    with torch.no_grad():
+        for branch in layers[-1].cv3:  # one per stride; its last convolution rates people
+            branch[-1].bias += shift
 
 
 def to_openvino(model: nn.Module, size: int) -> openvino.Model:

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from training.detector import loop as detector_training
-from training.detector.export import load_student, to_openvino
+from training.detector.export import load_student, shift_person, to_openvino
 from training.detector.loop import DetectorPlan, DetectorTrainer
 from training.detector.student import answer, new_student
 from training.detector.teacher import BLOCKS, STRIDES, Answer, Teacher
@@ -167,3 +167,13 @@ def test_the_teacher_says_at_every_size_what_its_whole_network_says_at_640(
 def test_a_folder_without_a_model_is_no_teacher(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match="no OpenVINO model"):
         Teacher(tmp_path, 320)
+
+
+def test_a_shift_makes_it_surer_of_everybody_and_moves_no_box() -> None:
+    model, images = new_student(seed=0).eval(), torch.rand(1, 3, SIZE, SIZE)
+    with torch.inference_mode():
+        before = answer(model, images)
+        shift_person(model, 0.5)
+        after = answer(model, images)
+    torch.testing.assert_close(after.person, before.person + 0.5)
+    torch.testing.assert_close(after.boxes, before.boxes)
