@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 CALIBRATION_IMAGES = 300  # nncf's own default
 # Decoding boxes and rating people stays in float: 1 % of the work, and most of the loss.
 KEPT_IN_FLOAT = ".*model.23/.*|.*model.23.dfl.*|.*model.23.cv[23].[0-2].2/.*"
-# logit(0.4) - logit(0.3): what learns for a short time from a teacher is less sure than it. At 0.3 it
-# finds a third more people than at 0.4 on cameras it has never seen, and is still right nine times
+# logit(0.4) - logit(0.3): a short time of learning leaves it unsure. At 0.3 it finds a
+# third more people than at 0.4 on cameras it has never seen, and is still right nine times
 # in ten; `detector.confidence` 0.4 is to mean that. The order of the boxes stays.
 PERSON_SHIFT = 0.442
 METADATA = """\
@@ -48,7 +48,7 @@ def main(
     size: Annotated[int, typer.Option(help="Sides of the input, pixels, multiple of 32.")] = 416,
     quantize: Annotated[bool, typer.Option(help="INT8; else float16 weights.")] = True,
     shift: Annotated[
-        float, typer.Option(help="Added to the logit of a person: above 0 it is surer of everybody.")
+        float, typer.Option(help="Added to the logit of a person: above 0 it is surer.")
     ] = PERSON_SHIFT,
 ) -> None:
     """Write the weights that `detector.weights: compact` takes.
