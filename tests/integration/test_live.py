@@ -248,9 +248,14 @@ def test_stopping_takes_less_than_five_seconds_whatever_the_cameras_do(
 
 
 def test_a_run_of_files_ends_with_the_last_of_them(film: Path) -> None:
-    source = parse_source(f"{film}?live&speed=8", "gate")
-    with LiveRun([source], fake_parts()) as run:
-        run.join(20.0)
+    source = parse_source(f"{film}?live&speed=2", "gate")
+    patient = (  # a busy machine may be late; what is left out then is the matter of other tests
+        "live.waiting_frames=1000",
+        "live.max_staleness_s=60",
+        "live.max_clip_staleness_s=60",
+    )
+    with LiveRun([source], fake_parts(), patient) as run:
+        run.join(60.0)
     assert run.error is None
     assert run.states("gate")[-1].reason == "stream_ended"
     assert len(run.actions("gate")) >= 8
