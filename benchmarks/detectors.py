@@ -21,12 +21,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.detector_choice import build_person_detector
-from models.hog_detector import HogPersonDetector
-from models.person_detector import YoloPersonDetector
 from pipeline.decoder import VideoReader
 from pipeline.detection import PersonDetector
 from pipeline.types import Image
+from training.detector.evaluate import build_cpu_detector
+
+CONFIDENCE = 0.4  # detector.confidence of the pipeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def main(
 ) -> None:
     """Time person detectors on a video, one frame after the other."""
     pictures = read_frames(video, frames)
-    detectors = {one: _build(one) for one in weights}
+    detectors = {one: build_cpu_detector(one, CONFIDENCE) for one in weights}
     spent: dict[str, list[list[float]]] = {one: [] for one in weights}
     for _ in range(rounds):
         for one, detector in detectors.items():
@@ -89,19 +89,6 @@ def main(
     Console(width=120).print(_table(paces, f"{video.name}, {width}x{height}"))
     if json_file is not None:
         json_file.write_text(json.dumps([asdict(p) | {"fps": p.fps} for p in paces], indent=2))
-
-
-def _build(weights: str) -> YoloPersonDetector | HogPersonDetector:
-    return build_person_detector(
-        weights,
-        confidence=0.4,
-        iou=0.7,
-        image_size=640,
-        device="cpu",
-        batch_size=1,
-        decide_s=5.0,
-        limit_s=120.0,
-    )
 
 
 def _table(paces: Sequence[Pace], title: str) -> Table:

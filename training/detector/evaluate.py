@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
+    from models.hog_detector import HogPersonDetector
+    from models.person_detector import YoloPersonDetector
     from pipeline.detection import PersonDetector
     from training.detector.held_out import HeldOut
     from training.evaluation.detection_evaluation import DetectionScore
@@ -38,14 +40,16 @@ def main(
     from rich.console import Console
 
     from training.detector.held_out import labelled_sets, unlabelled_sets
+    from training.evaluation.detection_evaluation import LOW_CONFIDENCE
 
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
     teacher = judge or data / "weights/yolo11n_int8_openvino_model"
-    sets = labelled_sets(data) + unlabelled_sets(data, _build(str(teacher)))
+    the_judge = build_cpu_detector(str(teacher), LOW_CONFIDENCE)
+    sets = labelled_sets(data) + unlabelled_sets(data, the_judge)
     scores: dict[str, dict[str, DetectionScore]] = {one.name: {} for one in sets}
     for weights in detectors:
-        detector = _build(weights)
+        detector = build_cpu_detector(weights, LOW_CONFIDENCE)
         for one in sets:
             started = time.monotonic()
             scores[one.name][weights] = score = _score(one, detector, confidence)
@@ -59,13 +63,13 @@ def main(
         json_file.write_text(json.dumps(rows, indent=2) + "\n")
 
 
-def _build(weights: str) -> PersonDetector:
+def build_cpu_detector(weights: str, confidence: float) -> YoloPersonDetector | HogPersonDetector:
+    """A detector as the pipeline has it unless told otherwise, but for its confidence."""
     from models.detector_choice import build_person_detector
-    from training.evaluation.detection_evaluation import LOW_CONFIDENCE
 
     return build_person_detector(
         weights,
-        confidence=LOW_CONFIDENCE,
+        confidence=confidence,
         iou=0.7,
         image_size=640,
         device="cpu",

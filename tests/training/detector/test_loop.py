@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,15 +19,6 @@ from training.detector.teacher import BLOCKS, STRIDES, Answer, Teacher
 SIZE = 64
 CHANNELS = {2: 64, 4: 128, 6: 128, 8: 256, 10: 256, 13: 128, 16: 64, 19: 128, 22: 256}
 STRIDE = {2: 4, 4: 8, 6: 16, 8: 32, 10: 32, 13: 16, 16: 8, 19: 16, 22: 32}
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Pictures this small are slower on two threads, much slower where these are not free."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 class MadeUpTeacher:
