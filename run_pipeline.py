@@ -12,14 +12,17 @@ from typing import Annotated
 import typer
 from rich.logging import RichHandler
 
-from pipeline import bridge_commands, event_commands, live_commands, recognizer_commands
-from pipeline.command_errors import (
+from pipeline.commands import bridge as bridge_commands
+from pipeline.commands import events as event_commands
+from pipeline.commands import live as live_commands
+from pipeline.commands import recognizers as recognizer_commands
+from pipeline.commands.command_errors import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
     console,
     explained_errors,
 )
-from pipeline.command_options import (
+from pipeline.commands.options import (
     PROJECT,
     ConfigFile,
     OutputDir,
@@ -122,13 +125,13 @@ def replay(
     Each file is a camera of its own; all go through one pipeline at once. Events go to a file of
     JSON lines and to a Redis stream, from which `subscribe` prints them.
     """
-    from pipeline.shutdown import Shutdown, on_signals
+    from pipeline.runtime.shutdown import Shutdown, on_signals
 
     shutdown = Shutdown()
     with explained_errors(), on_signals(shutdown, console.print):
         config = load(config_file, settings, output, redis)
         # Takes seconds: a mistake in the configuration is told before.
-        from pipeline.replay_run import ReplayRequest, run_replay
+        from pipeline.commands.replay import ReplayRequest, run_replay
 
         request = ReplayRequest(
             videos=tuple(videos),

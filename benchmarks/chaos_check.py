@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.events import decode_event
-from pipeline.redis_client import connect
+from pipeline.redis_store.connection import connect
 
 _PAGE = 5000
 _GAP = re.compile(r"Gap (?P<origin>\S+): events (?P<first>\d+) to (?P<last>\d+) are missing")

@@ -16,8 +16,8 @@ import threading
 import time
 from pathlib import Path
 
-from pipeline.config import load_config
-from pipeline.delivery import deliver_events
+from pipeline.config.schema import load_config
+from pipeline.delivery.deliver import deliver_events
 from pipeline.events import ActionEvent, CameraEvent, Event
 from pipeline.subscriber import EventFilter, Report, Subscriber
 from pipeline.types import DecidedEnd, StreamEnd

@@ -21,8 +21,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from pipeline.decoder import VideoReader
-from pipeline.detection import PersonDetector
+from pipeline.sources.file_decoder import VideoReader
+from pipeline.stages.detection import PersonDetector
 from pipeline.types import Image
 from training.detector.evaluate import build_cpu_detector
 

@@ -29,13 +29,13 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.chaos_processes import CameraScript
-from pipeline.embedded_redis import embedded_redis
+from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.event_filter import KINDS, EventFilter
-from pipeline.event_stream import EventStream, Trimming
 from pipeline.events import Event, encode_event
-from pipeline.outbox import Outbox
-from pipeline.publisher import Publisher
-from pipeline.redis_client import connect
+from pipeline.redis_store.connection import connect
+from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.subscriber import Subscriber
 
 STREAM, BARE = "bench:events", "bench:bare"

@@ -22,10 +22,10 @@ import psutil
 import typer
 
 from benchmarks.storm import FPS, people
-from pipeline.camera_source import parse_source
-from pipeline.command_options import DEFAULTS
-from pipeline.config import load_config
-from pipeline.parts import Parts, build_parts
+from pipeline.commands.options import DEFAULTS
+from pipeline.components import Parts, build_parts
+from pipeline.config.schema import load_config
+from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame
 from tests.integration.live_runs import LiveRun
 from tests.rtsp_camera import RtspCamera

@@ -22,14 +22,14 @@ from rich.console import Console
 
 from benchmarks.storm import PROJECT, people
 from pipeline.app import replay
-from pipeline.camera_source import parse_source
-from pipeline.command_options import DEFAULTS
-from pipeline.config import load_config
+from pipeline.commands.options import DEFAULTS
+from pipeline.components import build_parts
+from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, Event
-from pipeline.parts import build_parts
-from pipeline.progress import ReplayProgress
-from pipeline.shutdown import Shutdown
-from pipeline.sources import VideoFile
+from pipeline.live.camera_source import parse_source
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.sources.video_files import VideoFile
+from pipeline.telemetry.replay_progress import ReplayProgress
 from tests.integration.live_runs import STAMP, Kept, LiveRun
 from tests.rtsp_camera import RtspCamera
 from tests.videos_h264 import encode_h264

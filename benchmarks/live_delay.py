@@ -21,11 +21,11 @@ import numpy as np
 import typer
 
 from benchmarks.storm import FPS, people
-from pipeline.camera_source import parse_source
-from pipeline.command_options import DEFAULTS
-from pipeline.config import load_config
+from pipeline.commands.options import DEFAULTS
+from pipeline.components import Parts, build_parts
+from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent
-from pipeline.parts import Parts, build_parts
+from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame, Frame
 from tests.integration.live_runs import Kept, LiveRun
 from tests.rtsp_camera import RtspCamera

@@ -27,12 +27,12 @@ import typer
 from numpy.typing import NDArray
 
 from models.detections import Detections
-from pipeline.camera_source import CameraSource, parse_source
-from pipeline.command_options import DEFAULTS
-from pipeline.config import load_config
-from pipeline.delivery import deliver_events
-from pipeline.embedded_redis import embedded_redis
-from pipeline.ultralytics_tracker import UltralyticsTracker
+from pipeline.commands.options import DEFAULTS
+from pipeline.config.schema import load_config
+from pipeline.delivery.deliver import deliver_events
+from pipeline.live.camera_source import CameraSource, parse_source
+from pipeline.redis_store.embedded_redis import embedded_redis
+from pipeline.stages.ultralytics_trackers import UltralyticsTracker
 from tests.integration.fakes import fake_parts
 from tests.integration.live_runs import LiveRun
 from tests.videos_h264 import Picture, encode_h264

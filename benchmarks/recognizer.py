@@ -36,12 +36,12 @@ from models.clip_transform import ClipTransform
 from models.compute_choice import Backend
 from models.openvino_network import OpenVinoNetwork
 from models.recognizer3d import Recognizer3D
-from pipeline.clips import cut_clips
-from pipeline.config import load_config
-from pipeline.decoder import VideoReader
-from pipeline.detection import detect_people
-from pipeline.parts import build_parts
-from pipeline.tracking import track_people
+from pipeline.components import build_parts
+from pipeline.config.schema import load_config
+from pipeline.sources.file_decoder import VideoReader
+from pipeline.stages.clips import cut_clips
+from pipeline.stages.detection import detect_people
+from pipeline.stages.tracking import track_people
 from pipeline.types import ClippedFrame, Frame
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -29,15 +29,15 @@ from models.appearance import AppearanceEncoder
 from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.app import replay
-from pipeline.config import PipelineConfig, load_config
-from pipeline.decisions import EventStamp
-from pipeline.decoder import VideoReader
-from pipeline.parts import Parts, build_parts
-from pipeline.progress import ReplayProgress
-from pipeline.recognition import ClipScorer
-from pipeline.shutdown import Shutdown
-from pipeline.sinks import JsonLinesSink
-from pipeline.sources import find_videos
+from pipeline.components import Parts, build_parts
+from pipeline.config.schema import PipelineConfig, load_config
+from pipeline.outputs.sinks import JsonLinesSink
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.sources.file_decoder import VideoReader
+from pipeline.sources.video_files import find_videos
+from pipeline.stages.decisions import EventStamp
+from pipeline.stages.recognition import ClipScorer
+from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import Frame, Image, TrackedPerson
 
 PROJECT = Path(__file__).resolve().parents[1]

@@ -31,10 +31,10 @@ from models.compute_choice import Backend
 from models.input_spec import InputSpec
 from models.recognizer3d import Recognizer3D
 from models.scene_recognizer import SceneRecognizer
-from pipeline.clip_sampling import ClipSpec
-from pipeline.clips import cut_clips
-from pipeline.recognition import recognize_actions, recognize_scenes
-from pipeline.scene_clips import cut_scenes
+from pipeline.stages.clip_sampling import ClipSpec
+from pipeline.stages.clips import cut_clips
+from pipeline.stages.recognition import recognize_actions, recognize_scenes
+from pipeline.stages.scene_clips import cut_scenes
 from pipeline.types import ClippedFrame, Frame, StreamEnd, TrackedFrame, TrackedPerson
 
 NUM_CLASSES = 80  # AVA's

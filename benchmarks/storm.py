@@ -33,10 +33,10 @@ import psutil
 import typer
 import yaml
 
-from pipeline.embedded_redis import embedded_redis
 from pipeline.event_filter import parse_filter
 from pipeline.events import CameraEvent
-from pipeline.redis_server import free_port
+from pipeline.redis_store.embedded_redis import embedded_redis
+from pipeline.redis_store.redis_server import free_port
 from pipeline.subscriber import Subscriber
 from tests.bit_flipping_proxy import BitFlippingProxy
 from tests.rtsp_camera import RtspCamera

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline.config import load_config
-from pipeline.parts import build_parts
+from pipeline.components import build_parts
+from pipeline.config.schema import load_config
 from training.data.mot_files import read_mot
 from training.evaluation.tracking_evaluation import evaluate_tracking, score_tracks
 

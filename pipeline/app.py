@@ -6,28 +6,28 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
-from pipeline.camera_reader import CameraReader, Patience
-from pipeline.camera_source import CameraSource
-from pipeline.channel import Channel
-from pipeline.clip_queue import ClipQueue
-from pipeline.clips import cut_clips, drop_pixels
-from pipeline.config import PipelineConfig
-from pipeline.decisions import EventStamp, decide_actions
-from pipeline.detection import detect_people
-from pipeline.frame_mailbox import FrameMailbox
-from pipeline.live_cameras import LiveCameras
-from pipeline.live_status import LiveStatus
-from pipeline.live_view import LiveView
-from pipeline.live_watch import LiveWatch
-from pipeline.parts import Parts
-from pipeline.progress import ReplayProgress
-from pipeline.recognition import SceneScorer, recognize_actions, recognize_scenes
-from pipeline.scene_clips import cut_scenes
-from pipeline.shutdown import Shutdown
-from pipeline.sinks import Sink
-from pipeline.sources import VideoFile, in_batches, merge_by_time, read_frames
-from pipeline.stages import StageGroup
-from pipeline.tracking import track_people
+from pipeline.components import Parts
+from pipeline.config.schema import PipelineConfig
+from pipeline.live.camera_reader import CameraReader, Patience
+from pipeline.live.camera_set import LiveCameras
+from pipeline.live.camera_source import CameraSource
+from pipeline.live.fresh_clips import ClipQueue
+from pipeline.live.latest_frames import FrameMailbox
+from pipeline.live.supervisor import LiveWatch
+from pipeline.outputs.sinks import Sink
+from pipeline.runtime.channel import Channel
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.runtime.stage_group import StageGroup
+from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time, read_frames
+from pipeline.stages.clips import cut_clips, drop_pixels
+from pipeline.stages.decisions import EventStamp, decide_actions
+from pipeline.stages.detection import detect_people
+from pipeline.stages.recognition import SceneScorer, recognize_actions, recognize_scenes
+from pipeline.stages.scene_clips import cut_scenes
+from pipeline.stages.tracking import track_people
+from pipeline.telemetry.replay_progress import ReplayProgress
+from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.snapshots import LiveView
 from pipeline.types import (
     ClippedFrame,
     DecidedEnd,

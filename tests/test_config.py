@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from pipeline.config import PipelineConfig, load_config
+from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.config import load_config
+from pipeline.config.schema import load_config
 from tests.conftest import REPOSITORY
 
 DEFAULTS = REPOSITORY / "configs" / "default.yaml"

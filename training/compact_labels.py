@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from models.detections import Detections
 from models.person_detector import YoloPersonDetector
-from pipeline.decoder import VideoReader
+from pipeline.sources.file_decoder import VideoReader
 from training.compact_sources import DEMO_GROUP, Source, list_sources
 from training.compact_stretches import Stretch, people_of
 from training.data.person_tracks import PersonTrack, link_detections, write_mot_tracks

@@ -8,10 +8,10 @@ from typing import Annotated, Literal
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 from pydantic import model_validator as validator
 
-from pipeline.command_options import DEFAULTS, PROJECT
-from pipeline.config import DetectorConfig, TrackerConfig
-from pipeline.config_loading import load_sections, read_yaml
-from pipeline.config_section import Section
+from pipeline.commands.options import DEFAULTS, PROJECT
+from pipeline.config.loading import load_sections, read_yaml
+from pipeline.config.schema import DetectorConfig, TrackerConfig
+from pipeline.config.section import Section
 
 TRAIN_DEFAULTS = PROJECT / "configs" / "train" / "default.yaml"
 SHARED_WITH_PIPELINE = ("detector", "tracker", "device")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config_loading import read_yaml, yaml_text
+from pipeline.config.loading import read_yaml, yaml_text
 from pipeline.errors import ConfigError
 from training.config import TrainConfig
 from training.run_state import CONFIG, MODEL, STATE

@@ -14,9 +14,9 @@ from models.architectures import ARCHITECTURES
 from models.checkpoint import CheckpointError, load_recognizer
 from models.input_spec import InputSpec
 from models.recognizer3d import Recognizer3D
-from pipeline.config import load_model_config
+from pipeline.components import find_file
+from pipeline.config.schema import load_model_config
 from pipeline.errors import ConfigError
-from pipeline.parts import find_file
 
 INIT_STD = 0.01  # of a fresh classifier, as in `models.heads`
 

@@ -12,8 +12,8 @@ from lightning_fabric import Fabric
 from rich.console import Console
 
 from models.recognizer3d import Recognizer3D
+from pipeline.components import choose_device, find_file
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.parts import choose_device, find_file
 from training.compute import choose_precision, make_fabric
 from training.config import TrainConfig
 from training.data.clip_cache import CutSpec

@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.command_errors import console, explained_errors
-from pipeline.command_options import PROJECT, Settings
+from pipeline.commands.command_errors import console, explained_errors
+from pipeline.commands.options import PROJECT, Settings
 from pipeline.errors import ConfigError
 
 app = typer.Typer(rich_markup_mode="markdown")

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from models.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
-from pipeline.shutdown import Shutdown, on_signals
+from pipeline.runtime.shutdown import Shutdown, on_signals
 from training.clip_dataset import ClipDataset
 from training.config import TrainConfig
 from training.data.clip_cache import CachedTrack

@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from models.detections import Detections
-from pipeline.clip_sampling import ClipSpec
-from pipeline.parts import Parts
-from pipeline.track_decider import ActionRule, DecisionPolicy
+from pipeline.components import Parts
+from pipeline.stages.clip_sampling import ClipSpec
+from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from pipeline.types import Frame, TrackedPerson
 
 LABELS = ("dark", "bright")

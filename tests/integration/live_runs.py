@@ -8,18 +8,18 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from pipeline.app import live
-from pipeline.camera_source import CameraSource
-from pipeline.command_options import DEFAULTS
-from pipeline.config import load_config
-from pipeline.decisions import EventStamp
+from pipeline.commands.options import DEFAULTS
+from pipeline.components import Parts
+from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, CameraEvent, Event
-from pipeline.live_status import CameraSnapshot, LiveStatus
-from pipeline.live_view import LiveView
-from pipeline.live_watch import LiveWatch
-from pipeline.parts import Parts
-from pipeline.service_manager import ServiceManager
-from pipeline.shutdown import Shutdown
-from pipeline.sinks import ClosingSink
+from pipeline.live.camera_source import CameraSource
+from pipeline.live.supervisor import LiveWatch
+from pipeline.outputs.sinks import ClosingSink
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.stages.decisions import EventStamp
+from pipeline.telemetry.run_status import CameraSnapshot, LiveStatus
+from pipeline.telemetry.snapshots import LiveView
+from pipeline.telemetry.systemd import ServiceManager
 from pipeline.types import DecidedEnd, DecidedFrame
 
 STAMP = EventStamp("run", "brightness", wall_clock=True)

@@ -17,7 +17,7 @@ import pytest
 from benchmarks.chaos import Server, run_chaos
 from benchmarks.chaos_check import check, check_trimmed
 from benchmarks.chaos_processes import GROUP, STREAM
-from pipeline.event_stream import EventStream, Trimming
+from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.events import Event
 from pipeline.subscriber import EventFilter, Subscriber
 from tests.conftest import REPOSITORY

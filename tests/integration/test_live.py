@@ -17,14 +17,14 @@ from rich.console import Console
 from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.app import replay
-from pipeline.camera_source import CameraSource, parse_source
-from pipeline.command_options import DEFAULTS
-from pipeline.config import load_config
+from pipeline.commands.options import DEFAULTS
+from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, Event
-from pipeline.progress import ReplayProgress
-from pipeline.redis_server import free_port
-from pipeline.shutdown import Shutdown
-from pipeline.sources import VideoFile
+from pipeline.live.camera_source import CameraSource, parse_source
+from pipeline.redis_store.redis_server import free_port
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.sources.video_files import VideoFile
+from pipeline.telemetry.replay_progress import ReplayProgress
 from tests.integration.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
 from tests.integration.live_runs import STAMP, Kept, LiveRun
 from tests.rtsp_camera import RtspCamera, missing_rtsp_server

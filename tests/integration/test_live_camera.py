@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.camera_source import parse_source
-from pipeline.picture_slots import NeedSlots, SlotOwner
+from pipeline.live.camera_source import parse_source
+from pipeline.sources.shared_frames import NeedSlots, SlotOwner
 from tests.bit_flipping_proxy import BitFlippingProxy
 from tests.certificates import make_certificate
 from tests.http_cameras import HlsCamera, MjpegCamera, encode_jpegs

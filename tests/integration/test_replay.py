@@ -17,14 +17,14 @@ from rich.console import Console
 from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.app import replay
-from pipeline.config import load_config
-from pipeline.decisions import EventStamp
+from pipeline.components import Parts
+from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, decode_event
-from pipeline.parts import Parts
-from pipeline.progress import ReplayProgress
-from pipeline.shutdown import Shutdown
-from pipeline.sinks import JsonLinesSink
-from pipeline.sources import VideoFile
+from pipeline.outputs.sinks import JsonLinesSink
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.sources.video_files import VideoFile
+from pipeline.stages.decisions import EventStamp
+from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame
 from tests.conftest import REPOSITORY, write_video
 from tests.integration.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts

@@ -8,10 +8,10 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
-from pipeline.camera_process import CameraProcess
-from pipeline.camera_reader import CameraReader, Patience
-from pipeline.camera_source import CameraSource, parse_source
-from pipeline.live_status import CameraSnapshot, LiveStatus
+from pipeline.live.camera_process import CameraProcess
+from pipeline.live.camera_reader import CameraReader, Patience
+from pipeline.live.camera_source import CameraSource, parse_source
+from pipeline.telemetry.run_status import CameraSnapshot, LiveStatus
 from pipeline.types import Frame, StreamEnd
 
 PATIENCE = Patience(

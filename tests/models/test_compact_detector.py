@@ -10,7 +10,7 @@ import pytest
 
 from models.detector_choice import COMPACT_WEIGHTS, build_person_detector
 from models.person_detector import YoloPersonDetector
-from pipeline.decoder import VideoReader
+from pipeline.sources.file_decoder import VideoReader
 from tests.conftest import REPOSITORY
 from tests.models.detection_scores import detection_score
 

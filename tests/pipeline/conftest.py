@@ -7,10 +7,10 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from pipeline.embedded_redis import embedded_redis
+from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import EventStoreError
-from pipeline.event_stream import EventStream, Trimming
-from pipeline.redis_server import find_redis_server
+from pipeline.redis_store.embedded_redis import embedded_redis
+from pipeline.redis_store.redis_server import find_redis_server
 
 STREAM = "test:events"
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.delivery.outbox import StoredEvent
 from pipeline.events import ActionEvent, CameraEvent, Event, encode_event
-from pipeline.outbox import StoredEvent
 from pipeline.types import (
     DecidedEnd,
     DecidedFrame,

@@ -11,11 +11,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from pipeline.camera_board import CameraBoard
-from pipeline.event_stream import EventStream, Trimming
-from pipeline.outbox import Outbox
-from pipeline.publisher import Publisher
-from pipeline.redis_server import find_redis_server, free_port
+from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.stream_writer import EventStream, Trimming
+from pipeline.redis_store.redis_server import find_redis_server, free_port
 from pipeline.subscriber import Subscriber
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event, make_item

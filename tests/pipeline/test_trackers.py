@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from models.detections import Detections
-from pipeline.deep_sort_tracker import DeepSortTracker
-from pipeline.tracking import Tracker
-from pipeline.ultralytics_tracker import UltralyticsTracker
+from pipeline.stages.deep_sort import DeepSortTracker
+from pipeline.stages.tracking import Tracker
+from pipeline.stages.ultralytics_trackers import UltralyticsTracker
 from tests.pipeline.walkers import MeanColorEncoder, Seen, Walker, film, follow, id_of
 
 NewTracker = Callable[[], Tracker]

@@ -9,7 +9,7 @@ import numpy as np
 
 from models.boxes import FloatArray
 from models.detections import Detections
-from pipeline.tracking import Tracker
+from pipeline.stages.tracking import Tracker
 from pipeline.types import Frame, Image, TrackedPerson
 
 WIDTH, HEIGHT = 320, 240

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from training.evaluation.event_matching import FoundEvent, PersonPath, TrueEvent
 from training.evaluation.track_scores import TrackScores, VideoScores
 

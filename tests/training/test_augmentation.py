@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.clip_sampling import crop_person
+from pipeline.stages.clip_sampling import crop_person
 from training.augmentation import ViewSpec, augment, centre
 from training.data.clip_cache import CutSpec
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.input_spec import InputSpec
-from pipeline.clip_sampling import ClipSpec, sample_clip
+from pipeline.stages.clip_sampling import ClipSpec, sample_clip
 from training.augmentation import centre
 from training.data.clip_cache import CachedTrack, Crops, read_crops
 

@@ -7,7 +7,7 @@ import logging
 import re
 from pathlib import Path
 
-from pipeline.sources import VIDEO_SUFFIXES
+from pipeline.sources.video_files import VIDEO_SUFFIXES
 from training.data.label_lists import read_ava, read_list
 from training.data.label_tables import read_csv, read_json
 from training.data.samples import DataError, Sample, Split

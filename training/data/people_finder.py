@@ -8,9 +8,9 @@ from pathlib import Path
 
 from models.hog_detector import HogPersonDetector
 from models.person_detector import YoloPersonDetector
-from pipeline.config import DetectorConfig, TrackerConfig
-from pipeline.parts import build_detector, find_file, tracker_factory
-from pipeline.tracking import Tracker
+from pipeline.components import build_detector, find_file, tracker_factory
+from pipeline.config.schema import DetectorConfig, TrackerConfig
+from pipeline.stages.tracking import Tracker
 from training.data.cache_key import file_identity
 
 

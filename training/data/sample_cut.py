@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from models.boxes import FloatArray
-from pipeline.clip_sampling import crop_person
+from pipeline.stages.clip_sampling import crop_person
 from pipeline.types import Frame
 from training.data.clip_cache import CutSpec, TrackIndex, encode_crop, write_index
 from training.data.person_tracks import PersonTrack, read_mot_tracks

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Protocol
 
 from models.boxes import FloatArray
-from pipeline.detection import PersonDetector
-from pipeline.sources import VideoFile, read_frames
-from pipeline.tracking import Tracker
+from pipeline.sources.video_files import VideoFile, read_frames
+from pipeline.stages.detection import PersonDetector
+from pipeline.stages.tracking import Tracker
 from pipeline.types import Frame, StreamEnd
 from training.data.clip_cache import CutSpec
 from training.data.sample_cut import SampleCut

@@ -12,7 +12,7 @@ import typer
 if TYPE_CHECKING:
     from models.hog_detector import HogPersonDetector
     from models.person_detector import YoloPersonDetector
-    from pipeline.detection import PersonDetector
+    from pipeline.stages.detection import PersonDetector
     from training.detector.held_out import HeldOut
     from training.evaluation.detection_evaluation import DetectionScore
 

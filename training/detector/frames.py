@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.decoder import VideoReader
+from pipeline.sources.file_decoder import VideoReader
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 
@@ -88,7 +88,7 @@ def take_frames(source: FrameSource) -> Iterator[Image]:
 
     Raises:
         ValueError: if an image file cannot be read.
-        pipeline.decoder.DecodeError: if a video cannot.
+        pipeline.sources.file_decoder.DecodeError: if a video cannot.
     """
     if source.path.suffix == ".jpg":
         image = cv2.imread(str(source.path))

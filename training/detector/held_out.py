@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from models.detections import Detections
-from pipeline.decoder import VideoReader
-from pipeline.detection import PersonDetector
+from pipeline.sources.file_decoder import VideoReader
+from pipeline.stages.detection import PersonDetector
 from training.data.mot_files import NOBODY, LabelledBoxes, read_mot
 from training.data.yolo_folder import LabelledImage, read_people
 from training.detector.frames import PETS_FRAMES, held_out_clips, held_out_images

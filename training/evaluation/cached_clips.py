@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from models.input_spec import InputSpec
-from pipeline.recognition import ClipScorer
+from pipeline.stages.recognition import ClipScorer
 from training.data.clip_cache import CachedTrack, CutSpec
 from training.data.clip_choice import evaluation_clips
 from training.data.preparation import prepare_tracks

@@ -17,7 +17,7 @@ from rich.table import Table
 
 from models.boxes import FloatArray, xyxy_to_ltwh
 from models.detections import Detections
-from pipeline.detection import PersonDetector
+from pipeline.stages.detection import PersonDetector
 from training.data.yolo_folder import read_yolo_folder
 
 # Average precision wants boxes of every confidence; ultralytics validates with this one too.

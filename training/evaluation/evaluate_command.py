@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline.command_errors import EXIT_FAILED, console, explained_errors
-from pipeline.command_options import PROJECT, ConfigFile, Settings, load
+from pipeline.commands.command_errors import EXIT_FAILED, console, explained_errors
+from pipeline.commands.options import PROJECT, ConfigFile, Settings, load
 from pipeline.errors import ConfigError
 from pipeline.redaction import mask_url
 from training.evaluation.evaluate_request import EvaluateRequest

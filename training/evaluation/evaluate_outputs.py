@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.command_options import DEFAULTS
-from pipeline.config import load_config
-from pipeline.parts import decision_policy
+from pipeline.commands.options import DEFAULTS
+from pipeline.components import decision_policy
+from pipeline.config.schema import load_config
 from training.data.samples import Split
 from training.evaluation.clip_results import ClipEvaluation
 from training.evaluation.evaluated_model import EvaluatedModel

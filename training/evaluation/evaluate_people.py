@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.config import PipelineConfig
-from pipeline.decoder import DecodeError
+from pipeline.components import build_detector, choose_device, tracker_factory
+from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError, SourceError
-from pipeline.parts import build_detector, choose_device, tracker_factory
+from pipeline.sources.file_decoder import DecodeError
 from training.command_progress import CommandProgress
 from training.evaluation.detection_evaluation import (
     LOW_CONFIDENCE,

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from pipeline.config import PipelineConfig
+from pipeline.config.schema import PipelineConfig
 from training.command_progress import CommandProgress
 from training.data.label_files import read_samples
 from training.data.samples import DataError, Sample

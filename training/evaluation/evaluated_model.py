@@ -11,15 +11,15 @@ from typing import Any
 from models.action_recognizer import ActionRecognizer
 from models.input_spec import InputSpec
 from models.scene_recognizer import SceneRecognizer
-from pipeline.config import PipelineConfig
-from pipeline.errors import ConfigError
-from pipeline.parts import (
+from pipeline.components import (
     Parts,
     build_parts,
     build_recognizer,
     choose_device,
     find_file,
 )
+from pipeline.config.schema import PipelineConfig
+from pipeline.errors import ConfigError
 from training.command_progress import CommandProgress
 from training.data.cache_key import file_identity
 from training.data.people_finder import ConfiguredPeopleFinder

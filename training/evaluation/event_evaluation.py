@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from training.data.samples import DataError
 from training.evaluation.event_matching import FoundEvent, match_events
 from training.evaluation.event_metrics import EventCounts

@@ -12,8 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.clip_sampling import crop_person
-from pipeline.sources import VideoFile, read_frames
+from pipeline.sources.video_files import VideoFile, read_frames
+from pipeline.stages.clip_sampling import crop_person
 from pipeline.types import Frame, StreamEnd
 from training.evaluation.scored_clip import FilmedView
 

@@ -11,15 +11,15 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.clips import cut_clips, drop_pixels
-from pipeline.decoder import VideoInfo
-from pipeline.detection import detect_people
+from pipeline.components import Parts
 from pipeline.errors import SourceError
-from pipeline.parts import Parts
-from pipeline.recognition import SceneScorer, recognize_actions, recognize_scenes
-from pipeline.scene_clips import cut_scenes
-from pipeline.sources import VideoFile, in_batches, read_frames
-from pipeline.tracking import track_people
+from pipeline.sources.file_decoder import VideoInfo
+from pipeline.sources.video_files import VideoFile, in_batches, read_frames
+from pipeline.stages.clips import cut_clips, drop_pixels
+from pipeline.stages.detection import detect_people
+from pipeline.stages.recognition import SceneScorer, recognize_actions, recognize_scenes
+from pipeline.stages.scene_clips import cut_scenes
+from pipeline.stages.tracking import track_people
 from pipeline.types import ClippedFrame, Prediction, RecognizedFrame, StreamEnd
 from training.evaluation.event_matching import PersonPath
 from training.evaluation.track_scores import TrackScores, VideoScores

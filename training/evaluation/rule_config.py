@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pipeline.track_decider import DecisionPolicy
+from pipeline.stages.track_decider import DecisionPolicy
 from training.evaluation.event_evaluation import EventEvaluation
 from training.evaluation.event_metrics import EventCounts
 from training.evaluation.threshold_search import RuleChoice

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from training.evaluation.event_matching import FoundEvent
 from training.evaluation.event_metrics import EventCounts, JudgedVideo, count_events
 from training.evaluation.track_scores import TrackScores, VideoScores, decide_events

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
-from pipeline.track_decider import Change, DecisionPolicy, Moment, TrackDecider
+from pipeline.stages.track_decider import Change, DecisionPolicy, Moment, TrackDecider
 from training.evaluation.event_matching import FoundEvent, PersonPath
 
 

@@ -16,9 +16,9 @@ from scipy.optimize import linear_sum_assignment
 from trackeval.metrics import CLEAR, HOTA, Identity
 
 from models.boxes import iou_matrix
-from pipeline.decoder import VideoReader
-from pipeline.detection import PersonDetector, detect_people
-from pipeline.tracking import Tracker, track_people
+from pipeline.sources.file_decoder import VideoReader
+from pipeline.stages.detection import PersonDetector, detect_people
+from pipeline.stages.tracking import Tracker, track_people
 from pipeline.types import Frame, TrackedFrame
 from training.data.mot_files import NOBODY, LabelledBoxes, by_frame, read_mot
 
@@ -78,7 +78,7 @@ def evaluate_tracking(
 
     Raises:
         ValueError: if a line of the ground truth cannot be read, or nobody is in it.
-        pipeline.decoder.DecodeError: if the video is damaged.
+        pipeline.sources.file_decoder.DecodeError: if the video is damaged.
     """
     people = read_mot(truth)
     if not any(boxes.counts.any() for boxes in people.values()):

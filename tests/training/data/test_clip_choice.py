@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from models.architectures import slowfast_compact
-from pipeline.clip_sampling import sample_clip
+from pipeline.stages.clip_sampling import sample_clip
 from tests.training.factories import CROP, cached, small_model
 from training.data.clip_choice import (
     choose_frames,

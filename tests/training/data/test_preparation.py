@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.clip_sampling import crop_person
-from pipeline.decoder import VideoReader
+from pipeline.sources.file_decoder import VideoReader
+from pipeline.stages.clip_sampling import crop_person
 from tests.training.factories import SMALL, FixedDetector, MadePeople, write_scene
 from training.data.clip_cache import read_crops
 from training.data.preparation import prepare_tracks

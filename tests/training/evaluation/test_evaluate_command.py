@@ -15,7 +15,7 @@ import pytest
 from typer.testing import CliRunner
 
 from models.checkpoint import save_recognizer
-from pipeline.config import load_config
+from pipeline.config.schema import load_config
 from tests.conftest import REPOSITORY, write_video
 from tests.training.factories import small_model
 from training.evaluation.evaluate_command import app

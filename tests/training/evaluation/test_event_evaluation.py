@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SourceError
-from pipeline.track_decider import ActionRule
+from pipeline.stages.track_decider import ActionRule
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
 from training.data.samples import DataError, PersonBox, Sample
 from training.evaluation.event_evaluation import actions_to_judge, evaluate_events

@@ -15,13 +15,13 @@ from rich.console import Console
 
 from models.boxes import FloatArray
 from pipeline.app import replay
-from pipeline.config import load_config
-from pipeline.decisions import EventStamp
+from pipeline.config.schema import load_config
 from pipeline.errors import SourceError
 from pipeline.events import ActionEvent
-from pipeline.progress import ReplayProgress
-from pipeline.shutdown import Shutdown
-from pipeline.sources import VideoFile
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.sources.video_files import VideoFile
+from pipeline.stages.decisions import EventStamp
+from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame
 from tests.conftest import REPOSITORY, write_video
 from tests.integration.fakes import BrightnessRecognizer, fake_parts

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from models.architectures import slowfast_compact
-from pipeline.track_decider import ActionRule
+from pipeline.stages.track_decider import ActionRule
 from tests.conftest import write_video
 from tests.training.factories import cached
 from tests.training.made_events import path_at, policy_of, track_of, true, video_of

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.config import load_config
-from pipeline.parts import decision_policy
-from pipeline.track_decider import ActionRule
+from pipeline.components import decision_policy
+from pipeline.config.schema import load_config
+from pipeline.stages.track_decider import ActionRule
 from tests.conftest import REPOSITORY
 from tests.training.made_events import policy_of, track_of, true, video_of
 from training.evaluation.event_evaluation import evaluate_events

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.decisions import EventStamp, decide_actions
 from pipeline.events import ActionEvent
-from pipeline.track_decider import ActionRule
+from pipeline.stages.decisions import EventStamp, decide_actions
+from pipeline.stages.track_decider import ActionRule
 from pipeline.types import Prediction, RecognizedFrame, StreamEnd
 from tests.conftest import make_frame, make_tracked
 from tests.training.made_events import LABELS, policy_of, track_of, video_of

@@ -1,0 +1,1 @@
+"""Events from the stream on to webhooks and MQTT brokers. Imports subscriber and events."""

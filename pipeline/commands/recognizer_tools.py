@@ -1,0 +1,161 @@
+"""What the commands `convert` and `describe` do: recognizers as files, numbers and tables."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, fields, replace
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from models.architectures import ARCHITECTURES
+from models.checkpoint import CheckpointError, load_recognizer, save_recognizer
+from models.complexity import CONVENTION, measure_complexity
+from models.input_spec import InputSpec
+from models.label_files import read_labels
+from models.recognizer3d import Recognizer3D
+from pipeline.config.loading import parse_value
+from pipeline.config.schema import load_model_config
+from pipeline.errors import ConfigError
+
+
+def convert(
+    source: Path, target: Path, *, labels: Path | None, settings: Sequence[str], half: bool
+) -> Recognizer3D:
+    """Read any checkpoint, write one of ours.
+
+    Args:
+        source: of mmaction2, PySlowFast, pytorchvideo or ours.
+        target: ends in .safetensors; an existing file is replaced in one step.
+        labels: file that names the classes.
+        settings: `field=value` of the input spec, where the checkpoint does not know better.
+        half: store float16.
+
+    Raises:
+        ConfigError: if the source cannot be read, the target not written, or a field is wrong.
+    """
+    if target.suffix != ".safetensors":
+        raise ConfigError(f"{target}: the result is a .safetensors file, name it so")
+    model = _load(source)
+    try:
+        spec = model.input_spec
+        if labels is not None:
+            spec = replace(spec, labels=read_labels(labels, len(spec.labels)))
+        model = _with_spec(model, replace(spec, **_spec_fields(settings)))
+        save_recognizer(target, model, half=half)
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    except OSError as error:
+        raise ConfigError(f"{target}: cannot be written ({error.strerror})") from error
+    return model
+
+
+def describe(name: str, height_width: tuple[int, int] | None, *, as_json: bool) -> None:
+    """Print parameters, multiply-adds and input of a network on standard output.
+
+    Args:
+        name: a checkpoint, a file of configs/recognizer, or the name of an architecture.
+        height_width: of the clip, pixels; None: what the network was made for.
+        as_json: for another program.
+
+    Raises:
+        ConfigError: if there is no such network.
+    """
+    model = _find(name)
+    stages = measure_complexity(model, height_width)
+    height, width = height_width or (model.input_spec.crop_size,) * 2
+    if as_json:
+        document = {
+            "architecture": asdict(model.architecture),
+            "input_spec": asdict(model.input_spec),
+            "convention": CONVENTION,
+            "height_width": [height, width],
+            "stages": [asdict(stage) for stage in stages],
+            "parameters": sum(stage.parameters for stage in stages),
+            "multiply_adds": sum(stage.multiply_adds for stage in stages),
+        }
+        print(json.dumps(document))
+        return
+    spec = model.input_spec
+    table = Table(title=f"{spec.name}, {spec.clip_len} x {height} x {width}, per clip")
+    for heading in ("stage", "parameters", "G multiply-adds"):
+        table.add_column(heading, justify="left" if heading == "stage" else "right")
+    for stage in stages:
+        table.add_row(stage.stage, f"{stage.parameters:,}", f"{stage.multiply_adds / 1e9:.3f}")
+    total = sum(stage.multiply_adds for stage in stages) / 1e9
+    table.add_section()
+    table.add_row("all", f"{sum(s.parameters for s in stages):,}", f"{total:.3f}")
+    out = Console(soft_wrap=True)
+    out.print(table)
+    out.print(f"Convention: {CONVENTION}", highlight=False)
+    for field, value in asdict(spec).items():
+        out.print(f"  {field}: {_short(value)}", highlight=False, markup=False)
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, tuple) and len(value) > 12:
+        return f"{', '.join(map(str, value[:8]))}, ... ({len(value)})"
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def _find(name: str) -> Recognizer3D:
+    if name in ARCHITECTURES:
+        return ARCHITECTURES[name](400)
+    path = Path(name)
+    if path.suffix in (".yaml", ".yml"):
+        return _from_config(path)
+    if not path.exists():
+        raise ConfigError(
+            f"{name}: neither a file nor an architecture; there are {', '.join(ARCHITECTURES)}"
+        )
+    return _load(path)
+
+
+def _from_config(path: Path) -> Recognizer3D:
+    config = load_model_config(path)
+    build = ARCHITECTURES.get(config.architecture)
+    if build is None:
+        raise ConfigError(
+            f"{path}: architecture: there is no {config.architecture}; "
+            f"there are {', '.join(ARCHITECTURES)}"
+        )
+    model = build(config.num_classes)
+    given = sum(model.backbone.out_channels)
+    if config.cls_head.in_channels != given:
+        raise ConfigError(
+            f"{path}: cls_head.in_channels: {config.cls_head.in_channels}, but "
+            f"{config.architecture} gives {given}"
+        )
+    spec = replace(model.input_spec, multi_label=config.multi_label)
+    return Recognizer3D(model.architecture, spec, dropout_ratio=config.cls_head.dropout_ratio)
+
+
+def _load(path: Path) -> Recognizer3D:
+    try:
+        return load_recognizer(path)
+    except CheckpointError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _with_spec(model: Recognizer3D, spec: InputSpec) -> Recognizer3D:
+    """The same weights for another input; alpha is a stride inside the network too."""
+    changed = Recognizer3D(replace(model.architecture, alpha=spec.alpha), spec)
+    changed.load_state_dict(model.state_dict())
+    return changed.eval()
+
+
+def _spec_fields(settings: Sequence[str]) -> dict[str, Any]:
+    known = {field.name for field in fields(InputSpec)} - {"labels"}
+    values: dict[str, Any] = {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        if not equals or name not in known:
+            raise ConfigError(
+                f"--set {setting}: expected FIELD=VALUE with a field of {', '.join(sorted(known))}"
+            )
+        value = parse_value(text)
+        values[name] = tuple(value) if isinstance(value, list) else value
+    return values

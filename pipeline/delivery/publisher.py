@@ -1,0 +1,239 @@
+"""The thread that moves events from disk to Redis; nothing in the pipeline ever waits for it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.outbox import Outbox, StoredEvent
+from pipeline.delivery.stream_writer import EventStream, Hole
+from pipeline.errors import EventStoreError
+from pipeline.runtime.backoff import next_pause_s
+
+BATCH = 200  # events per round trip
+# How long events stay on disk after Redis said that it has them. A server that is killed or fails
+# over may come back without its last moments; it is then given them again.
+KEEP_DELIVERED_S = 60.0
+HEARTBEAT_S = 1.0
+_BACKOFF_S = (0.1, 5.0)
+_TELL_EVERY_S = 5.0
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class PublisherCounts:
+    """What happened so far; read from any thread."""
+
+    delivered: int = 0  # events put on the stream
+    repeated: int = 0  # sent, but there already
+    missing: int = 0  # holes on the stream: given up on disk, or lost by the server for good
+    outages: int = 0
+
+
+class Publisher:
+    """Moves the events of outboxes to a stream, one outbox after the other.
+
+    Args:
+        outboxes: what dead runs left, oldest first; each is removed when Redis has all of it. The
+            last one is the running one's, and stays.
+        stream: used by this thread alone.
+        board: how the cameras are.
+        now: Unix seconds.
+        published: told of every event of this run that Redis has, and when, in Unix seconds.
+    """
+
+    def __init__(
+        self,
+        outboxes: Sequence[Outbox],
+        stream: EventStream,
+        board: CameraBoard | None = None,
+        now: Callable[[], float] = time.time,
+        published: Callable[[StoredEvent, float], None] = lambda event, at: None,
+    ) -> None:
+        self.counts = PublisherCounts()
+        self.trouble: str | None = None  # why nothing can be delivered at the moment
+        *self._left, self._own = outboxes
+        self._stream, self._board, self._now = stream, board, now
+        self._published, self._published_id = published, 0
+        self._work, self._drained = threading.Event(), threading.Event()
+        self._stopping = threading.Event()
+        self._failure: BaseException | None = None
+        self._beat_at = 0.0
+        self._warned = False
+        self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
+
+    def start(self) -> None:
+        """Begin to deliver."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """There is something new in the outbox."""
+        self._drained.clear()
+        self._work.set()
+
+    def drain(
+        self,
+        timeout_s: float,
+        give_up: threading.Event | None = None,
+        at_most_s: float = float("inf"),
+    ) -> int:
+        """Wait until Redis has everything; returns how many events it has not.
+
+        Args:
+            timeout_s: longest wait without progress.
+            give_up: ends it at once.
+            at_most_s: longest wait in all.
+        """
+        began_at = moved_at = told_at = time.monotonic()
+        progress = -1
+        self.wake()
+        while self._thread.is_alive():
+            if self._drained.wait(0.05):
+                if self.waiting == 0:
+                    break
+                self.wake()  # it had looked before the last events came
+            now, done = time.monotonic(), self.counts.delivered + self.counts.repeated
+            if done != progress:
+                progress, moved_at = done, now
+            timed_out = now - moved_at >= timeout_s or now - began_at >= at_most_s
+            if timed_out or (give_up is not None and give_up.is_set()):
+                break
+            if now - told_at >= _TELL_EVERY_S:
+                told_at = now
+                log.info("%d events wait for %s", self.waiting, self._stream.name)
+        return self.waiting
+
+    def check(self) -> None:
+        """Raise what the thread died of, if it did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """End the thread after what it is doing; what is not delivered stays on disk.
+
+        Raises:
+            Exception: what the thread died of, if it did.
+        """
+        self._stopping.set()
+        self._work.set()
+        self._thread.join()
+        self.check()
+
+    @property
+    def waiting(self) -> int:
+        """Events that Redis has not got yet."""
+        return sum(outbox.waiting for outbox in (*self._left, self._own))
+
+    def _run(self) -> None:
+        try:
+            pause_s = 0.0
+            while not self._stopping.wait(pause_s):
+                pause_s = self._step(pause_s)
+        except BaseException as error:  # raised again by `check`
+            log.error("publishing ended: %s", error)
+            self._failure = error
+
+    def _step(self, last_pause_s: float) -> float:
+        """Deliver a batch, or wait for one; returns for how long to leave the server alone."""
+        self._work.clear()
+        try:
+            if not self._warned:
+                self._warn()
+            if self._deliver() == 0:
+                self._rest()
+            self._beat()
+        except EventStoreError as error:
+            if self.trouble is None:
+                self.counts.outages += 1
+                log.warning("%s; events wait in %s", error, self._own.path)
+            self.trouble = str(error)
+            first_s, longest_s = _BACKOFF_S
+            return next_pause_s(last_pause_s, first_s=first_s, longest_s=longest_s)
+        if self.trouble is not None:
+            log.warning("%s takes events again; %d wait", self._stream.name, self.waiting)
+            self.trouble = None
+        return 0.0
+
+    def _warn(self) -> None:
+        """Once, as soon as the server can be asked."""
+        self._stream.ping()
+        for warning in self._stream.warnings():
+            log.warning("%s", warning)
+        self._warned = True
+
+    def _rest(self) -> None:
+        """Nothing to send: tidy up, then wait for work or the next heartbeat."""
+        if self._left:
+            self._wait_until_saved()
+            self._left.pop(0).remove()
+            return
+        self._own.forget(self._now() - KEEP_DELIVERED_S)
+        if not self._drained.is_set():
+            self._wait_until_saved()
+            self._beat_at = 0.0  # whoever waits may end now: say how the cameras are
+            self._beat()
+            self._drained.set()
+        self._work.wait(HEARTBEAT_S)
+
+    def _wait_until_saved(self) -> None:
+        # With appendfsync everysec a busy disk may hold the file back for two seconds.
+        deadline = time.monotonic() + 3.0
+        while self._stream.unsaved_bytes() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def _deliver(self) -> int:
+        """Send the next batch; returns how many events were in it."""
+        outbox = self._left[0] if self._left else self._own
+        events = outbox.after(outbox.delivered_id, BATCH)
+        if not events:
+            return 0
+        appended = self._stream.append(events, self._now())
+        done = appended.added + appended.known
+        self.counts.delivered += appended.added
+        self.counts.repeated += appended.known
+        if done:
+            outbox.delivered_id = events[done - 1].id
+        if outbox is self._own:
+            delivered_at = self._now()
+            for event in events[:done]:
+                if event.id > self._published_id:  # else it was lost by the server and sent again
+                    self._published_id = event.id
+                    self._published(event, delivered_at)
+        if appended.hole is not None:
+            self._mend(outbox, appended.hole, events[done])
+        return len(events)
+
+    def _mend(self, outbox: Outbox, hole: Hole, refused: StoredEvent) -> None:
+        """Go back to what the server has lost; what is not here either, is missing for good."""
+        first = outbox.next_of(hole.origin, hole.newest_seq)
+        if first is not None and first.id < refused.id:
+            log.warning(
+                "%s came back without its newest events; they are sent again from %s number %d",
+                self._stream.name,
+                hole.origin,
+                first.seq,
+            )
+            outbox.delivered_id = first.id - 1
+            return
+        missing = refused.seq - hole.newest_seq - 1
+        self.counts.missing += missing
+        log.error(
+            "%d events of %s are missing on %s: numbers %d to %d",
+            missing,
+            hole.origin,
+            self._stream.name,
+            hole.newest_seq + 1,
+            refused.seq - 1,
+        )
+        outbox.accept_hole(refused.id, hole.newest_seq)
+
+    def _beat(self) -> None:
+        if self._board is not None and time.monotonic() >= self._beat_at:
+            self._beat_at = time.monotonic() + HEARTBEAT_S
+            for camera_id, fields, ttl_s in self._board.take():
+                self._stream.set_camera(camera_id, fields, ttl_s)

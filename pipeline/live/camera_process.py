@@ -1,0 +1,180 @@
+"""Decode a camera in a process of its own, which may crash or hang and is then replaced.
+
+The child always drains the connection: it never waits for the parent, and leaves out a picture
+for which no slot is free. It stays for the next connection unless it had to be killed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+
+from pipeline.events import DownReason
+from pipeline.live.camera_messages import (
+    LivePicture,
+    News,
+    OpenStream,
+    PictureTimes,
+    StreamError,
+    StreamInfo,
+)
+from pipeline.live.stream_decoder import StreamReader
+from pipeline.runtime.child_process import ChildProcess
+from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
+
+TICK_S = 0.1  # how often the parent looks up while nothing comes
+_START_S = 60.0  # for a process to start and load its libraries, on a machine that is busy
+_GRACE_S = 1.0  # behind FFmpeg's own limits; then the child hangs
+
+
+@dataclass(frozen=True, slots=True)
+class _Begun:
+    """Child to parent: from now on it is the camera's time that passes, not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Ended:
+    """Child to parent: the connection is over, another one may be opened."""
+
+    reason: DownReason
+    detail: str
+
+
+class CameraProcess:
+    """The parent's side; for one thread.
+
+    Args:
+        child: what runs in the child; a test may give one that crashes or hangs.
+    """
+
+    def __init__(self, child: Callable[[Connection], None] | None = None) -> None:
+        self._target = child or serve_camera
+        self._child: ChildProcess | None = None
+        self._slots: SlotOwner | None = None
+
+    def __enter__(self) -> CameraProcess:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.kill()
+
+    @property
+    def pid(self) -> int | None:
+        """Of the child; None while there is none."""
+        return None if self._child is None else self._child.pid
+
+    def kill(self) -> None:
+        """End the child, whatever it does."""
+        if self._child is not None:
+            self._child.kill()
+        if self._slots is not None:
+            self._slots.release()
+        self._child = self._slots = None
+
+    def pictures(self, request: OpenStream) -> Iterator[StreamInfo | LivePicture | News | None]:
+        """Connect, then give what comes; None from time to time while nothing does.
+
+        Raises:
+            StreamError: when the connection cannot be made or is over. The limits of the request
+                hold even if the child hangs.
+        """
+        child, slots = self._running()
+        child.tell(request)
+        for message in self._messages(child, request):
+            if isinstance(message, Filled):
+                assert isinstance(message.stamp, PictureTimes)
+                yield LivePicture(slots.copy_out(message), message.stamp)
+            elif isinstance(message, NeedSlots):
+                self._renew(slots, message)
+            elif isinstance(message, _Ended):
+                raise StreamError(message.reason, message.detail)
+            else:
+                assert message is None or isinstance(message, StreamInfo | News | _Begun)
+                yield None if isinstance(message, _Begun) else message
+
+    def _renew(self, slots: SlotOwner, message: NeedSlots) -> None:
+        try:
+            slots.renew(message)
+        except OSError as error:  # too many open files, no memory: this camera's trouble alone
+            self.kill()
+            text = error.strerror or str(error)
+            raise StreamError("decoder_crashed", f"no shared memory for it ({text})") from error
+
+    def _messages(self, child: ChildProcess, request: OpenStream) -> Iterator[object | None]:
+        """What the child says; None whenever it says nothing for a moment, but not for long."""
+        limit_s, heard_at, is_open = _START_S, time.monotonic(), False
+        while True:
+            try:
+                message = child.pipe.recv() if child.pipe.poll(TICK_S) else None
+            except (EOFError, OSError):
+                cause = child.cause_of_death()
+                self.kill()
+                raise StreamError("decoder_crashed", f"the decoder died ({cause})") from None
+            if message is not None:
+                heard_at = time.monotonic()
+                if isinstance(message, _Begun):
+                    limit_s = request.open_timeout_s + _GRACE_S
+                elif isinstance(message, StreamInfo):
+                    is_open, limit_s = True, request.read_timeout_s + _GRACE_S
+            elif time.monotonic() - heard_at > limit_s:
+                self.kill()
+                raise _silent(is_open, limit_s)
+            yield message
+
+    def _running(self) -> tuple[ChildProcess, SlotOwner]:
+        if self._child is None or self._slots is None:
+            try:
+                self._child = ChildProcess(self._target, name="camera")
+            except OSError as error:
+                text = error.strerror or str(error)
+                raise StreamError("decoder_crashed", f"no process for it ({text})") from error
+            self._slots = SlotOwner(self._child.tell)
+        return self._child, self._slots
+
+
+def _silent(is_open: bool, limit_s: float) -> StreamError:
+    if is_open:
+        return StreamError("stalled", f"nothing came for {limit_s:g} s")
+    return StreamError("unreachable", f"no answer within {limit_s:g} s")
+
+
+def serve_camera(pipe: Connection) -> None:
+    """The child: one connection after the other, until the parent is gone."""
+    ring = SlotRing(pipe)
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):
+        while True:
+            request = ring.wait_for_other()
+            assert isinstance(request, OpenStream)
+            pipe.send(_Begun())
+            try:
+                _serve(pipe, ring, request)
+            except StreamError as error:
+                pipe.send(_Ended(error.reason, error.detail))
+
+
+def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
+    reader = StreamReader(request)
+    try:
+        pipe.send(reader.info)
+        size: tuple[int, ...] | None = None
+        busy = 0
+        for item in reader.pictures():
+            if isinstance(item, News):
+                if busy:
+                    item.drops["busy"] = item.drops.get("busy", 0) + busy
+                    busy = 0
+                pipe.send(item)
+                continue
+            if size is not None and item.image.shape != size:
+                height, width = item.image.shape[:2]
+                raise StreamError("format_changed", f"its pictures are {width}x{height} now")
+            size = item.image.shape
+            busy += not ring.offer(item.image, item.times)
+    except StreamError:
+        pipe.send(reader.news())
+        raise
+    finally:
+        reader.close()

@@ -1,0 +1,236 @@
+"""Watch one live camera for ever: connect, hand on its frames, notice that it is gone, come back.
+
+    connecting --first picture--> up --loss--> (max_gap_s) --> down --first picture--> up
+
+A loss that is over within `max_gap_s` is a hole in the film and nothing else. A longer one ends
+the camera's tracks and open actions with a `StreamEnd` that says why; trying goes on.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
+
+from pipeline.events import DownReason
+from pipeline.live.camera_messages import (
+    MENDED_S,
+    LivePicture,
+    News,
+    OpenStream,
+    StreamError,
+    StreamInfo,
+)
+from pipeline.live.camera_process import CameraProcess
+from pipeline.live.camera_source import CameraSource
+from pipeline.runtime.backoff import next_pause_s
+from pipeline.telemetry.run_status import LiveStatus
+from pipeline.types import Frame, StreamEnd
+
+STEADY_S = 5.0  # a connection that held so long is not one of a series of failures
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """Time limits of a live camera, seconds."""
+
+    open_timeout_s: float  # for an answer
+    read_timeout_s: float  # without a picture
+    max_staleness_s: float  # behind the stream's own pace
+    max_gap_s: float  # a longer loss ends tracks and actions
+    reconnect_first_s: float  # pause before the second try in a row
+    reconnect_longest_s: float
+
+
+class CameraReader:
+    """One camera from the first try to the end of the run.
+
+    Args:
+        source: the camera.
+        patience: its time limits.
+        status: told of states, frames and what was left out.
+        stop: ends it within a second.
+        now: Unix seconds.
+        process: where it is decoded; a test may give one whose child crashes.
+    """
+
+    def __init__(
+        self,
+        source: CameraSource,
+        patience: Patience,
+        status: LiveStatus,
+        stop: threading.Event,
+        now: Callable[[], float] = time.time,
+        process: CameraProcess | None = None,
+    ) -> None:
+        self._source, self._patience, self._status = source, patience, status
+        self._stop, self._now = stop, now
+        self._process = process or CameraProcess()
+        self._timeline = _Timeline()
+        self._wh: tuple[int, int] | None = None
+        self._seen_at: float | None = None  # monotonic: its newest picture
+        self._told_down = False
+        self._loss: StreamError | None = None  # since its newest picture
+        self._frames = 0  # decoded before this connection
+        self._pause_s = 0.0
+
+    def frames(self) -> Generator[Frame | StreamEnd, None, None]:
+        """Its frames, a `StreamEnd` with `at` for every outage, and one without at the end."""
+        name = self._source.camera_id
+        request = OpenStream(
+            self._source,
+            self._patience.open_timeout_s,
+            self._patience.read_timeout_s,
+            self._patience.max_staleness_s,
+        )
+        reason: DownReason = "stopped"
+        with self._process:
+            while not self._stop.is_set():
+                opened_at = time.monotonic()
+                try:
+                    yield from self._connection(request)
+                except StreamError as loss:
+                    if loss.reason == "stream_ended":
+                        reason = loss.reason
+                        break
+                    yield from self._away(loss, time.monotonic() - opened_at)
+        self._status.set_state(name, "down", reason)
+        log.info("camera %s: %s", name, reason.replace("_", " "))
+        yield StreamEnd(name, reason)
+
+    def _connection(self, request: OpenStream) -> Iterator[Frame | StreamEnd]:
+        self._timeline.new_connection()
+        info: StreamInfo | None = None
+        before, tried_at = self._frames, time.monotonic()
+        for item in self._process.pictures(request):
+            if self._stop.is_set():
+                return
+            if isinstance(item, StreamInfo):
+                info = item
+            elif isinstance(item, News):
+                self._note(item)
+            elif isinstance(item, LivePicture):
+                tried_at = time.monotonic()
+                self._frames = before + item.times.decoded
+                yield from self._picture(item, info)
+            yield from self._told_if_gone()
+            if info is not None and time.monotonic() - tried_at > self._blind_s():
+                # It sends, but nothing of it can be used.
+                self._process.kill()
+                raise StreamError("unreadable", f"no whole picture for {self._blind_s():g} s")
+
+    def _blind_s(self) -> float:
+        fps = self._source.detect_fps
+        return MENDED_S + self._patience.read_timeout_s + (0.0 if fps is None else 2.0 / fps)
+
+    def _picture(self, item: LivePicture, info: StreamInfo | None) -> Iterator[Frame | StreamEnd]:
+        name = self._source.camera_id
+        height, width = item.image.shape[:2]
+        if self._wh is not None and self._wh != (width, height) and not self._told_down:
+            detail = f"its pictures are {width}x{height} now"
+            log.warning("camera %s: %s; its tracks and actions end here", name, detail)
+            yield self._end(StreamError("format_changed", detail))
+        self._wh = width, height
+        pts_s = self._timeline.place(item.times.pts_s, item.times.epoch, item.times.captured_s)
+        if self._status.set_state(name, "up"):
+            codec = "video" if info is None else info.codec
+            log.info("camera %s is up: %s %dx%d", name, codec, width, height)
+        self._seen_at, self._told_down, self._loss = time.monotonic(), False, None
+        self._status.arrived(name, self._wh)
+        wall_s = self._now() - time.monotonic()  # our clock may have been set since the last one
+        times = item.times
+        yield Frame(
+            name,
+            self._frames - 1,
+            pts_s,
+            wall_s + times.captured_s,
+            item.image,
+            wall_s + times.decoded_s,
+        )
+
+    def _note(self, news: News) -> None:
+        name = self._source.camera_id
+        for cause, count in news.drops.items():
+            self._status.dropped(name, cause, count)
+        if news.clock_off_s is not None:
+            log.warning(
+                "camera %s: its clock is off by %.1f s and not used: events carry the time at "
+                "which its pictures arrived",
+                name,
+                news.clock_off_s,
+            )
+
+    def _away(self, loss: StreamError, lasted_s: float) -> Iterator[StreamEnd]:
+        """Leave the camera alone for a while; the first time not at all."""
+        name = self._source.camera_id
+        self._loss = loss
+        if self._seen_at is None:  # it has never been there
+            yield from self._down(loss)
+        elif self._told_down and self._status.set_state(name, "down", loss.reason, loss.detail):
+            log.warning("camera %s is still down: %s (%s)", name, loss.detail, loss.reason)
+        was_steady = self._seen_at is not None and lasted_s > STEADY_S and not self._told_down
+        if was_steady:
+            self._pause_s = 0.0
+            return
+        patience = self._patience
+        self._pause_s = next_pause_s(
+            self._pause_s,
+            first_s=patience.reconnect_first_s,
+            longest_s=patience.reconnect_longest_s,
+        )
+        again_at = time.monotonic() + self._pause_s
+        while (left_s := again_at - time.monotonic()) > 0 and not self._stop.wait(min(left_s, 0.1)):
+            yield from self._told_if_gone()
+
+    def _told_if_gone(self) -> Iterator[StreamEnd]:
+        """Once a loss has lasted for longer than a hole in the film may be."""
+        if self._told_down or self._loss is None or self._seen_at is None:
+            return
+        if time.monotonic() - self._seen_at > self._patience.max_gap_s:
+            yield from self._down(self._loss)
+
+    def _down(self, loss: StreamError) -> Iterator[StreamEnd]:
+        if self._status.set_state(self._source.camera_id, "down", loss.reason, loss.detail):
+            log.warning(
+                "camera %s is down: %s (%s); it is tried again until it is back",
+                self._source.camera_id,
+                loss.detail,
+                loss.reason,
+            )
+        if not self._told_down:
+            yield self._end(loss)
+
+    def _end(self, loss: StreamError) -> StreamEnd:
+        self._told_down = True
+        return StreamEnd(self._source.camera_id, loss.reason, loss.detail, self._now())
+
+
+class _Timeline:
+    """Media time of a camera across its connections: seconds since its first picture.
+
+    Within a connection it follows the camera's own time stamps, because clips are cut by them; a
+    new connection, or a leap of the camera's clock, is placed where our clock says.
+    """
+
+    def __init__(self) -> None:
+        self._zero_s: float | None = None  # monotonic
+        self._shift_s = 0.0
+        self._epoch: int | None = None
+        self._newest_s = -1.0
+
+    def new_connection(self) -> None:
+        self._epoch = None
+
+    def place(self, pts_s: float, epoch: int, captured_s: float) -> float:
+        if self._zero_s is None:
+            self._zero_s = captured_s
+        if epoch != self._epoch:
+            self._epoch = epoch
+            at_s = max(captured_s - self._zero_s, self._newest_s + 0.001)
+            self._shift_s = max(at_s, 0.0) - pts_s
+        self._newest_s = pts_s + self._shift_s
+        return self._newest_s

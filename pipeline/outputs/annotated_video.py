@@ -1,0 +1,173 @@
+"""Videos with people and actions drawn in: one H.264 mp4 per camera that a browser plays."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Sequence
+from contextlib import ExitStack
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import cv2
+import numpy as np
+from av.video.reformatter import ColorRange, Colorspace
+
+from pipeline.errors import PipelineError
+from pipeline.events import ActionEvent
+from pipeline.outputs.drawing import draw_frame
+from pipeline.outputs.sinks import ClosingSink, file_name, writing
+from pipeline.types import DecidedEnd, DecidedFrame, Image
+
+log = logging.getLogger(__name__)
+
+_TIME_BASE = Fraction(1, 90_000)  # the MPEG clock: exact for 10, 25, 29.97 and 60 frames a second
+_NOMINAL_RATE = 30  # for the encoder's level and rate control; the real times stand in the frames
+_BT709 = 1  # H.264's number of this matrix, these primaries and this transfer curve
+_ENCODER = {"preset": "veryfast", "crf": "23"}
+
+_LISTED_EVENTS = 4
+_LISTED_S = 6.0  # media seconds that an event stays in the list
+
+
+class AnnotatedVideoSink(ClosingSink):
+    """Draws the events that subscribers get, at the frame at which they get them."""
+
+    def __init__(self, target: Path) -> None:
+        """Make nothing yet: a file begins with its camera's first frame.
+
+        Args:
+            target: `FILE.mp4` for a run of one camera, else a directory for `<camera_id>.mp4`.
+        """
+        self._target = target
+        self._one_file = target.suffix.lower() == ".mp4" and not target.is_dir()
+        self._cameras: dict[str, _CameraVideo] = {}
+        self._files_made = 0
+
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """See `Sink.write`; closes a camera's file at its end."""
+        if isinstance(item, DecidedEnd):
+            video = self._cameras.pop(item.camera_id, None)
+            if video is not None:
+                video.close()
+            return
+        camera_id = item.camera_id
+        if camera_id not in self._cameras:
+            self._cameras[camera_id] = self._open(camera_id, item)
+        self._cameras[camera_id].write(item)
+
+    def close(self) -> None:
+        """See `Sink.close`; what was drawn so far plays, also after an error."""
+        with ExitStack() as stack:  # all of them, even if one fails
+            while self._cameras:
+                stack.callback(self._cameras.popitem()[1].close)
+
+    def _open(self, camera_id: str, item: DecidedFrame) -> _CameraVideo:
+        if not self._one_file:
+            path = self._target / file_name(camera_id, ".mp4")
+        elif self._files_made == 0:
+            path = self._target
+        else:
+            raise PipelineError(f"{self._target} is one file: name a directory for several videos")
+        self._files_made += 1
+        return _CameraVideo(Mp4Writer(path, item.tracked.frame.wh))
+
+
+class _CameraVideo:
+    """One camera's file and what is going on in it."""
+
+    def __init__(self, writer: Mp4Writer) -> None:
+        self._writer = writer
+        self._running: dict[str, ActionEvent] = {}  # newest event by instance id, in start order
+        self._latest: deque[ActionEvent] = deque(maxlen=_LISTED_EVENTS)
+
+    def write(self, item: DecidedFrame) -> None:
+        pts_s = item.tracked.frame.pts_s
+        self._take([event for event in item.events if isinstance(event, ActionEvent)])
+        while self._latest and self._latest[0].end_pts_s < pts_s - _LISTED_S:
+            self._latest.popleft()
+        actions: dict[int, list[ActionEvent]] = {}
+        for event in self._running.values():
+            actions.setdefault(event.track_id, []).append(event)
+        self._writer.write(draw_frame(item.tracked, actions, tuple(self._latest)), pts_s)
+
+    def close(self) -> None:
+        self._writer.close()
+
+    def _take(self, events: Sequence[ActionEvent]) -> None:
+        for event in events:
+            if event.kind == "end":
+                self._running.pop(event.instance_id, None)
+            else:
+                self._running[event.instance_id] = event
+            if event.kind != "update":
+                self._latest.append(event)
+
+
+class Mp4Writer:
+    """An H.264 yuv420p file with the frames' own times; its index stands first (faststart)."""
+
+    def __init__(self, path: Path, wh: tuple[int, int]) -> None:
+        """Open `path` for pictures of `wh` pixels; odd sides are padded, as yuv420p needs them.
+
+        Raises:
+            PipelineError: if the file cannot be made.
+        """
+        self._path = path
+        self._wh = wh
+        self._first_pts_s: float | None = None
+        self._last_tick = -1
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._container = av.open(path, "w", options={"movflags": "+faststart"})
+        self._stream = self._container.add_stream("libx264", rate=_NOMINAL_RATE, options=_ENCODER)
+        self._stream.width, self._stream.height = (side + side % 2 for side in wh)
+        self._stream.pix_fmt = "yuv420p"
+        self._stream.time_base = self._stream.codec_context.time_base = _TIME_BASE
+        # Said in the stream: players guess the matrix from the size otherwise, and colours shift.
+        context = self._stream.codec_context
+        context.colorspace = context.color_primaries = context.color_trc = _BT709
+        context.color_range = ColorRange.MPEG
+
+    def write(self, image: Image, pts_s: float) -> None:
+        """Append a picture.
+
+        Args:
+            image: uint8 (H, W, 3) BGR; another size than the first is scaled to it.
+            pts_s: seconds; the first is the file's zero, a time that does not grow is moved on by
+                the least possible step.
+
+        Raises:
+            PipelineError: if the file cannot be written.
+        """
+        if self._first_pts_s is None:
+            self._first_pts_s = pts_s
+        tick = max(round((pts_s - self._first_pts_s) / _TIME_BASE), self._last_tick + 1)
+        self._last_tick = tick
+        frame = av.VideoFrame.from_ndarray(self._fit(image), format="bgr24").reformat(
+            format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
+        )
+        frame.pts, frame.time_base = tick, _TIME_BASE
+        with writing(self._path):
+            self._container.mux(self._stream.encode(frame))
+
+    def close(self) -> None:
+        """Write the frames that the encoder still holds, and the index."""
+        with writing(self._path):
+            try:
+                if self._last_tick >= 0:
+                    self._container.mux(self._stream.encode(None))
+            finally:
+                self._container.close()
+
+    def _fit(self, image: Image) -> Image:
+        width, height = self._wh
+        if image.shape[:2] != (height, width):
+            image = np.asarray(cv2.resize(image, self._wh, interpolation=cv2.INTER_AREA), np.uint8)
+        if width % 2 or height % 2:
+            image = np.asarray(
+                cv2.copyMakeBorder(image, 0, height % 2, 0, width % 2, cv2.BORDER_REPLICATE),
+                np.uint8,
+            )
+        return image

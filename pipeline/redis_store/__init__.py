@@ -1,0 +1,1 @@
+"""Connections to Redis, the names of its keys, and the embedded server. Imports runtime."""

@@ -1,0 +1,138 @@
+"""A connection to Redis from a URL: one server, Sentinel or Cluster; errors without credentials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import redis
+from redis.asyncio import Redis as AsyncRedis
+from redis.asyncio import RedisCluster as AsyncRedisCluster
+from redis.asyncio.retry import Retry as AsyncRetry
+from redis.asyncio.sentinel import Sentinel as AsyncSentinel
+from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
+from redis.cluster import RedisCluster
+from redis.exceptions import RedisClusterException
+from redis.retry import Retry
+from redis.sentinel import Sentinel
+
+from pipeline.errors import EventStoreError
+from pipeline.redaction import mask_url
+from pipeline.redis_store.redis_schemes import CLUSTER, SENTINEL
+
+_SENTINEL_PORT = 26379
+
+
+class NotPermittedError(EventStoreError):
+    """The user that the URL names may not run this command."""
+
+
+# Typed for sync and async clients alike, its replies are unions; what is wrong shows at run time.
+Client = Any
+
+
+def connect(url: str, *, socket_timeout_s: float, retries: int) -> Client:
+    """Open nothing yet: the first command does.
+
+    Args:
+        url: `redis://[user:password@]host:port/db`, `rediss://` for TLS and `unix://`, with the
+            query options of redis-py; `redis+cluster://host:port`; or
+            `redis+sentinel://[user:password@]host[:port],host[:port].../SERVICE[/db]`.
+        socket_timeout_s: longest silence of the server within one attempt.
+        retries: further attempts after a lost connection or a timeout. What is sent twice may be
+            done twice: only for commands to which that makes no difference.
+
+    Raises:
+        EventStoreError: if `url` is none of these.
+    """
+    retry = Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), retries)
+    kinds = _Kinds(redis.Redis, RedisCluster, Sentinel)
+    return _connect(url, kinds, _options(socket_timeout_s) | {"retry": retry})
+
+
+def connect_async(url: str, *, socket_timeout_s: float) -> Client:
+    """The same for asyncio, without retries."""
+    retry = AsyncRetry(NoBackoff(), 0)
+    kinds = _Kinds(AsyncRedis, AsyncRedisCluster, AsyncSentinel)
+    return _connect(url, kinds, _options(socket_timeout_s) | {"retry": retry})
+
+
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """redis-py has every client twice."""
+
+    single: Any
+    cluster: Any
+    sentinel: Any
+
+
+def _options(socket_timeout_s: float) -> dict[str, Any]:
+    return {
+        "protocol": 2,  # one shape of replies on every server version
+        "socket_timeout": socket_timeout_s,
+        "socket_connect_timeout": socket_timeout_s,
+    }
+
+
+def _connect(url: str, kinds: _Kinds, options: dict[str, Any]) -> Client:
+    try:
+        if url.startswith(SENTINEL):
+            return _by_sentinel(url, kinds.sentinel, options)
+        if url.startswith(CLUSTER):
+            return kinds.cluster.from_url(f"redis://{url.removeprefix(CLUSTER)}", **options)
+        return kinds.single.from_url(url, **options)
+    except ValueError:
+        # Not chained: the parser's message quotes pieces of the password.
+        raise EventStoreError(
+            f"not a Redis URL: {mask_url(url)} (expected redis://[user:password@]host:port/db; "
+            "write @ : / ? # % in a password as %40 %3A %2F %3F %23 %25)"
+        ) from None
+    except (redis.RedisError, RedisClusterException) as error:  # it is asked for its nodes at once
+        raise EventStoreError(
+            f"Redis at {mask_url(url)} does not answer: {mask_url(str(error))}"
+        ) from None
+
+
+def _by_sentinel(url: str, sentinel: Any, options: dict[str, Any]) -> Client:
+    parts = urlsplit(url)
+    userinfo, _, hosts = parts.netloc.rpartition("@")
+    user, _, password = userinfo.partition(":")
+    service, _, db = parts.path.strip("/").partition("/")
+    if not service:
+        raise ValueError("a Sentinel URL names its service")
+    nodes = [_host_and_port(node) for node in hosts.split(",")]
+    login = {"username": unquote(user) or None, "password": unquote(password) or None}
+    return sentinel(nodes, **options, **login, db=int(db or 0)).master_for(service)
+
+
+def _host_and_port(node: str) -> tuple[str, int]:
+    host, _, port = node.partition(":")
+    if not host:
+        raise ValueError("a Sentinel URL names its hosts")
+    return host, int(port or _SENTINEL_PORT)
+
+
+def explained(error: Exception, name: str) -> EventStoreError:
+    """The same for a user: which server, and what to do. `name` is without credentials."""
+    if isinstance(error, redis.AuthenticationError):
+        return EventStoreError(f"Redis at {name} refuses user or password: {error}")
+    if isinstance(error, redis.exceptions.NoPermissionError):
+        return NotPermittedError(f"Redis at {name} refuses: {error}")
+    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+        return EventStoreError(
+            f"Redis at {name} does not answer: {mask_url(str(error))} "
+            "(is it running? --redis embedded starts one, --redis none goes without)"
+        )
+    return EventStoreError(f"Redis at {name} refuses: {mask_url(str(error))}")
+
+
+@contextmanager
+def reporting(name: str) -> Iterator[None]:
+    """Turn redis-py's errors into ours."""
+    try:
+        yield
+    except (redis.RedisError, RedisClusterException) as error:  # no RedisError: no node is there
+        raise explained(error, name) from error

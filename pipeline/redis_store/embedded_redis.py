@@ -1,0 +1,132 @@
+"""One redis-server per directory, shared by all our commands that use that directory."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from pipeline.errors import EventStoreError
+from pipeline.redis_store.redis_control import ready_run_id, shut_down
+from pipeline.redis_store.redis_server import (
+    ALIVE_LOCK,
+    LOG_FILE,
+    PORT_FILE,
+    server_url,
+    start_server,
+)
+from pipeline.runtime.file_lock import FileLock
+
+log = logging.getLogger(__name__)
+
+_POLL_S = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Server:
+    url: str
+    run_id: str  # drawn by the server at its start: no other program on that port has it
+
+
+@contextmanager
+def embedded_redis(directory: Path, *, timeout_s: float = 15.0) -> Iterator[str]:
+    """Yield the URL of a real redis-server that keeps its data under `directory`.
+
+    The first command starts it, others attach, the last to leave stops it. Three locks make that
+    hold whichever process dies at whichever moment, because the kernel frees them:
+
+    * `start.lock`: held while a command joins or leaves, so that only one does so at a time;
+    * `users.lock`: shared by the commands inside; who can have it alone is the last one;
+    * `server.lock`: inherited by the server, so it is free exactly when no server runs here. A
+      stale port file therefore never leads to a program that took the port over.
+
+    A server that outlived a killed command is found by the next one, which stops it at its end.
+
+    Args:
+        directory: made if it is missing; locks, log, port file and data stand in it.
+        timeout_s: longest wait for the server, and for other commands that join or leave.
+
+    Raises:
+        EventStoreError: if there is no redis-server program, or it does not start in time.
+    """
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        joining, users = FileLock(directory / "start.lock"), FileLock(directory / "users.lock")
+        alive = FileLock(directory / ALIVE_LOCK)
+    except OSError as error:
+        raise EventStoreError(f"cannot keep Redis data in {directory}: {error}") from error
+    # All three stay open to the end: leaving works even if the directory was removed meanwhile.
+    with joining, users, alive:
+        _take_turn(joining, directory, timeout_s)
+        users.try_lock(shared=True)  # only a command that holds `joining` ever has it alone
+        server = _join(directory, alive, timeout_s)
+        joining.unlock()
+        try:
+            yield server.url
+        finally:
+            _take_turn(joining, directory, timeout_s)
+            if users.try_lock():
+                _stop(server, directory, alive, timeout_s)
+
+
+def running_server(url: str, directory: Path) -> AbstractContextManager[str]:
+    """The URL itself, or that of our own server for the word `embedded`, while it is needed.
+
+    Args:
+        url: `embedded`, or a Redis URL.
+        directory: where our own server keeps its data.
+    """
+    return embedded_redis(directory) if url == "embedded" else nullcontext(url)
+
+
+def _take_turn(joining: FileLock, directory: Path, timeout_s: float) -> None:
+    if not joining.lock(timeout_s=2 * timeout_s):  # its holder may need `timeout_s` itself
+        raise EventStoreError(f"another command holds {directory}/start.lock and does not let go")
+
+
+def _join(directory: Path, alive: FileLock, timeout_s: float) -> _Server:
+    """Attach to the server of this directory, or start it."""
+    deadline = time.monotonic() + timeout_s
+    while time.monotonic() < deadline:
+        if alive.try_lock():
+            alive.unlock()
+            start_server(directory, timeout_s=timeout_s)
+        server = _running_server(directory)
+        if server is not None:
+            return server
+        time.sleep(_POLL_S)
+    raise EventStoreError(
+        f"a redis-server runs in {directory} but does not answer within {timeout_s:g} s "
+        f"(see {directory / LOG_FILE}; stop it, or choose another output directory)"
+    )
+
+
+def _running_server(directory: Path) -> _Server | None:
+    """The server on the recorded port, if it is ready and keeps its data here."""
+    try:
+        url = server_url(int((directory / PORT_FILE).read_text(encoding="ascii")))
+    except (FileNotFoundError, ValueError):
+        return None
+    run_id = ready_run_id(url, directory)
+    return _Server(url, run_id) if run_id else None
+
+
+def _stop(joined: _Server, directory: Path, alive: FileLock, timeout_s: float) -> None:
+    """Stop the server; a warning where that fails, since the run is over and its data is safe."""
+    if alive.try_lock():
+        return  # it died before us
+    # Ours, or the one that a later command started on the same data after ours had died.
+    for server in filter(None, (joined, _running_server(directory))):
+        with suppress(EventStoreError):
+            shut_down(server.url, server.run_id)
+            if alive.lock(timeout_s=timeout_s):
+                return
+    log.warning(
+        "the redis-server in %s does not stop (see %s there); the next command on this directory "
+        "will use it and try again",
+        directory,
+        LOG_FILE,
+    )

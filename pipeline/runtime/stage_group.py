@@ -1,0 +1,109 @@
+"""Run generator stages in threads: stop at the source, drain the rest, re-raise a first error."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Generator
+from contextlib import closing
+from typing import Any, Protocol, TypeVar
+
+from pipeline.runtime.channel import ChannelCancelled
+
+T = TypeVar("T")
+T_contra = TypeVar("T_contra", contravariant=True)
+log = logging.getLogger(__name__)
+
+
+class Output(Protocol[T_contra]):
+    """Where a stage's items go: a channel, or what else can be ended in both ways."""
+
+    def put(self, item: T_contra) -> None:
+        """Take an item; raises ChannelCancelled after `cancel`."""
+        ...
+
+    def finish(self) -> None:
+        """No more items come."""
+        ...
+
+    def cancel(self) -> None:
+        """Drop what is held, wake both sides."""
+        ...
+
+
+class StageGroup:
+    """Owns the threads of one pipeline run. Leaving the `with` block waits for all of them.
+
+    The first exception of any stage, or of the block itself, sets `stop`, cancels every channel
+    and is raised again once all threads have ended. A sink must iterate until its channel ends.
+
+    Args:
+        stop: set by the group on failure; sources are expected to watch it.
+    """
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+        self._running: list[tuple[threading.Thread, Output[Any]]] = []
+        self._first_error: BaseException | None = None
+        self._cancelled = False
+        # Re-entrant: a signal handler may call `cancel` while the main thread holds it.
+        self._lock = threading.RLock()
+
+    def start(
+        self, name: str, items: Generator[T, None, None], output: Output[T]
+    ) -> threading.Thread:
+        """Pull `items` in a new thread and put each one on `output`."""
+        thread = threading.Thread(target=self._pump, args=(name, items, output), name=name)
+        with self._lock:
+            if self._cancelled:
+                output.cancel()
+            thread.start()
+            alive = [(other, its) for other, its in self._running if other.is_alive()]
+            self._running = [*alive, (thread, output)]
+        return thread
+
+    def cancel(self) -> None:
+        """Stop now: drop what is queued, as a second Ctrl-C asks for."""
+        if not self._stop.is_set():
+            self._stop.set()
+        with self._lock:
+            self._cancelled = True
+            for _, output in self._running:
+                output.cancel()
+
+    @property
+    def cancelled(self) -> bool:
+        """True once `cancel` was called or a stage failed."""
+        return self._cancelled
+
+    def __enter__(self) -> StageGroup:
+        return self
+
+    def __exit__(self, exc_type: object, exc: BaseException | None, tb: object) -> None:
+        if exc is not None:
+            self._fail(exc)
+        while self._running:  # a stage may start another one meanwhile
+            thread, _ = self._running[0]
+            thread.join()
+            with self._lock:
+                self._running = [one for one in self._running if one[0] is not thread]
+        if self._first_error is not None and self._first_error is not exc:
+            raise self._first_error
+
+    def _pump(self, name: str, items: Generator[T, None, None], output: Output[T]) -> None:
+        try:
+            with closing(items):  # releases the source even when `put` raises
+                for item in items:
+                    output.put(item)
+        except ChannelCancelled:
+            log.debug("%s: cancelled", name)
+        except BaseException as error:  # raised again by __exit__
+            log.debug("%s: failed with %r", name, error)
+            self._fail(error)
+        finally:
+            output.finish()
+
+    def _fail(self, error: BaseException) -> None:
+        with self._lock:
+            self._first_error = self._first_error or error
+        self.cancel()

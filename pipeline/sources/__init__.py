@@ -1,0 +1,1 @@
+"""Video files in, frames out, each decoded in a process of its own. Imports runtime and types."""

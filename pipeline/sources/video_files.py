@@ -1,0 +1,155 @@
+"""Video files as sources of frames: one camera each, every frame, in order."""
+
+from __future__ import annotations
+
+import glob
+import threading
+from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import chain, count, islice
+from pathlib import Path
+
+from pipeline.errors import SourceError
+from pipeline.sources.decoder_process import DecoderProcess
+from pipeline.sources.file_decoder import VideoInfo
+from pipeline.types import Frame, StreamEnd
+
+# What a directory is searched for. A file that is named is read whatever it is called.
+VIDEO_SUFFIXES = frozenset(
+    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
+    | {".wmv", ".flv", ".3gp", ".ogv", ".h264", ".hevc"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class VideoFile:
+    """One file to replay, as a camera of its own."""
+
+    camera_id: str
+    path: Path
+
+
+def find_videos(arguments: Sequence[str]) -> tuple[VideoFile, ...]:
+    """Turn files, directories and globs into video files with distinct camera ids.
+
+    A camera is called like its file, without the suffix; equal names get `-2`, `-3` and so on.
+    A path that does not exist is kept: reading it gives the error that names it.
+
+    Args:
+        arguments: paths of files or directories (searched one level deep), or glob patterns.
+
+    Raises:
+        SourceError: if a directory or a pattern holds no video.
+    """
+    paths = [path for argument in arguments for path in _expand(argument)]
+    videos: dict[str, VideoFile] = {}
+    for path in paths:
+        names = chain([path.stem], (f"{path.stem}-{n}" for n in count(2)))
+        camera_id = next(name for name in names if name not in videos)
+        videos[camera_id] = VideoFile(camera_id, path)
+    return tuple(videos.values())
+
+
+def _expand(argument: str) -> list[Path]:
+    path = Path(argument)
+    if path.is_dir():
+        found = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
+        if not found:
+            raise SourceError(f"{argument}: no video file in this directory")
+        return found
+    if glob.has_magic(argument) and not path.exists():
+        found = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207
+        if not found:
+            raise SourceError(f"{argument}: no file matches this pattern")
+        return [p for p in found if p.is_file()]
+    return [path]
+
+
+def read_frames(
+    video: VideoFile,
+    *,
+    stop: threading.Event,
+    now: Callable[[], float],
+    opened: Callable[[str, VideoInfo], None],
+) -> Generator[Frame | StreamEnd, None, None]:
+    """Yield every frame of a file and then its `StreamEnd`, which carries what went wrong.
+
+    Args:
+        video: the file.
+        stop: ends the reading early, without an error.
+        now: Unix seconds.
+        opened: called with the camera id once the container is understood.
+    """
+    try:
+        _check_readable(video.path)
+        with DecoderProcess(video.path) as decoder:
+            info = decoder.read_info(stop)
+            if info is not None:
+                opened(video.camera_id, info)
+                for index, picture in enumerate(decoder.pictures(stop)):
+                    at = now()
+                    yield Frame(video.camera_id, index, picture.pts_s, at, picture.image, at)
+    except SourceError as source_error:
+        yield StreamEnd(video.camera_id, "failed", f"{video.path}: {source_error}")
+    else:
+        yield StreamEnd(video.camera_id, "stopped" if stop.is_set() else "stream_ended")
+
+
+def _check_readable(path: Path) -> None:
+    try:
+        if not path.is_file():  # asked first: opening a named pipe would wait for its writer
+            raise SourceError("not a file" if path.exists() else "no such file")
+        with path.open("rb") as file:
+            is_empty = not file.read(1)
+    except OSError as error:
+        raise SourceError(f"cannot be opened ({error.strerror})") from error
+    if is_empty:
+        raise SourceError("the file is empty")
+
+
+def merge_by_time(
+    cameras: Iterator[Iterator[Frame | StreamEnd]], *, at_once: int
+) -> Iterator[Frame | StreamEnd]:
+    """Interleave several files by media time, always in the same order.
+
+    Always the frame with the smallest `pts_s` is next, and of equals the one of the earlier
+    camera; a `StreamEnd` follows its last frame at once. The order depends on the files alone, not
+    on which decoder is faster, which is what makes a replay repeatable.
+
+    Args:
+        cameras: one iterator per file, made (and so opened) only when its turn comes.
+        at_once: how many are open at the same time; when one ends, the next is opened.
+    """
+    heads: dict[int, tuple[Frame | StreamEnd, Iterator[Frame | StreamEnd]]] = {}
+    waiting = enumerate(cameras)
+
+    def advance(number: int, camera: Iterator[Frame | StreamEnd]) -> None:
+        for head in islice(camera, 1):  # a cancelled channel ends without a StreamEnd
+            heads[number] = head, camera
+
+    while True:
+        for number, camera in islice(waiting, at_once - len(heads)):
+            advance(number, camera)
+        if not heads:
+            return
+        first = min(heads, key=lambda number: (_pts_s(heads[number][0]), number))
+        head, camera = heads.pop(first)
+        yield head
+        if isinstance(head, Frame):
+            advance(first, camera)
+
+
+def _pts_s(item: Frame | StreamEnd) -> float:
+    return item.pts_s if isinstance(item, Frame) else float("-inf")
+
+
+def in_batches(items: Iterator[Frame | StreamEnd], size: int) -> Iterator[list[Frame | StreamEnd]]:
+    """Lists of `size` items, the last one shorter."""
+    batch: list[Frame | StreamEnd] = []
+    for item in items:
+        batch.append(item)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

@@ -1,0 +1,176 @@
+"""The decision stage: recognized frames in, frames with the events decided at them out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from pipeline.events import ActionEvent, CameraEvent, CameraEventKind, DownReason, EndReason
+from pipeline.stages.track_decider import Change, DecisionPolicy, Moment, TrackDecider
+from pipeline.time_text import format_utc
+from pipeline.types import DecidedEnd, DecidedFrame, RecognizedFrame, StreamEnd, TrackedFrame
+
+
+@dataclass(frozen=True, slots=True)
+class EventStamp:
+    """What every event of a run carries alike."""
+
+    run_id: str
+    model: str
+    wall_clock: bool  # False leaves out everything that depends on when the run took place
+
+
+def decide_actions(
+    items: Iterable[RecognizedFrame | StreamEnd],
+    labels: Sequence[str],
+    policy: DecisionPolicy,
+    stamp: EventStamp,
+    now: Callable[[], float],
+) -> Generator[DecidedFrame | DecidedEnd, None, None]:
+    """Decide what each person does; one item per item, in order.
+
+    Args:
+        items: frames of any number of cameras, each camera's in order.
+        labels: the recognizer's classes in the order of its scores.
+        policy: thresholds, durations, smoothing.
+        stamp: what every event of this run carries.
+        now: Unix seconds, for the latency of an event.
+    """
+    cameras: dict[str, _Camera] = {}
+    for item in items:
+        camera_id = item.camera_id if isinstance(item, StreamEnd) else item.tracked.frame.camera_id
+        # Kept after its end: a camera that comes back goes on with its numbers.
+        camera = cameras.setdefault(camera_id, _Camera(camera_id, labels, policy, stamp, now))
+        yield camera.finish(item) if isinstance(item, StreamEnd) else camera.decide(item)
+
+
+@dataclass(slots=True)
+class _Camera:
+    """The open actions and the sequence number of one camera."""
+
+    camera_id: str
+    labels: Sequence[str]
+    policy: DecisionPolicy
+    stamp: EventStamp
+    now: Callable[[], float]
+    seq: int = 0
+    tracks: dict[int, TrackDecider] = field(default_factory=dict)
+    newest: RecognizedFrame | None = None  # since it is up
+    told_down: bool = False
+
+    def decide(self, item: RecognizedFrame) -> DecidedFrame:
+        """What this frame's scores and lost tracks change; the first one says that it is up."""
+        frame = item.tracked.frame
+        moment = Moment(frame.pts_s, frame.captured_at)
+        up = (self._camera_event("camera_up", moment),) if self.newest is None else ()
+        self.newest, self.told_down = item, False
+        changes = []
+        for prediction in item.predictions:
+            track = self.tracks.setdefault(
+                prediction.track_id, TrackDecider(prediction.track_id, self.policy)
+            )
+            scores = dict(zip(self.labels, prediction.scores.tolist(), strict=True))
+            changes += track.observe(scores, moment, prediction.xyxy)
+        for track_id in item.tracked.ended:
+            track_or_none = self.tracks.pop(track_id, None)
+            if track_or_none is not None:
+                changes += track_or_none.finish("track_ended")
+        latency_s = {}
+        if self.stamp.wall_clock and (item.predictions or changes):
+            latency_s = _latency_s(item, self.now())
+        return DecidedFrame(item.tracked, up + self._events(changes, item, latency_s), latency_s)
+
+    def finish(self, end: StreamEnd) -> DecidedEnd:
+        """End everything that is open; a live camera that was never seen is said to be down too."""
+        if self.newest is None:
+            if end.at is None or self.told_down:
+                return DecidedEnd(end, ())
+            ends: tuple[ActionEvent, ...] = ()
+            last = Moment(0.0, end.at)
+        else:
+            ended: EndReason = "stream_ended" if end.at is None else "camera_down"
+            changes = [c for track in self.tracks.values() for c in track.finish(ended)]
+            latency_s = _latency_s(self.newest, self.now()) if self.stamp.wall_clock else {}
+            ends = self._events(changes, self.newest, latency_s)
+            frame = self.newest.tracked.frame
+            last = Moment(frame.pts_s, frame.captured_at)
+        self.newest, self.told_down = None, True
+        self.tracks.clear()
+        return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
+
+    def _camera_event(
+        self, kind: CameraEventKind, at: Moment, reason: DownReason | None = None
+    ) -> CameraEvent:
+        return CameraEvent(
+            kind=kind,
+            event_id=self._next_id(),
+            camera_id=self.camera_id,
+            run_id=self.stamp.run_id,
+            seq=self.seq,
+            pts_s=round(at.pts_s, 3),
+            time=self._utc(at),
+            reason=reason,
+        )
+
+    def _next_id(self) -> str:
+        self.seq += 1
+        return f"{self.stamp.run_id}/{self.camera_id}/{self.seq}"
+
+    def _events(
+        self, changes: list[Change], item: RecognizedFrame, latency_s: dict[str, float]
+    ) -> tuple[ActionEvent, ...]:
+        latency_ms = {stage: round(1e3 * seconds, 1) for stage, seconds in latency_s.items()}
+        return tuple(self._event(change, item.tracked, latency_ms) for change in changes)
+
+    def _event(
+        self, change: Change, tracked: TrackedFrame, latency_ms: dict[str, float]
+    ) -> ActionEvent:
+        origin = f"{self.stamp.run_id}/{self.camera_id}"
+        return ActionEvent(
+            kind=change.kind,
+            event_id=self._next_id(),
+            instance_id=f"{origin}/{change.track_id}/{change.action}/{change.ordinal}",
+            camera_id=self.camera_id,
+            run_id=self.stamp.run_id,
+            seq=self.seq,
+            track_id=change.track_id,
+            action=change.action,
+            score=round(change.score, 4),
+            peak_score=round(change.peak_score, 4),
+            start_pts_s=round(change.start.pts_s, 3),
+            end_pts_s=round(change.end.pts_s, 3),
+            start_time=self._utc(change.start),
+            end_time=self._utc(change.end),
+            frame_index=tracked.frame.index,
+            xyxy=_corners(change),
+            frame_wh=tracked.frame.wh,
+            model=self.stamp.model,
+            end_reason=change.reason,
+            latency_ms=latency_ms,
+        )
+
+    def _utc(self, moment: Moment) -> str | None:
+        if not self.stamp.wall_clock:
+            return None
+        return format_utc(moment.captured_at)
+
+
+def _corners(change: Change) -> tuple[float, float, float, float]:
+    x1, y1, x2, y2 = (round(float(v), 1) for v in change.xyxy)
+    return x1, y1, x2, y2
+
+
+def _latency_s(item: RecognizedFrame, decided_at: float) -> dict[str, float]:
+    """Seconds from one stage's end to the next one's, queues included, and in all."""
+    tracked, captured_at = item.tracked, item.tracked.frame.captured_at
+    stamps = {
+        "decode": tracked.frame.decoded_at,
+        "detect": tracked.detected_at,
+        "track": tracked.tracked_at,
+        "clip": item.clipped_at,
+        "recognize": item.recognized_at,
+        "decide": decided_at,
+    }
+    starts = (captured_at, *stamps.values())
+    spans = (end - start for start, end in zip(starts, stamps.values(), strict=False))
+    return dict(zip(stamps, spans, strict=True)) | {"total": decided_at - captured_at}

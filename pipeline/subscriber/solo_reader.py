@@ -1,0 +1,111 @@
+"""A reader on its own, without a group: every event once, nothing remembered on the server."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from pipeline.event_filter import EventFilter
+from pipeline.events import Event
+from pipeline.redis_store.names import FIELD, StreamKeys
+from pipeline.subscriber.protocol import (
+    BEGINNING,
+    NEWEST,
+    Command,
+    Delivery,
+    Steps,
+    out_of_order,
+    read_entry,
+)
+from pipeline.subscriber.reports import BadEntry, Duplicate
+
+# Where a reader without a group begins. KEYS: stream, newest numbers.
+_POSITION = """
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+return {newest[1] and newest[1][1] or '0-0', redis.call('HGETALL', KEYS[2])}
+"""
+
+
+class StreamReader:
+    """Reads from somewhere to the end, or for ever.
+
+    Args:
+        keys: of the stream.
+        start: `0`, `$`, or the id of the entry after which to go on.
+        wanted: what is delivered.
+        block_s: longest wait within one command.
+        count: entries per read.
+        to_end_only: end at the entry that is the newest one at the start.
+    """
+
+    def __init__(
+        self,
+        keys: StreamKeys,
+        start: str,
+        wanted: EventFilter,
+        *,
+        block_s: float,
+        count: int = 100,
+        to_end_only: bool = False,
+    ) -> None:
+        self._keys, self._start, self._wanted = keys, start, wanted
+        self._block_s, self._count, self._to_end_only = block_s, count, to_end_only
+
+    def steps(self) -> Steps:
+        """Ends at the end only if it was told to."""
+        keys = (self._keys.stream, self._keys.newest)
+        newest, numbers = yield Command("eval", (_POSITION, len(keys), *keys))
+        end, seen = newest.decode(), _Seen(self._start, numbers)
+        position = end if self._start == NEWEST else self._start
+        while True:
+            options = {"count": self._count}
+            if not self._to_end_only:
+                options["block"] = round(1e3 * self._block_s)
+            reply = yield Command("xread", ({self._keys.stream: position},), options)
+            for key, fields in reply[0][1] if reply else []:
+                position = key.decode()
+                if self._to_end_only and _order(position) > _order(end):
+                    return
+                yield from self._take(position, fields, seen)
+            if self._to_end_only and not reply:
+                return
+
+    def leave(self) -> Steps:
+        """Nothing to take back."""
+        yield from ()
+
+    def _take(self, entry_id: str, fields: dict[bytes, bytes], seen: _Seen) -> Steps:
+        event = read_entry(entry_id, fields.get(FIELD.encode()))
+        if isinstance(event, BadEntry):
+            yield event
+            return
+        report = out_of_order(event, seen.before(event), entry_id)
+        if report is not None:
+            yield report
+        if not isinstance(report, Duplicate):
+            seen.add(event)
+            if self._wanted.matches(event):
+                yield Delivery(entry_id, event)
+
+
+class _Seen:
+    """The newest number of each camera and run, for a reader that begins somewhere."""
+
+    def __init__(self, start: str, newest: Sequence[bytes]) -> None:
+        self._numbers: dict[str, int] = {}
+        self._unknown = -1 if start not in (BEGINNING, NEWEST) else 0
+        if start == NEWEST:
+            names, numbers = newest[::2], newest[1::2]
+            self._numbers = {
+                name.decode(): int(number) for name, number in zip(names, numbers, strict=True)
+            }
+
+    def before(self, event: Event) -> int:
+        return self._numbers.get(event.origin, self._unknown)
+
+    def add(self, event: Event) -> None:
+        self._numbers[event.origin] = event.seq
+
+
+def _order(entry_id: str) -> tuple[int, int]:
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence or 0)

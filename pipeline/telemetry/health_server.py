@@ -1,0 +1,281 @@
+"""How a live run is, over HTTP: `/health` for people and supervisors, `/metrics` for Prometheus."""
+
+from __future__ import annotations
+
+import errno
+import json
+import logging
+import socket
+import socketserver
+import threading
+import time
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, Literal, Self
+
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.telemetry.run_status import CameraSnapshot, Snapshot
+from pipeline.time_text import format_utc
+
+Health = Literal["ok", "degraded", "stuck"]
+Page = tuple[HTTPStatus, bytes, str]  # with its content type
+
+_SILENCE_S = 5.0  # a client that says and takes nothing for so long is hung up on
+_MAX_CLIENTS = 64  # each has a thread
+_LOOK_S = 0.2  # how often the server looks whether it shall end
+_TEXT = "text/plain; charset=utf-8"
+_INDEX = b"behaviour-stream\n/health   how the run is, as JSON\n/metrics  for Prometheus\n"
+
+log = logging.getLogger(__name__)
+
+
+class HealthServer:
+    """Answers while its block lasts, from threads of its own.
+
+    Args:
+        address: `host:port` (`[::1]:port` for IPv6) or both apart; port 0: any that is free.
+        snapshot: the run as it is now; called by the server's threads.
+        metrics: the text for Prometheus and its content type; called by them too.
+        now: Unix seconds.
+
+    Raises:
+        ConfigError: if `address` is none; on entering, if this machine cannot listen there.
+    """
+
+    def __init__(
+        self,
+        address: str | tuple[str, int],
+        snapshot: Callable[[], Snapshot],
+        metrics: Callable[[], tuple[bytes, str]],
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._host, self._wanted_port = _split(address) if isinstance(address, str) else address
+        self._snapshot, self._metrics, self._now = snapshot, metrics, now
+        self._server: _Server | None = None
+        self._thread: threading.Thread | None = None
+
+    @property
+    def port(self) -> int:
+        """Where it listens; inside the block only."""
+        assert self._server is not None
+        return self._server.server_port
+
+    def __enter__(self) -> Self:
+        pages = {
+            "/": self._index_page,
+            "/health": self._health_page,
+            "/metrics": self._metrics_page,
+        }
+        self._server = _listen(self._host, self._wanted_port, pages)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(_LOOK_S,), name="health", daemon=True
+        )
+        self._thread.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        assert self._server is not None
+        assert self._thread is not None
+        self._server.shutdown()
+        self._thread.join()
+        self._server.hang_up()
+        self._server.server_close()
+
+    def _index_page(self) -> Page:
+        return HTTPStatus.OK, _INDEX, _TEXT
+
+    def _health_page(self) -> Page:
+        snapshot = self._snapshot()
+        stuck = health_of(snapshot) == "stuck"
+        text = json.dumps(describe(snapshot, self._now()), indent=2) + "\n"
+        status = HTTPStatus.SERVICE_UNAVAILABLE if stuck else HTTPStatus.OK
+        return status, text.encode(), "application/json"
+
+    def _metrics_page(self) -> Page:
+        return HTTPStatus.OK, *self._metrics()
+
+
+def health_of(snapshot: Snapshot) -> Health:
+    """`stuck`: it has to be started again; `degraded`: a camera is not up, or Redis is away."""
+    if not snapshot.healthy:
+        return "stuck"
+    blind = any(camera.state != "up" for camera in snapshot.cameras)
+    return "degraded" if blind or snapshot.redis_trouble is not None else "ok"
+
+
+def describe(snapshot: Snapshot, now: float) -> dict[str, Any]:
+    """The health page.
+
+    Args:
+        snapshot: of the run.
+        now: Unix seconds.
+    """
+    return {
+        "status": health_of(snapshot),
+        "stuck": snapshot.stuck,
+        "started_at": format_utc(snapshot.started_at),
+        "uptime_s": round(now - snapshot.started_at, 1),
+        "cameras": {camera.camera_id: _describe(camera) for camera in snapshot.cameras},
+        "queues": dict(snapshot.queues),
+        "dropped_clips": snapshot.dropped_clips,
+        "detect_batch": round(snapshot.detect_batch, 2),
+        "recognize_batch": round(snapshot.recognize_batch, 2),
+        "latency_s": {
+            stage: {"p50": round(p50, 4), "p95": round(p95, 4), "p99": round(p99, 4)}
+            for stage, (p50, p95, p99) in snapshot.latency_s.items()
+        },
+        "events": snapshot.events,
+        "outbox": {"waiting": snapshot.outbox_waiting, "redis_trouble": snapshot.redis_trouble},
+        "gpu_memory_bytes": snapshot.gpu_memory_bytes,
+    }
+
+
+def _describe(camera: CameraSnapshot) -> dict[str, Any]:
+    staleness_s = camera.staleness_s
+    return {
+        "state": camera.state,
+        "reason": camera.reason,
+        "detail": camera.detail,
+        "since": format_utc(camera.since),
+        "fps_in": round(camera.fps_in, 2),
+        "fps_detected": round(camera.fps_detected, 2),
+        "frames_in": camera.frames_in,
+        "frames_detected": camera.frames_detected,
+        "drops": dict(camera.drops),
+        "staleness_s": None if staleness_s is None else round(staleness_s, 3),
+        "tracks": camera.tracks,
+        "connects": camera.connects,
+        "wh": camera.wh,
+    }
+
+
+class _Handler(BaseHTTPRequestHandler):
+    """One request; HTTP/1.0, so that no connection outlives its answer."""
+
+    server_version, sys_version = "behaviour-stream", ""
+    timeout = _SILENCE_S
+
+    def __init__(self, pages: Mapping[str, Callable[[], Page]], *connection: Any) -> None:
+        self._pages = pages
+        super().__init__(*connection)  # which serves the request
+
+    def do_GET(self) -> None:
+        """Answer with one of the pages."""
+        page = self._pages.get(self.path.partition("?")[0])
+        if page is None:
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return
+        try:
+            status, body, content_type = page()
+        except Exception:
+            log.exception("the page %s failed", self.path)
+            self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
+            return
+        self._answer(status, body, content_type)
+
+    def do_HEAD(self) -> None:
+        """The same without the body."""
+        self.do_GET()
+
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """As one line of text; the base class calls it too, for what is no request of ours."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:  # what it says to a method without a `do_`
+            code = HTTPStatus.METHOD_NOT_ALLOWED
+        status = HTTPStatus(code)
+        self._answer(status, f"{status.value} {status.phrase}\n".encode(), _TEXT)
+
+    def _answer(self, status: HTTPStatus, body: bytes, content_type: str) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Cache-Control", "no-store")
+        if status == HTTPStatus.METHOD_NOT_ALLOWED:
+            self.send_header("Allow", "GET, HEAD")
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: Any) -> None:
+        """Not to standard error: supervisors ask every few seconds."""
+        log.debug("%s: " + format, self.client_address[0], *arguments)
+
+
+class _Server(ThreadingHTTPServer):
+    """Knows its open connections, so that none outlives it."""
+
+    daemon_threads = True
+    allow_reuse_port = False  # a second run must not share the port in silence
+
+    def __init__(self, family: socket.AddressFamily, address: Any, handler: Any) -> None:
+        self.address_family = family
+        self._open: set[socket.socket] = set()
+        self._lock = threading.Lock()
+        super().__init__(address, handler)
+
+    def server_bind(self) -> None:
+        """Like the base class's, which would ask the name server who we are, and wait for it."""
+        socketserver.TCPServer.server_bind(self)
+        self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
+
+    def verify_request(self, request: Any, client_address: Any) -> bool:
+        """Whether there is a thread left for this client."""
+        with self._lock:
+            return len(self._open) < _MAX_CLIENTS
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        """Serve it in a thread."""
+        with self._lock:
+            self._open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        """It has its answer, or gets none."""
+        with self._lock:
+            self._open.discard(request)
+            super().shutdown_request(request)
+
+    def hang_up(self) -> None:
+        """On all who are still connected; their threads notice at once."""
+        with self._lock:
+            for request in self._open:
+                with suppress(OSError):  # the other end was faster
+                    request.shutdown(socket.SHUT_RDWR)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Who hung up before the end of our answer is none of our business."""
+        log.debug("%s: the answer was not taken", client_address[0], exc_info=True)
+
+
+def _split(address: str) -> tuple[str, int]:
+    host, _, port = address.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not port.isascii() or not port.isdigit() or int(port) > 65_535:
+        raise ConfigError(f"live.health: {address!r} is not host:port, such as 127.0.0.1:8080")
+    return host, int(port)
+
+
+def _listen(host: str, port: int, pages: Mapping[str, Callable[[], Page]]) -> _Server:
+    where = f"live.health: cannot listen at {host}:{port}"
+    try:
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+        # A name may mean both; most who ask for `localhost` try IPv4 too, not all try IPv6.
+        family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
+        return _Server(family, address, partial(_Handler, pages))
+    except (socket.gaierror, ValueError) as error:  # the latter: no name at all, as `a..b`
+        raise ConfigError(f"{where}: no such host ({error}); name this machine's") from error
+    except OSError as error:
+        # No mistake in the configuration for sure: the network may only not be there yet.
+        raise PipelineError(f"{where}: {_advice(error)}") from error
+
+
+def _advice(error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return "the port is in use; stop who has it (`ss -ltnp` tells), or name another"
+    if error.errno == errno.EADDRNOTAVAIL:
+        return "that is no address of this machine; 127.0.0.1 is, and 0.0.0.0 means all it has"
+    if error.errno == errno.EACCES:
+        return "ports below 1024 are for the superuser; name one above"
+    return str(error.strerror)

@@ -1,0 +1,218 @@
+"""A live run's numbers for Prometheus; the only file that knows its client library."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import get_args
+
+from prometheus_client import (
+    CollectorRegistry,
+    GCCollector,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
+from prometheus_client.registry import Collector
+
+from pipeline.telemetry.run_status import CameraSnapshot, CameraState, Snapshot
+
+_QUANTILES = ("0.5", "0.95", "0.99")
+
+Row = tuple[Sequence[str], float]  # values of the labels, and the number
+
+
+class LiveMetrics:
+    """Renders a run and its process in the text format that every Prometheus reads.
+
+    Args:
+        snapshot: the run as it is now; asked once per `render`.
+    """
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._registry = CollectorRegistry()  # not the global one: two runs do not mix
+        self._registry.register(_RunCollector(snapshot))
+        ProcessCollector(registry=self._registry)
+        PlatformCollector(registry=self._registry)
+        GCCollector(registry=self._registry)
+
+    def render(self) -> tuple[bytes, str]:
+        """The text, and its content type."""
+        return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
+
+
+class _RunCollector(Collector):
+    """Builds the metrics anew from each snapshot: a camera that was removed is gone here too."""
+
+    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+        self._snapshot = snapshot
+
+    def collect(self) -> Iterable[Metric]:
+        snapshot = self._snapshot()
+        yield from _camera_states(snapshot.cameras)
+        yield from _camera_frames(snapshot.cameras)
+        yield from _work(snapshot)
+        yield from _latencies(snapshot)
+        yield from _run(snapshot)
+
+
+def _camera_states(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
+    yield _gauge(
+        "camera_state",
+        "1 for the state that the camera is in, 0 for the others",
+        (
+            ((one.camera_id, state), float(one.state == state))
+            for one in cameras
+            for state in get_args(CameraState)
+        ),
+        ("camera", "state"),
+    )
+    yield _gauge(
+        "camera_down_info",
+        "1 while the camera is down, with the reason",
+        (
+            ((one.camera_id, one.reason), 1.0)
+            for one in cameras
+            if one.state == "down" and one.reason is not None
+        ),
+        ("camera", "reason"),
+    )
+    yield _gauge(
+        "camera_state_since_timestamp_seconds",
+        "Unix time of the camera's last change of state",
+        (((one.camera_id,), one.since) for one in cameras),
+        ("camera",),
+    )
+    yield _counter(
+        "camera_connects",
+        "Times that the camera came up",
+        (((one.camera_id,), one.connects) for one in cameras),
+        ("camera",),
+    )
+
+
+def _camera_frames(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
+    yield _counter(
+        "camera_frames_in",
+        "Frames that are to be looked at",
+        (((one.camera_id,), one.frames_in) for one in cameras),
+        ("camera",),
+    )
+    yield _counter(
+        "camera_frames_detected",
+        "Frames that went through the detector",
+        (((one.camera_id,), one.frames_detected) for one in cameras),
+        ("camera",),
+    )
+    yield _counter(
+        "camera_frames_dropped",
+        "Frames that went no further, by cause",
+        (((one.camera_id, cause), count) for one in cameras for cause, count in one.drops.items()),
+        ("camera", "cause"),
+    )
+    yield _gauge(
+        "camera_fps_in",
+        "Frames per second that are to be looked at, over the last minute",
+        (((one.camera_id,), one.fps_in) for one in cameras),
+        ("camera",),
+    )
+    yield _gauge(
+        "camera_fps_detected",
+        "Frames per second that went through the detector, over the last minute",
+        (((one.camera_id,), one.fps_detected) for one in cameras),
+        ("camera",),
+    )
+    yield _gauge(
+        "camera_staleness_seconds",
+        "Age of the newest frame when it entered detection",
+        (((one.camera_id,), one.staleness_s) for one in cameras if one.staleness_s is not None),
+        ("camera",),
+    )
+    yield _gauge(
+        "camera_tracks",
+        "People tracked in the newest frame",
+        (((one.camera_id,), one.tracks) for one in cameras),
+        ("camera",),
+    )
+
+
+def _work(snapshot: Snapshot) -> Iterator[Metric]:
+    yield _gauge(
+        "queue_length",
+        "Items that wait",
+        (((name,), length) for name, length in snapshot.queues.items()),
+        ("queue",),
+    )
+    yield _counter(
+        "clips_dropped",
+        "Clips that were too old for the recognizer",
+        [((), snapshot.dropped_clips)],
+    )
+    yield _gauge(
+        "batch_size_mean",
+        "Mean size of the batches that a network got over the last minute",
+        [(("detect",), snapshot.detect_batch), (("recognize",), snapshot.recognize_batch)],
+        ("network",),
+    )
+
+
+def _latencies(snapshot: Snapshot) -> Iterator[Metric]:
+    yield _gauge(
+        "latency_seconds",
+        "Time that frames took, by stage, over the last minute",
+        (
+            ((stage, quantile), seconds)
+            for stage, values in snapshot.latency_s.items()
+            for quantile, seconds in zip(_QUANTILES, values, strict=True)
+        ),
+        ("stage", "quantile"),
+    )
+    yield _gauge(
+        "end_to_end_latency_seconds",
+        "Time from the capture of a frame to its events, over the last minute",
+        (
+            ((quantile,), seconds)
+            for quantile, seconds in zip(_QUANTILES, snapshot.end_to_end_s or (), strict=False)
+        ),
+        ("quantile",),
+    )
+
+
+def _run(snapshot: Snapshot) -> Iterator[Metric]:
+    yield _counter("events", "Events decided", [((), snapshot.events)])
+    yield _gauge(
+        "outbox_waiting", "Events that Redis has not got yet", [((), snapshot.outbox_waiting)]
+    )
+    yield _gauge(
+        "redis_up",
+        "1 while Redis takes events, 0 while it does not",
+        [((), float(snapshot.redis_trouble is None))],
+    )
+    if snapshot.gpu_memory_bytes is not None:
+        yield _gauge(
+            "gpu_memory_bytes", "GPU memory that PyTorch holds", [((), snapshot.gpu_memory_bytes)]
+        )
+    yield _gauge("healthy", "0 while a stage is stuck, else 1", [((), float(snapshot.healthy))])
+    yield _gauge(
+        "start_timestamp_seconds", "Unix time of the run's start", [((), snapshot.started_at)]
+    )
+
+
+def _gauge(
+    name: str, text: str, rows: Iterable[Row], labels: Sequence[str] = ()
+) -> GaugeMetricFamily:
+    family = GaugeMetricFamily(f"behaviour_{name}", text, labels=labels)
+    for values, number in rows:
+        family.add_metric(values, number)
+    return family
+
+
+def _counter(
+    name: str, text: str, rows: Iterable[Row], labels: Sequence[str] = ()
+) -> CounterMetricFamily:
+    """The text format adds `_total` to its name."""
+    family = CounterMetricFamily(f"behaviour_{name}", text, labels=labels)
+    for values, number in rows:
+        family.add_metric(values, number)
+    return family

@@ -1,0 +1,65 @@
+"""An outage is waited for, an event that is refused is not."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from pipeline.bridges.retry import AwayError, BridgeError, waiting_while_away
+from pipeline.events import Event
+from tests.pipeline.decided_items import make_event
+
+
+class Scripted:
+    """Raises what it was given, one after the other, then takes the event."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self._errors = list(errors)
+        self.tries = 0
+        self.taken: list[Event] = []
+
+    def __call__(self, event: Event) -> None:
+        self.tries += 1
+        if self._errors:
+            raise self._errors.pop(0)
+        self.taken.append(event)
+
+
+def test_an_outage_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    send = Scripted(*[AwayError("hook is away")] * 7, AwayError("no DNS"), AwayError("no DNS"))
+    waiting_while_away(send, threading.Event(), (0.0, 0.0))(make_event(1))
+    assert send.taken == [make_event(1)]
+    assert [record.message for record in caplog.records] == [
+        "hook is away; waiting for it",
+        "no DNS; waiting for it",
+        "events are taken again",
+    ]
+
+
+def test_an_event_that_is_refused_is_not_waited_for() -> None:
+    send = Scripted(AwayError("away"), BridgeError("refused"), AwayError("never asked"))
+    with pytest.raises(BridgeError, match="refused"):
+        waiting_while_away(send, threading.Event(), (0.0, 0.0))(make_event(1))
+    assert send.tries == 2
+
+
+def test_a_stop_ends_the_waiting_and_the_event_is_not_done() -> None:
+    stop = threading.Event()
+    stop.set()
+    send = Scripted(AwayError("away"))
+    with pytest.raises(AwayError):
+        waiting_while_away(send, stop, (60.0, 60.0))(make_event(1))
+    assert send.taken == []
+
+
+def test_pauses_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, pauses = threading.Event(), []
+
+    def wait(timeout: float | None = None) -> bool:
+        pauses.append(timeout)
+        return False
+
+    monkeypatch.setattr(stop, "wait", wait)
+    waiting_while_away(Scripted(*[AwayError("away")] * 7), stop)(make_event(1))
+    assert pauses == [1, 2, 4, 8, 16, 30, 30]

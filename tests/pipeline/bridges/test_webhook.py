@@ -1,0 +1,230 @@
+"""Events at a real HTTP server: signed, whole, told apart; no credentials in any text."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+import time
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import redis
+
+from pipeline.bridges.retry import AwayError, BridgeError
+from pipeline.bridges.webhook import WebhookBridge
+from pipeline.delivery.stream_writer import EventStream
+from pipeline.errors import ConfigError
+from pipeline.events import decode_event, encode_event
+from pipeline.redis_store.redis_server import free_port
+from pipeline.subscriber import Subscriber
+from pipeline.subscriber.reports import DeadLetter, Report
+from tests.certificates import make_certificate
+from tests.http_receiver import Answer, Receiver, http_receiver
+from tests.mqtt_broker import Access, Broker
+from tests.pipeline.conftest import STREAM
+from tests.pipeline.decided_items import make_camera_event, make_event, stored
+
+SECRET = b"hunter2"
+NOW = 1_790_000_000.75
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with http_receiver() as receiver:
+        yield receiver
+
+
+def bridge_to(url: str, *, secret: bytes | None = SECRET, timeout_s: float = 10.0) -> WebhookBridge:
+    return WebhookBridge(url, secret=secret, timeout_s=timeout_s, now=lambda: NOW)
+
+
+def test_an_event_arrives_whole_and_signed(receiver: Receiver) -> None:
+    event = make_event(1, action="räuber")
+    with bridge_to(receiver.url) as bridge:
+        bridge.send(event)
+    request = receiver.next()
+    assert (request.path, decode_event(request.body)) == ("/hook", event)
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["X-Behaviour-Event-Id"] == "run/gate/1"
+    assert request.headers["X-Behaviour-Timestamp"] == "1790000000"
+    # Written out, as receivers in other languages will.
+    signed = b"1790000000." + encode_event(event).encode()
+    expected = "sha256=" + hmac.new(SECRET, signed, hashlib.sha256).hexdigest()
+    assert request.headers["X-Behaviour-Signature"] == expected
+
+
+def test_without_a_secret_there_is_no_signature(receiver: Receiver) -> None:
+    with bridge_to(receiver.url, secret=None) as bridge:
+        bridge.send(make_camera_event())
+    assert "X-Behaviour-Signature" not in receiver.next().headers
+
+
+def test_an_event_id_in_any_script_fits_into_a_header(receiver: Receiver) -> None:
+    with bridge_to(receiver.url) as bridge:
+        bridge.send(make_event(event_id="run/门口 50%\r\nX: y/1"))
+    sent = receiver.next().headers["X-Behaviour-Event-Id"]
+    assert sent == "run/%E9%97%A8%E5%8F%A3%2050%25%0D%0AX:%20y/1"
+
+
+def test_one_connection_serves_many_events(receiver: Receiver) -> None:
+    with bridge_to(receiver.url) as bridge:
+        for seq in range(1, 21):
+            bridge.send(make_event(seq))
+    assert (receiver.requests.qsize(), receiver.connections) == (20, 1)
+
+
+def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
+    receiver.answers.put(Answer(body=b"x" * 50_000_000))
+    with bridge_to(receiver.url) as bridge:
+        bridge.send(make_event(1))
+        bridge.send(make_event(2))
+    assert receiver.connections == 2
+
+
+@pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 304])
+def test_an_answer_that_is_no_success_costs_a_try(receiver: Receiver, status: int) -> None:
+    receiver.answers.put(Answer(status, body=b""))
+    with bridge_to(receiver.url) as bridge, pytest.raises(BridgeError) as caught:
+        bridge.send(make_event(1))
+    assert not isinstance(caught.value, AwayError)
+    assert str(caught.value) == f"webhook at http://127.0.0.1:{receiver.port} answers {status}"
+
+
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
+def test_an_answer_that_says_come_back_is_waited_for(receiver: Receiver, status: int) -> None:
+    receiver.answers.put(Answer(status))
+    with bridge_to(receiver.url) as bridge, pytest.raises(AwayError, match=str(status)):
+        bridge.send(make_event(1))
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_a_redirect_is_refused_and_its_target_gets_nothing(receiver: Receiver, status: int) -> None:
+    with http_receiver() as other:
+        location = other.url.replace("http://", "http://user:hunter2@") + "?token=hunter2"
+        receiver.answers.put(Answer(status, {"Location": location}))
+        with bridge_to(receiver.url) as bridge, pytest.raises(BridgeError) as caught:
+            bridge.send(make_event(1))
+        assert other.requests.empty()
+        assert f"a redirect to http://127.0.0.1:{other.port};" in str(caught.value)
+        assert "hunter2" not in str(caught.value)
+
+
+def test_a_receiver_that_hangs_is_away_within_the_time_limit(receiver: Receiver) -> None:
+    receiver.may_answer.clear()
+    begin = time.monotonic()
+    with (
+        bridge_to(receiver.url, timeout_s=0.2) as bridge,
+        pytest.raises(AwayError, match=r"does not answer: nothing came within 0\.2 s"),
+    ):
+        bridge.send(make_event(1))
+    assert time.monotonic() - begin < 5
+
+
+def test_a_receiver_that_is_not_there_is_away() -> None:
+    bridge = bridge_to(f"http://127.0.0.1:{free_port()}/x")
+    with bridge, pytest.raises(AwayError, match=r"does not answer: .*Connection refused"):
+        bridge.send(make_event(1))
+
+
+def test_a_host_that_no_dns_knows_is_away() -> None:
+    bridge = bridge_to("http://no-such-host.invalid/x")
+    with bridge, pytest.raises(AwayError, match=r"no-such-host\.invalid does not answer: \[Errno"):
+        bridge.send(make_event(1))
+
+
+def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    # Any server with TLS will do: it does not get as far as HTTP.
+    access = Access(certificate=make_certificate(tmp_path))
+    with (
+        Broker("amqtt", tmp_path, access) as server,
+        bridge_to(f"https://127.0.0.1:{server.port}/") as bridge,
+        pytest.raises(AwayError, match="certificate verify failed"),
+    ):
+        bridge.send(make_event(1))
+
+
+@pytest.mark.parametrize("path", ["refused", "hangs", "500", "redirect"])
+def test_no_text_shows_a_credential(
+    receiver: Receiver, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    port = free_port() if path == "refused" else receiver.port
+    if path == "hangs":
+        receiver.may_answer.clear()
+    if path == "500":
+        receiver.answers.put(Answer(500))
+    if path == "redirect":
+        receiver.answers.put(Answer(307, {"Location": "/hunter2?token=hunter2"}))
+    url = f"http://user:hunter2@127.0.0.1:{port}/services/hunter2?token=hunter2"
+    with bridge_to(url, timeout_s=0.2) as bridge, pytest.raises(BridgeError) as caught:
+        bridge.send(make_event(1))
+    told = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in told + caplog.text + repr(bridge) + bridge.name
+
+
+@pytest.mark.parametrize("separator", "/?#")
+def test_a_password_with_a_raw_separator_is_not_taken_for_a_host(separator: str) -> None:
+    bridge = bridge_to(f"http://user:12{separator}34@127.0.0.1/hook")
+    assert bridge.name == "webhook at http://***"
+
+
+@pytest.mark.parametrize("url", ["http://", "http://a:b@", "http://h:port/", "ftp://host/", "host"])
+def test_what_is_no_url_is_refused(url: str) -> None:
+    with pytest.raises(ConfigError, match=r"bridges\.webhook\.url") as caught:
+        bridge_to(url)
+    assert "a:b" not in str(caught.value)
+
+
+GROUP: dict[str, Any] = {
+    "stream": STREAM,
+    "group": "bridge-webhook",
+    "start": "0",
+    "retry_after_s": 0.0,
+    "block_s": 0.05,
+}
+
+
+def test_what_failed_is_sent_again_and_only_then_acknowledged(
+    receiver: Receiver, server: str, client: redis.Redis, stream: EventStream
+) -> None:
+    stream.append([stored(make_event(seq)) for seq in (1, 2)], 0.0)
+    receiver.answers.put(Answer(500))
+    with Subscriber(server, **GROUP) as subscriber, bridge_to(receiver.url) as bridge:
+        assert subscriber.handle(bridge.send, count=2) == 2
+    ids = [receiver.next().headers["X-Behaviour-Event-Id"] for _ in range(3)]
+    assert sorted(ids) == ["run/gate/1", "run/gate/1", "run/gate/2"]
+    assert client.xpending(STREAM, "bridge-webhook")["pending"] == 0
+
+
+def test_an_event_that_is_never_taken_is_put_aside_after_five_tries(
+    receiver: Receiver, server: str, client: redis.Redis, stream: EventStream
+) -> None:
+    stream.append([stored(make_event(1))], 0.0)
+    for _ in range(5):
+        receiver.answers.put(Answer(400))
+    reports: list[Report] = []
+
+    def note_and_stop(report: Report) -> None:
+        reports.append(report)
+        subscriber.stop()
+
+    with (
+        Subscriber(server, on_report=note_and_stop, **GROUP) as subscriber,
+        bridge_to(receiver.url) as bridge,
+    ):
+        assert subscriber.handle(bridge.send) == 0
+    assert receiver.requests.qsize() == 5
+    target = f"{{{STREAM}}}:dead:bridge-webhook"
+    [report] = reports
+    assert isinstance(report, DeadLetter)
+    assert (report.stream, report.tries) == (target, 5)
+    assert client.xlen(target) == 1

@@ -1,0 +1,110 @@
+"""What `subscribe` prints, and what it does with a program."""
+
+from __future__ import annotations
+
+import io
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.commands.subscribe import format_event, print_events, print_report, program_runner
+from pipeline.delivery.stream_writer import EventStream
+from pipeline.errors import ConfigError
+from pipeline.events import decode_event, encode_event
+from pipeline.media_time import format_media_time
+from pipeline.subscriber import Subscriber
+from pipeline.subscriber.reports import BadEntry
+from tests.pipeline.conftest import STREAM
+from tests.pipeline.decided_items import make_camera_event, make_event, stored
+
+
+def test_events_are_printed_until_the_count_is_reached(stream: EventStream, server: str) -> None:
+    events = [make_event(seq) for seq in (1, 2, 3)]
+    stream.append([stored(event) for event in events], 0.0)
+    out = io.StringIO()
+    with Subscriber(server, stream=STREAM, start="0") as subscriber:
+        assert print_events(subscriber, out=out, count=2, as_json=True) == 2
+    assert [decode_event(line) for line in out.getvalue().splitlines()] == events[:2]
+    with Subscriber(server, stream=STREAM, start="0") as subscriber:
+        assert print_events(subscriber, out=out, count=0) == 0
+
+
+def test_every_line_reaches_a_pipe_at_once(
+    stream: EventStream, server: str, tmp_path: Path
+) -> None:
+    stream.append([stored(make_event(1))], 0.0)
+    path = tmp_path / "pipe"
+    with path.open("w") as out, Subscriber(server, stream=STREAM, start="0") as subscriber:
+        print_events(subscriber, out=out, count=1, as_json=True)
+        assert decode_event(path.read_text()) == make_event(1)  # before the file is closed
+
+
+def test_a_report_is_a_line_without_what_a_terminal_would_obey() -> None:
+    err = io.StringIO()
+    print_report(BadEntry("5-0", "\x1b[2J"), err=err)
+    assert err.getvalue() == "entry 5-0 skipped: ?[2J\n"
+
+
+def test_a_program_gets_the_event_on_its_standard_input(tmp_path: Path) -> None:
+    target = tmp_path / "got it.json"
+    script = "import pathlib, sys; pathlib.Path(sys.argv[1]).write_text(sys.stdin.read())"
+    run = program_runner(f'{sys.executable} -c "{script}" "{target}"', timeout_s=60)
+    run(make_event(1))
+    assert target.read_text() == encode_event(make_event(1)) + "\n"
+    assert json.loads(target.read_text())["seq"] == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "error"),
+    [
+        ("raise SystemExit(3)", subprocess.CalledProcessError),
+        ("import time; time.sleep(60)", subprocess.TimeoutExpired),
+    ],
+)
+def test_a_program_that_fails_or_hangs_is_an_error(code: str, error: type[Exception]) -> None:
+    run = program_runner(f'{sys.executable} -c "{code}"', timeout_s=1.0)
+    with pytest.raises(error):
+        run(make_event(1))
+
+
+@pytest.mark.parametrize("command", ["", "no-such-program --loud", '"unclosed'])
+def test_a_program_that_is_not_there_is_named_before_anything_is_read(command: str) -> None:
+    with pytest.raises(ConfigError, match="--exec"):
+        program_runner(command, timeout_s=1.0)
+
+
+def test_lines_for_people_say_who_does_what_and_when() -> None:
+    start = format_event(make_event(1, "start", start_pts_s=72.25))
+    end = format_event(make_event(2, "end", end_reason="track_ended"))
+
+    assert start == "gate   1:12.2  person 7   starts  walking          75%"
+    assert end.startswith("gate   0:03.5  person 7   ended   walking ")
+    assert end.endswith(" 75%  after 2.5 s, at most 80%, track ended")
+
+
+def test_lines_for_people_say_how_a_camera_is() -> None:
+    assert format_event(make_camera_event(pts_s=3.0)) == "gate   0:03.0  camera up"
+    down = make_camera_event(2, "camera_down", pts_s=9.0, reason="stream_ended")
+    assert format_event(down) == "gate   0:09.0  camera down: stream ended"
+
+
+def test_an_escape_sequence_in_an_event_does_not_reach_the_terminal() -> None:
+    assert "\x1b" not in format_event(make_event(1, action="walking\x1b[2J"))
+
+
+@pytest.mark.parametrize(
+    ("pts_s", "text"),
+    [
+        (0.0, "0:00.0"),
+        (59.96, "1:00.0"),  # rounds over the minute
+        (754.31, "12:34.3"),
+        (3600.0, "1:00:00.0"),
+        (-0.04, "0:00.0"),
+        (-1.5, "-0:01.5"),  # a camera's clock may begin below zero
+    ],
+)
+def test_media_time_reads_as_a_clock(pts_s: float, text: str) -> None:
+    assert format_media_time(pts_s) == text

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from pipeline.delivery.camera_heartbeat import DOWN_TTL_S, UP_TTL_S, CameraBoard
+from pipeline.types import DecidedEnd, StreamEnd
+from tests.pipeline.decided_items import make_end, make_item
+
+
+class Clock:
+    now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_a_camera_says_how_fast_its_frames_come() -> None:
+    clock = Clock()
+    board = CameraBoard("run", clock)
+    board.note(make_item())
+    for index in range(1, 20):
+        board.note(make_item(index))
+    clock.now += 2.0
+    [(camera_id, fields, ttl_s)] = board.take()
+    assert (camera_id, ttl_s) == ("gate", UP_TTL_S)
+    assert fields == {
+        "state": "up",
+        "since": "1970-01-01T00:16:40.000Z",
+        "run_id": "run",
+        "fps": "10.0",
+        "last_frame": "1970-01-01T00:00:00.000Z",
+    }
+    clock.now += 2.0
+    [(_, fields, _)] = board.take()
+    assert fields["fps"] == "0.0"
+
+
+def test_a_camera_that_is_down_is_told_once_and_longer() -> None:
+    clock = Clock()
+    board = CameraBoard("run", clock)
+    board.note(make_item())
+    clock.now += 5.0
+    board.note(make_end())
+    [(_, fields, ttl_s)] = board.take()
+    assert (fields["state"], fields["since"]) == ("down", "1970-01-01T00:16:45.000Z")
+    assert "fps" not in fields
+    assert ttl_s == DOWN_TTL_S
+    assert list(board.take()) == []
+    board.note(make_item(1))
+    [(_, fields, _)] = board.take()
+    assert fields["state"] == "up"
+
+
+def test_it_says_how_many_frames_were_left_out_where_some_are() -> None:
+    board = CameraBoard("run", Clock(), drops=lambda camera_id: 7 if camera_id == "gate" else 0)
+    board.note(make_item())
+    board.note(make_end("yard"))
+    assert [fields["drops"] for _, fields, _ in board.take()] == ["7", "0"]
+
+
+def test_a_camera_that_is_down_says_why_until_it_is_back() -> None:
+    board = CameraBoard("run", Clock())
+    board.note(make_item())
+    board.note(DecidedEnd(StreamEnd("gate", "unauthorized", "it refuses user and password"), ()))
+    [(_, fields, _)] = board.take()
+    assert fields["reason"] == "unauthorized"
+    board.note(make_item(1))
+    [(_, fields, _)] = board.take()
+    assert "reason" not in fields

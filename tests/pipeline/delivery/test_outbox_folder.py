@@ -1,0 +1,126 @@
+"""Whose events are whose: living runs keep theirs, dead ones are taken over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.outbox_folder import open_outboxes
+from pipeline.events import decode_event
+from tests.conftest import REPOSITORY
+from tests.pipeline.decided_items import make_camera_event, make_event
+
+MB = 2**20
+
+LEAVES_EVENTS = """
+import os, signal, sys, time
+from pathlib import Path
+from pipeline.delivery.outbox_folder import open_outboxes
+from tests.pipeline.decided_items import make_camera_event, make_event
+with open_outboxes(Path(sys.argv[1]), "run", "here", max_bytes=2**20) as (_, own):
+    own.append([make_camera_event(1), make_event(2)])
+    print("written", flush=True)
+    time.sleep(600)
+"""
+
+
+def start_run(folder: Path) -> subprocess.Popen[bytes]:
+    arguments = [sys.executable, "-c", LEAVES_EVENTS, str(folder)]
+    run = subprocess.Popen(arguments, cwd=REPOSITORY, stdout=subprocess.PIPE)
+    assert run.stdout is not None
+    assert run.stdout.readline() == b"written\n"
+    return run
+
+
+def kill(run: subprocess.Popen[bytes]) -> None:
+    os.kill(run.pid, signal.SIGKILL)
+    run.communicate()
+
+
+def test_a_run_that_died_is_taken_over_with_ends_for_what_was_open(tmp_path: Path) -> None:
+    kill(start_run(tmp_path))
+    with open_outboxes(tmp_path, "next", "here", max_bytes=MB) as (left, own):
+        assert own is not None
+        (box,) = left
+        kinds = [decode_event(row.text).kind for row in box.after(0, 9)]
+        assert kinds == ["camera_up", "start", "end", "camera_down"]
+        assert own.waiting == 0
+
+
+def test_a_run_that_lives_keeps_its_events(tmp_path: Path) -> None:
+    run = start_run(tmp_path)
+    try:
+        with open_outboxes(tmp_path, "next", "here", max_bytes=MB) as (left, _):
+            assert left == []
+    finally:
+        kill(run)
+
+
+def test_events_for_another_server_stay_unless_all_are_asked_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    kill(start_run(tmp_path))
+    with open_outboxes(tmp_path, None, "elsewhere", max_bytes=MB) as (left, own):
+        assert (left, own) == ([], None)
+    assert "events for here, not for elsewhere" in caplog.text
+    with open_outboxes(tmp_path, None, "elsewhere", max_bytes=MB, any_target=True) as (left, _):
+        assert len(left) == 1
+
+
+def test_older_runs_come_first(tmp_path: Path) -> None:
+    for age, name in enumerate(["c", "a", "b"]):
+        with Outbox(tmp_path / f"{name}.outbox", target="here") as box:
+            box.append([make_event(1, run_id=name)])
+        os.utime(tmp_path / f"{name}.outbox", (1000 + age, 1000 + age))
+    with open_outboxes(tmp_path, None, "here", max_bytes=MB) as (left, _):
+        assert [box.path.stem for box in left] == ["c", "a", "b"]
+
+
+def test_a_damaged_outbox_is_kept_aside_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "old.outbox").write_bytes(b"x" * 5000)
+    with open_outboxes(tmp_path, "next", "here", max_bytes=MB) as (left, own):
+        assert left == []
+        assert own is not None
+        own.append([make_event(1)])
+    assert "is kept as old.outbox.damaged" in caplog.text
+    assert (tmp_path / "old.outbox.damaged").read_bytes() == b"x" * 5000
+
+
+def test_what_an_older_version_left_is_delivered_though_it_cannot_be_ended(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Outbox(tmp_path / "old.outbox", target="here") as box:
+        box.append([make_event(1)])
+        box._writer.execute(
+            "UPDATE unfinished SET text = replace(text, '\"schema\":3', '\"schema\":1')"
+        )
+    with open_outboxes(tmp_path, None, "here", max_bytes=MB) as (left, _):
+        assert [len(box.after(0, 9)) for box in left] == [1]
+    assert "cannot be ended: this program reads event schema 3" in caplog.text
+
+
+def test_a_run_that_never_began_leaves_nothing_behind(tmp_path: Path) -> None:
+    with (
+        pytest.raises(ZeroDivisionError),
+        open_outboxes(tmp_path, "run", "here", max_bytes=MB),
+    ):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_was_delivered_leaves_nothing_behind(tmp_path: Path) -> None:
+    kill(start_run(tmp_path))
+    with open_outboxes(tmp_path, "next/with:odd name", "here", max_bytes=MB) as (left, own):
+        assert own is not None
+        own.append([make_camera_event(1)])
+        for box in (*left, own):
+            box.remove()
+    assert list(tmp_path.iterdir()) == []

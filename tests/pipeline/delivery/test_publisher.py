@@ -1,0 +1,328 @@
+"""From disk to Redis, whatever happens to the server meanwhile."""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import redis
+
+from benchmarks.tcp_proxy import proxy_to
+from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.outbox import Outbox, StoredEvent
+from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.stream_writer import Appended, EventStream, Hole, Trimming
+from pipeline.errors import EventStoreError
+from pipeline.events import decode_event
+from pipeline.redis_store.embedded_redis import embedded_redis
+from tests.pipeline.conftest import STREAM
+from tests.pipeline.decided_items import make_end, make_event, make_item
+
+
+class FakeStream:
+    """A server in memory that can be away, or lose its newest events."""
+
+    name = "redis://fake"
+
+    def __init__(self) -> None:
+        self.entries: list[tuple[str, int]] = []
+        self.away = False
+        self.changed = threading.Condition()
+        self.tried = threading.Event()
+
+    def append(self, events: Sequence[StoredEvent], now: float) -> Appended:
+        with self.changed:
+            self.tried.set()
+            if self.away:
+                raise EventStoreError("Redis at redis://fake does not answer")
+            added = known = 0
+            for event in events:
+                newest = max((seq for name, seq in self.entries if name == event.origin), default=0)
+                if event.seq <= newest:
+                    known += 1
+                elif event.prev > newest:
+                    return Appended(added, known, Hole(event.origin, newest))
+                else:
+                    self.entries.append((event.origin, event.seq))
+                    added += 1
+            return Appended(added, known, None)
+
+    def unsaved_bytes(self) -> int:
+        return 0
+
+    def ping(self) -> None:
+        if self.away:
+            raise EventStoreError("Redis at redis://fake does not answer")
+
+    def warnings(self) -> list[str]:
+        return ["it forgets"]
+
+
+@pytest.fixture
+def fake() -> FakeStream:
+    return FakeStream()
+
+
+@pytest.fixture
+def outbox(tmp_path: Path) -> Iterator[Outbox]:
+    with Outbox(tmp_path / "own.outbox") as outbox:
+        yield outbox
+
+
+@contextmanager
+def publishing(
+    stream: object, *outboxes: Outbox, board: CameraBoard | None = None
+) -> Iterator[Publisher]:
+    publisher = Publisher(outboxes, stream, board)  # type: ignore[arg-type]
+    publisher.start()
+    try:
+        yield publisher
+    finally:
+        publisher.stop()
+
+
+def append(outbox: Outbox, publisher: Publisher, *seqs: int, camera: str = "gate") -> None:
+    outbox.append([make_event(seq, camera_id=camera) for seq in seqs])
+    publisher.wake()
+
+
+def test_events_arrive_in_order(
+    fake: FakeStream, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    with publishing(fake, outbox) as publisher:
+        for seq in range(1, 501):
+            append(outbox, publisher, seq)
+        assert publisher.drain(30.0) == 0
+    assert fake.entries == [("run/gate", seq) for seq in range(1, 501)]
+    assert publisher.counts.delivered == 500
+    assert caplog.text.count("it forgets") == 1
+
+
+def test_an_outage_delays_and_is_told_once(
+    fake: FakeStream, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    fake.away = True
+    with publishing(fake, outbox) as publisher:
+        append(outbox, publisher, 1, 2)
+        assert publisher.drain(0.5) == 2
+        assert publisher.trouble is not None
+        append(outbox, publisher, 3)
+        fake.away = False
+        assert publisher.drain(30.0) == 0
+        assert publisher.trouble is None
+    assert fake.entries == [("run/gate", seq) for seq in (1, 2, 3)]
+    assert publisher.counts.outages == 1
+    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(told) == 3
+    assert "does not answer" in told[0]
+    assert told[1] == "it forgets"
+    assert "takes events again" in told[2]
+
+
+def test_what_the_server_lost_is_sent_again(fake: FakeStream, outbox: Outbox) -> None:
+    with publishing(fake, outbox) as publisher:
+        append(outbox, publisher, 1, 2, 3)
+        append(outbox, publisher, 1, camera="yard")
+        assert publisher.drain(30.0) == 0
+        with fake.changed:
+            del fake.entries[1:]  # it came back without its last moments
+        append(outbox, publisher, 4)
+        append(outbox, publisher, 2, camera="yard")
+        assert publisher.drain(30.0) == 0
+    gate = [seq for origin, seq in fake.entries if origin == "run/gate"]
+    yard = [seq for origin, seq in fake.entries if origin == "run/yard"]
+    assert (gate, yard) == ([1, 2, 3, 4], [1, 2])
+    assert publisher.counts.missing == 0
+
+
+def test_what_is_nowhere_any_more_is_a_hole_that_is_counted(
+    fake: FakeStream, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    with publishing(fake, outbox) as publisher:
+        append(outbox, publisher, 1, 2, 3)
+        assert publisher.drain(30.0) == 0
+        outbox.forget(before=1e12)
+        fake.entries.clear()
+        append(outbox, publisher, 4, 5)
+        assert publisher.drain(30.0) == 0
+    assert fake.entries == [("run/gate", 4), ("run/gate", 5)]
+    assert publisher.counts.missing == 3
+    assert "3 events of run/gate are missing" in caplog.text
+    assert "numbers 1 to 3" in caplog.text
+
+
+def test_what_dead_runs_left_comes_first_and_is_removed(
+    fake: FakeStream, outbox: Outbox, tmp_path: Path
+) -> None:
+    left = []
+    for name in ("first", "second"):
+        box = Outbox(tmp_path / f"{name}.outbox")
+        box.append([make_event(seq, run_id=name) for seq in (1, 2)])
+        left.append(box)
+    outbox.append([make_event(1)])
+    with publishing(fake, *left, outbox) as publisher:
+        assert publisher.drain(30.0) == 0
+    assert [origin for origin, _ in fake.entries] == [
+        *["first/gate"] * 2,
+        *["second/gate"] * 2,
+        "run/gate",
+    ]
+    assert [path.name for path in tmp_path.glob("*.outbox")] == ["own.outbox"]
+
+
+def test_a_wait_lasts_as_long_as_events_move(fake: FakeStream, outbox: Outbox) -> None:
+    outbox.append([make_event(seq) for seq in range(1, 4001)])
+    append_to_fake = fake.append
+
+    def slowly(events: Sequence[StoredEvent], now: float) -> Appended:
+        time.sleep(0.1)
+        return append_to_fake(events, now)
+
+    fake.append = slowly  # type: ignore[method-assign]
+    with publishing(fake, outbox) as publisher:
+        assert publisher.drain(1.0) == 0  # twenty batches take longer
+
+
+def test_a_wait_can_be_given_up(fake: FakeStream, outbox: Outbox) -> None:
+    fake.away = True
+    give_up = threading.Event()
+    with publishing(fake, outbox) as publisher:
+        append(outbox, publisher, 1)
+        give_up.set()
+        assert publisher.drain(600.0, give_up) == 1
+
+
+def test_a_fault_of_the_thread_is_raised_where_it_is_noticed(
+    fake: FakeStream, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def break_down(events: Sequence[StoredEvent], now: float) -> Appended:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(fake, "append", break_down)
+    publisher = Publisher([outbox], fake)  # type: ignore[arg-type]
+    publisher.start()
+    append(outbox, publisher, 1)
+    assert publisher.drain(30.0) == 1
+    with pytest.raises(ZeroDivisionError):
+        publisher.check()
+    with pytest.raises(ZeroDivisionError):
+        publisher.stop()
+
+
+def numbers(client: redis.Redis) -> list[int]:
+    return [decode_event(fields[b"event"]).seq for _, fields in client.xrange(STREAM)]
+
+
+def test_a_server_that_is_killed_gets_everything_once(tmp_path: Path) -> None:
+    def serve(wait: Callable[[redis.Redis], None]) -> None:
+        with embedded_redis(tmp_path / "redis") as url, redis.Redis.from_url(url) as client:
+            wait(client)
+
+    seen: list[int] = []
+    for life in range(3):  # the port differs: another outbox per life, as another run has
+
+        def live(client: redis.Redis, life: int = life) -> None:
+            port = client.connection_pool.connection_kwargs["port"]
+            url = f"redis://127.0.0.1:{port}/0"
+            with (
+                EventStream(url, stream=STREAM, trimming=Trimming(10_000)) as stream,
+                Outbox(tmp_path / f"{life}.outbox") as outbox,
+                publishing(stream, outbox) as publisher,
+            ):
+                for seq in range(1, 301):
+                    outbox.append([make_event(seq, run_id=str(life))])
+                publisher.wake()
+                assert publisher.drain(30.0) == 0
+                os.kill(client.info("server")["process_id"], signal.SIGKILL)
+
+        serve(live)
+
+    def look(client: redis.Redis) -> None:
+        seen.extend(numbers(client))
+
+    serve(look)
+    assert seen == [*range(1, 301)] * 3
+
+
+def test_a_line_that_breaks_again_and_again_doubles_nothing(
+    server: str, client: redis.Redis, outbox: Outbox
+) -> None:
+    with (
+        proxy_to(server) as proxy,
+        EventStream(proxy.url, stream=STREAM, trimming=Trimming(10_000)) as stream,
+        publishing(stream, outbox) as publisher,
+    ):
+        for seq in range(1, 301):
+            append(outbox, publisher, seq)
+            if seq % 10 == 0:
+                proxy.drop_next_reply.set()
+            if seq % 37 == 0:
+                proxy.cut()
+        assert publisher.drain(60.0) == 0
+        assert proxy.dropped > 0
+    assert numbers(client) == list(range(1, 301))
+
+
+def test_how_the_cameras_are_is_told_with_a_time_to_live(
+    server: str, client: redis.Redis, outbox: Outbox
+) -> None:
+    board = CameraBoard("run")
+    board.note(make_item())
+    with (
+        EventStream(server, stream=STREAM, trimming=Trimming(10)) as stream,
+        publishing(stream, outbox, board=board) as publisher,
+    ):
+        append(outbox, publisher, 1)
+        assert publisher.drain(30.0) == 0
+    key = f"{{{STREAM}}}:camera:gate"
+    state = client.hgetall(key)
+    assert state[b"state"] == b"up"
+    assert state[b"run_id"] == b"run"
+    assert 0 < client.pttl(key) <= 10_000
+
+
+def test_that_a_camera_went_down_is_told_before_a_run_ends(
+    server: str, client: redis.Redis, outbox: Outbox
+) -> None:
+    board = CameraBoard("run")
+    board.note(make_item())
+    with (
+        EventStream(server, stream=STREAM, trimming=Trimming(10)) as stream,
+        publishing(stream, outbox, board=board) as publisher,
+    ):
+        append(outbox, publisher, 1)
+        assert publisher.drain(30.0) == 0
+        board.note(make_end())
+        append(outbox, publisher, 2)
+        assert publisher.drain(30.0) == 0
+    assert client.hget(f"{{{STREAM}}}:camera:gate", "state") == b"down"
+
+
+def test_it_is_told_how_long_each_event_of_this_run_waited(
+    fake: FakeStream, tmp_path: Path
+) -> None:
+    waited = list[float]()
+    with (
+        Outbox(tmp_path / "left.outbox", now=lambda: 0.0) as left,
+        Outbox(tmp_path / "own.outbox", now=lambda: 1000.0) as own,
+    ):
+        left.append([make_event(1, camera_id="yard")])
+        own.append([make_event(1), make_event(2)])
+        publisher = Publisher(
+            [left, own],
+            fake,  # type: ignore[arg-type]
+            now=lambda: 1002.5,
+            published=lambda event, at: waited.append(at - event.kept_since),
+        )
+        publisher.start()
+        assert publisher.drain(30.0) == 0
+        publisher.stop()
+    assert len(fake.entries) == 3
+    assert waited == [2.5, 2.5]

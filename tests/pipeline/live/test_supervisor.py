@@ -1,0 +1,349 @@
+"""A watch whose ticks the test makes: nothing here waits, and no camera is opened."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pipeline.errors import ConfigError
+from pipeline.live.camera_set import LiveCameras
+from pipeline.live.camera_source import CameraSource
+from pipeline.live.supervisor import LiveWatch, describe
+from pipeline.telemetry.run_status import LiveStatus, Snapshot
+from pipeline.telemetry.snapshots import LiveView
+from pipeline.telemetry.systemd import ServiceManager
+from tests.pipeline.snapshots import make_camera, make_snapshot
+
+GATE = CameraSource("gate", "rtsp", "rtsp://h/gate")
+YARD = CameraSource("yard", "rtsp", "rtsp://h/yard")
+STREET = CameraSource("street", "file", "street.mp4")
+
+
+class Service(ServiceManager):
+    """Writes down what systemd would be told."""
+
+    def __init__(self, watchdog_interval_s: float | None = None) -> None:
+        super().__init__(None, watchdog_interval_s)
+        self.told = list[str]()
+
+    def _send(self, message: str) -> None:
+        self.told.append(message.partition("\n")[0])
+
+
+class Script(threading.Event):
+    """The event that ends a watch; every look at it is a tick, which may do something first."""
+
+    def __init__(self, clock: Clock, ticks: int) -> None:
+        super().__init__()
+        self._clock, self._left = clock, ticks
+        self.at = dict[int, Callable[[], None]]()
+        self.ticks = 0
+
+    def wait(self, timeout: float | None = None) -> bool:
+        assert timeout is not None
+        self._clock.now += timeout
+        self._left -= 1
+        if self._left < 0:
+            return True
+        self.at.get(self.ticks, lambda: None)()
+        self.ticks += 1
+        return self.is_set()
+
+
+class Clock:
+    now = 500.0
+
+
+class House:
+    """A run as the watch sees it."""
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.snapshot = make_snapshot()
+        self.lines = list[str]()
+        self.found: Sequence[CameraSource] | Exception = [GATE]
+        self.reload_asked = threading.Event()
+        self.service = Service()
+        self.ended = 0
+        self.started = list[str]()
+        self.cameras = LiveCameras(self._start, LiveStatus())
+
+    def run(
+        self, ticks: int, at: dict[int, Callable[[], None]] | None = None, every_s: float = 10.0
+    ) -> int:
+        """Watch for so many half seconds; returns how many of them it took."""
+        script = Script(self.clock, ticks)
+        script.at = at or {}
+        first = self._load()
+        watch = LiveWatch(
+            lambda: self.snapshot,
+            self.lines.append,
+            every_s,
+            self._load,
+            self.reload_asked,
+            self.service,
+        )
+        assert list(watch.run(self.cameras, first, script, self._end)) == []
+        return script.ticks
+
+    def change(self, **changes: Any) -> Callable[[], None]:
+        def apply() -> None:
+            self.snapshot = replace(self.snapshot, **changes)
+
+        return apply
+
+    def reload(self, found: Sequence[CameraSource] | Exception) -> Callable[[], None]:
+        def ask() -> None:
+            self.found = found
+            self.reload_asked.set()
+
+        return ask
+
+    def _load(self) -> Sequence[CameraSource]:
+        if isinstance(self.found, Exception):
+            raise self.found
+        return self.found
+
+    def _start(self, source: CameraSource, stop: threading.Event) -> threading.Thread:
+        self.started.append(source.camera_id)
+        thread = threading.Thread(target=stop.wait if source.is_endless else str)
+        thread.start()
+        if not source.is_endless:
+            thread.join()
+        return thread
+
+    def _end(self) -> None:
+        self.ended += 1
+
+
+@pytest.fixture
+def house(monkeypatch: pytest.MonkeyPatch) -> House:
+    clock = Clock()
+    monkeypatch.setattr(
+        "pipeline.live.supervisor.time", SimpleNamespace(monotonic=lambda: clock.now)
+    )
+    return House(clock)
+
+
+def counted(wanted: int, done: int) -> Snapshot:
+    return make_snapshot(make_camera(frames_in=wanted, frames_detected=done))
+
+
+def test_a_run_is_ready_when_its_cameras_are_watched_and_says_when_it_ends(house: House) -> None:
+    house.run(4)
+    assert house.started == ["gate"]
+    assert house.service.told == ["READY=1", "STOPPING=1"]
+    assert house.ended == 1
+
+
+def test_it_stops_when_it_is_asked_to(house: House) -> None:
+    script = Script(house.clock, 100)
+    script.at[3] = script.set
+    watch = LiveWatch(
+        lambda: house.snapshot, house.lines.append, 0.0, list, house.reload_asked, house.service
+    )
+    list(watch.run(house.cameras, [GATE], script, house._end))
+    assert script.ticks == 4
+    assert house.ended == 1
+
+
+def test_it_stops_when_all_files_have_ended(house: House) -> None:
+    house.found = [STREET]
+    assert house.run(100) == 1
+    assert house.ended == 1
+
+
+def test_it_goes_on_while_one_camera_has_no_end(house: House) -> None:
+    house.found = [STREET, GATE]
+    assert house.run(100) == 100
+
+
+def test_the_end_is_told_even_if_looking_fails(house: House) -> None:
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        house.run(10, {3: fail})
+    assert house.ended == 1
+    assert house.service.told[-1] == "STOPPING=1"
+
+
+def test_a_line_is_printed_at_its_interval(house: House) -> None:
+    house.run(80, every_s=10.0)
+    assert house.lines == [describe(house.snapshot)] * 4
+    assert house.service.told.count(f"STATUS={describe(house.snapshot)}") == 4
+
+
+def test_no_line_is_printed_if_none_is_wanted(house: House) -> None:
+    house.run(80, every_s=0.0)
+    assert house.lines == []
+
+
+def test_systemd_hears_at_its_interval_that_all_is_well(house: House) -> None:
+    house.service = Service(watchdog_interval_s=5.0)
+    house.run(60)
+    assert house.service.told.count("WATCHDOG=1") == 6
+
+
+def test_nobody_is_told_where_no_watchdog_waits(house: House) -> None:
+    house.run(60)
+    assert "WATCHDOG=1" not in house.service.told
+
+
+def test_systemd_is_told_nothing_while_a_stage_hangs(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.service = Service(watchdog_interval_s=5.0)
+    hang = house.change(healthy=False, stuck="detect has been at one piece of work for 31 s")
+    house.run(60, {19: hang, 39: house.change(healthy=True, stuck=None)}, every_s=0.0)
+    assert house.service.told.count("WATCHDOG=1") == 4
+    assert caplog.text.count("stuck: detect has been at one piece of work for 31 s") == 1
+
+
+def test_a_reload_applies_the_differences(house: House) -> None:
+    house.run(10, {4: house.reload([GATE, YARD])})
+    assert house.started == ["gate", "yard"]
+    assert house.service.told == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+    assert not house.reload_asked.is_set()
+
+
+def test_a_bad_configuration_leaves_everything_as_it_is(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    bad = ConfigError("cameras.gate.url: missing")
+    assert house.run(10, {4: house.reload(bad), 7: house.reload([GATE])}) == 10
+    assert house.started == ["gate"]
+    assert "not reloaded, everything stays as it is: cameras.gate.url: missing" in caplog.text
+    assert house.service.told[1:3] == ["RELOADING=1", "READY=1"]
+
+
+def short_and_long_enough(house: House) -> dict[int, Callable[[], None]]:
+    """Counters as they are shortly before the line every ten seconds."""
+    shares = [100, 100, 50, 60, 95, 94, 100, 100, 70]
+    counters, wanted, done = dict[int, Callable[[], None]](), 0, 0
+    for number, share in enumerate(shares):
+        wanted, done = wanted + 100, done + share
+        cameras = counted(wanted, done).cameras
+        counters[20 * number + 18] = house.change(cameras=cameras)
+    return counters
+
+
+def test_too_little_compute_is_said_once_and_so_is_its_end(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    house.run(180, short_and_long_enough(house))
+    said = [record for record in caplog.records if "compute" in record.message]
+    assert [record.levelname for record in said] == ["WARNING", "INFO", "WARNING"]
+    assert "of every camera's frames 50 % are looked at" in said[0].message
+    assert said[1].message == "there is compute enough again"
+    assert "70 %" in said[2].message
+
+
+def test_a_camera_that_came_meanwhile_or_began_again_says_nothing_of_compute(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.snapshot = make_snapshot(make_camera("yard", frames_in=5000, frames_detected=5000))
+    again = make_camera("yard", frames_in=100, frames_detected=10)
+    new = make_camera("gate", frames_in=100, frames_detected=10)
+    house.run(60, {25: house.change(cameras=(again, new))})
+    assert "compute" not in caplog.text
+
+
+def test_cameras_that_are_all_down_say_nothing_of_compute(
+    house: House, caplog: pytest.LogCaptureFixture
+) -> None:
+    house.run(100)
+    assert "compute" not in caplog.text
+
+
+def test_the_line_of_a_run_in_good_order() -> None:
+    cameras = make_camera(), make_camera("yard", fps_in=10.0, fps_detected=9.96, tracks=0)
+    assert describe(make_snapshot(*cameras)) == (
+        "2 of 2 cameras up · 22.5 of 35.0 fps · 3 people · 42 events · "
+        "latency p50 400 p95 800 p99 1200 ms · left out 14 frames, 4 clips"
+    )
+
+
+def test_the_line_says_which_cameras_are_away_and_why() -> None:
+    down = {"fps_in": 9.0, "fps_detected": 9.0, "tracks": 5}
+    cameras = (
+        make_camera(drops={}),
+        make_camera("yard", state="down", reason="unauthorized", drops={}, **down),
+        make_camera("hall", state="connecting", drops={}, **down),
+    )
+    assert describe(make_snapshot(*cameras, latency_s={})) == (
+        "1 of 3 cameras up (yard unauthorized, hall connecting) · 12.5 of 25.0 fps · 3 people · "
+        "42 events · left out 0 frames, 4 clips"
+    )
+
+
+@pytest.mark.parametrize(
+    ("changes", "end"),
+    [
+        ({"outbox_waiting": 3}, " · 3 events wait for Redis"),
+        ({"redis_trouble": "it does not answer"}, " · 0 events wait for Redis"),
+        ({}, "4 clips"),
+    ],
+)
+def test_the_line_says_what_waits_for_redis(changes: dict[str, Any], end: str) -> None:
+    assert describe(make_snapshot(**changes)).endswith(end)
+
+
+class Queue(list[int]):
+    """So many items, and perhaps a consumer at work."""
+
+    busy_since: float | None = None
+
+
+class Publisher:
+    trouble: str | None = "it does not answer"
+    waiting = 17
+
+
+@pytest.fixture
+def view(monkeypatch: pytest.MonkeyPatch) -> LiveView:
+    monkeypatch.setattr(
+        "pipeline.telemetry.snapshots.time", SimpleNamespace(monotonic=lambda: 1000.0)
+    )
+    return LiveView(LiveStatus(), 30.0, lambda: 4096)
+
+
+def test_a_view_before_anything_runs_is_healthy_and_empty(view: LiveView) -> None:
+    snapshot = view()
+    assert snapshot.healthy
+    assert (snapshot.queues, snapshot.outbox_waiting, snapshot.redis_trouble) == ({}, 0, None)
+    assert snapshot.gpu_memory_bytes == 4096
+
+
+def test_a_view_shows_queues_and_the_way_to_redis(view: LiveView) -> None:
+    view.attach({"detect": Queue([1, 2])}, {"results": [1, 2, 3]})
+    view.delivery = Publisher()
+    snapshot = view()
+    assert snapshot.queues == {"detect": 2, "results": 3}
+    assert (snapshot.outbox_waiting, snapshot.redis_trouble) == (17, "it does not answer")
+
+
+@pytest.mark.parametrize(
+    ("busy_since", "stuck"),
+    [
+        (None, None),
+        (999.0, None),
+        (970.0, None),
+        (969.0, "recognize has been at one piece of work for 31 s"),
+    ],
+)
+def test_a_stage_that_is_busy_for_too_long_hangs(
+    view: LiveView, busy_since: float | None, stuck: str | None
+) -> None:
+    detect, recognize = Queue(), Queue()
+    recognize.busy_since = busy_since
+    view.attach({"detect": detect, "recognize": recognize}, {})
+    snapshot = view()
+    assert (snapshot.healthy, snapshot.stuck) == (stuck is None, stuck)

@@ -1,0 +1,192 @@
+"""The mp4 has every frame at its time in its colours, and shows what the events say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from pipeline.errors import PipelineError
+from pipeline.outputs.annotated_video import AnnotatedVideoSink, Mp4Writer
+from pipeline.outputs.drawing import track_colour
+from pipeline.types import Image
+from tests.pipeline.decided_items import make_end, make_event, make_item, make_person
+
+# A lossy codec and yuv420p keep a flat area's colour to within a few steps.
+CLOSE = 6
+
+
+def flat(colour: tuple[int, int, int], width: int = 64, height: int = 48) -> Image:
+    return np.full((height, width, 3), colour, np.uint8)
+
+
+def decode(path: Path) -> tuple[list[float], list[Image]]:
+    """Times in seconds and BGR pictures of a video."""
+    with av.open(str(path)) as container:
+        frames = list(container.decode(video=0))
+    return [frame.time for frame in frames], [to_bgr(frame) for frame in frames]
+
+
+def to_bgr(frame: av.VideoFrame) -> Image:
+    return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
+
+
+def write_mp4(path: Path, pictures: list[tuple[Image, float]]) -> Path:
+    height, width = pictures[0][0].shape[:2]
+    writer = Mp4Writer(path, (width, height))
+    for image, pts_s in pictures:
+        writer.write(image, pts_s)
+    writer.close()
+    return path
+
+
+@pytest.mark.parametrize("rate", [10.0, 25.0, 30000 / 1001, 60.0])
+def test_every_frame_is_there_at_its_time(rate: float, tmp_path: Path) -> None:
+    times_s = [5.0 + n / rate for n in range(40)]
+    times_s[20:] = [time_s + 1.7 for time_s in times_s[20:]]  # a hole: variable frame rate
+
+    path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), time_s) for time_s in times_s])
+
+    decoded_s, _ = decode(path)
+    assert decoded_s == pytest.approx([time_s - 5.0 for time_s in times_s], abs=1e-4)
+
+
+def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
+    path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), t) for t in (0.0, 0.5, 0.5, 0.4, 1.0)])
+
+    decoded_s, _ = decode(path)
+    assert len(decoded_s) == 5
+    assert decoded_s == sorted(set(decoded_s))
+    assert decoded_s == pytest.approx([0.0, 0.5, 0.5, 0.5, 1.0], abs=1e-4)
+
+
+@pytest.mark.parametrize("width", [64, 1280])  # players guess other matrices for SD and HD
+@pytest.mark.parametrize(
+    "colour", [(255, 255, 255), (0, 0, 0), (200, 40, 60), (30, 60, 220), (40, 200, 50)]
+)
+def test_colours_survive(colour: tuple[int, int, int], width: int, tmp_path: Path) -> None:
+    image = flat(colour, width, width * 9 // 16)
+    _, pictures = decode(write_mp4(tmp_path / "v.mp4", [(image, 0.0), (image, 0.1)]))
+
+    for picture in pictures:
+        assert np.abs(picture.astype(int) - image).max() <= CLOSE
+
+
+def test_a_browser_can_play_it(tmp_path: Path) -> None:
+    path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), n / 10) for n in range(5)])
+
+    with av.open(str(path)) as container:
+        stream = container.streams.video[0]
+        assert stream.codec_context.name == "h264"
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert stream.codec_context.colorspace == 1  # BT.709, said in the stream
+    data = path.read_bytes()
+    assert 0 < data.index(b"moov") < data.index(b"mdat")  # faststart: plays while it loads
+
+
+def test_odd_sides_are_padded_with_their_edge(tmp_path: Path) -> None:
+    image = flat((200, 40, 60), 63, 47)
+    _, pictures = decode(write_mp4(tmp_path / "v.mp4", [(image, 0.0)]))
+
+    assert pictures[0].shape == (48, 64, 3)
+    assert np.abs(pictures[0].astype(int) - (200, 40, 60)).max() <= CLOSE
+
+
+def test_a_frame_of_another_size_is_scaled_to_the_first(tmp_path: Path) -> None:
+    larger = flat((255, 255, 255), 128, 96)
+    larger[:, :64] = 0
+    path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), 0.0), (larger, 0.1)])
+
+    _, pictures = decode(path)
+    assert [picture.shape for picture in pictures] == [(48, 64, 3)] * 2
+    assert pictures[1][:, :28].mean() < CLOSE
+    assert pictures[1][:, 36:].mean() > 255 - CLOSE
+
+
+def colour_share(picture: Image, track_id: int) -> float:
+    """Share of pixels near a person's colour."""
+    return float((np.abs(picture.astype(int) - track_colour(track_id)).max(axis=2) < 30).mean())
+
+
+def test_an_action_is_shown_from_its_start_to_its_end(tmp_path: Path) -> None:
+    image = flat((90, 90, 90), 320, 240)
+    person = make_person(7, (100, 120, 180, 220))
+    moments = {
+        2: make_event(1, "start"),
+        4: make_event(2, "update"),
+        6: make_event(3, "end", end_reason="below_threshold"),
+    }
+    with AnnotatedVideoSink(tmp_path) as sink:
+        for n in range(9):
+            events = [moments[n]] if n in moments else []
+            sink.write(make_item(n, image=image, people=[person], events=events))
+
+    _, pictures = decode(tmp_path / "gate.mp4")
+    shares = [colour_share(picture, 7) for picture in pictures]
+    assert len(shares) == 9
+    with_action, without = shares[2:6], shares[:2] + shares[6:]
+    assert min(with_action) > 1.3 * max(without)
+
+
+def test_each_camera_has_its_own_video_and_its_own_actions(tmp_path: Path) -> None:
+    image = flat((90, 90, 90), 320, 240)
+    person = make_person(7, (100, 120, 180, 220))
+    with AnnotatedVideoSink(tmp_path / "videos") as sink:
+        sink.write(make_item(0, camera_id="a", image=image, people=[person], events=[make_event()]))
+        sink.write(make_item(0, camera_id="b", image=image, people=[person]))
+        sink.write(make_end("a"))
+        assert len(decode(tmp_path / "videos" / "a.mp4")[0]) == 1  # complete at the camera's end
+        sink.write(make_item(1, camera_id="b", image=image, people=[person]))
+        sink.write(make_end("never seen"))
+
+    _, (with_action,) = decode(tmp_path / "videos" / "a.mp4")
+    _, without = decode(tmp_path / "videos" / "b.mp4")
+    assert len(without) == 2
+    assert colour_share(with_action, 7) > 1.3 * colour_share(without[0], 7)
+
+
+def test_one_file_takes_one_camera_and_refuses_a_second(tmp_path: Path) -> None:
+    sink = AnnotatedVideoSink(tmp_path / "out.mp4")
+    sink.write(make_item(camera_id="a"))
+    sink.write(make_end("a"))
+
+    with pytest.raises(PipelineError, match="name a directory"):
+        sink.write(make_item(camera_id="b"))
+    sink.close()
+    assert len(decode(tmp_path / "out.mp4")[0]) == 1
+
+
+def test_a_run_cut_short_leaves_a_video_that_plays(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt), AnnotatedVideoSink(tmp_path / "out.mp4") as sink:
+        for n in range(7):
+            sink.write(make_item(n))
+        raise KeyboardInterrupt
+
+    assert len(decode(tmp_path / "out.mp4")[0]) == 7
+
+
+def test_a_video_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with (
+        AnnotatedVideoSink(tmp_path / "file" / "out.mp4") as sink,
+        pytest.raises(PipelineError, match=r"cannot write .*file/out\.mp4"),
+    ):
+        sink.write(make_item())
+
+
+def test_real_frames_are_drawn_and_keep_their_times(shared_data: Path, tmp_path: Path) -> None:
+    with av.open(str(shared_data / "data" / "video" / "crowd_indoor.mp4")) as container:
+        frames = [frame for frame, _ in zip(container.decode(video=0), range(30), strict=False)]
+    with AnnotatedVideoSink(tmp_path) as sink:
+        for n, frame in enumerate(frames):
+            image = to_bgr(frame)
+            people = [make_person(1, (50, 60, 120, 200))]
+            sink.write(make_item(n, pts_s=frame.time, image=image, people=people))
+
+    times_s, pictures = decode(tmp_path / "gate.mp4")
+    assert times_s == pytest.approx([frame.time - frames[0].time for frame in frames], abs=1e-4)
+    # Away from what was drawn, the picture is the source's but for the codec.
+    source = to_bgr(frames[15])[:, 150:].astype(int)
+    assert np.abs(pictures[15][:, 150:].astype(int) - source).mean() < CLOSE

@@ -1,0 +1,109 @@
+"""What is drawn is where it belongs, in the person's colour, and the frame itself stays clean."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from pipeline.events import ActionEvent
+from pipeline.outputs.drawing import Colour, draw_frame, event_line, track_colour
+from pipeline.types import Image
+from tests.pipeline.decided_items import make_event, make_item, make_person
+
+GREY = 90
+
+
+def grey_image(width: int = 640, height: int = 480) -> Image:
+    return np.full((height, width, 3), GREY, np.uint8)
+
+
+def rows_with(image: Image, colour: Colour) -> list[int]:
+    """Rows in which the exact colour covers more than a line is wide."""
+    counts = (image == np.array(colour, np.uint8)).all(axis=2).sum(axis=1)
+    return [int(row) for row in np.flatnonzero(counts > 10)]
+
+
+def test_the_frame_that_came_in_is_not_drawn_on() -> None:
+    image = grey_image()
+    item = make_item(image=image, people=[make_person(1, (100, 100, 200, 300))])
+
+    drawn = draw_frame(item.tracked, {}, [make_event()])
+
+    assert (image == GREY).all()
+    assert drawn.shape == image.shape
+    assert (drawn != GREY).any()
+
+
+def test_a_box_stands_on_the_person_in_the_colour_of_the_track() -> None:
+    item = make_item(image=grey_image(), people=[make_person(5, (100, 200, 220, 400))])
+
+    drawn = draw_frame(item.tracked, {}, [])
+
+    for x, y in [(100, 300), (220, 300), (160, 200), (160, 400)]:
+        assert tuple(drawn[y, x]) == track_colour(5)
+    assert (drawn[210:390, 110:210] == GREY).all()
+
+
+def test_colours_of_the_same_id_agree_and_of_neighbours_differ() -> None:
+    colours = [np.array(track_colour(track_id), int) for track_id in range(1, 200)]
+    assert track_colour(3) == tuple(colours[2])
+    for first, second in itertools.pairwise(colours):
+        assert np.abs(first - second).max() > 60
+
+
+def test_an_action_adds_a_row_to_the_label_above_the_box() -> None:
+    item = make_item(image=grey_image(), people=[make_person(5, (100, 200, 220, 400))])
+    first, second = make_event(action="walking"), make_event(action="waving")
+
+    def label_height(actions: dict[int, list[ActionEvent]]) -> int:
+        return 200 - min(rows_with(draw_frame(item.tracked, actions, []), track_colour(5)))
+
+    heights = [
+        label_height(actions) for actions in ({}, {5: [first]}, {5: [first, second]}, {6: [first]})
+    ]
+
+    assert heights[0] == heights[1] > 5  # the first action stands beside the id
+    assert heights[2] > 1.8 * heights[1]
+    assert heights[3] == heights[0]  # somebody else's action
+
+
+def test_labels_of_a_crowd_do_not_cover_each_other() -> None:
+    people = [make_person(n, (100 + 8 * n, 300, 120 + 8 * n, 380)) for n in range(1, 6)]
+    item = make_item(image=grey_image(), people=people)
+    actions = {n: [make_event(track_id=n)] for n in range(1, 6)}
+
+    drawn = draw_frame(item.tracked, actions, [])
+
+    label_rows = [set(rows_with(drawn[:295], track_colour(n))) for n in range(1, 6)]
+    assert all(len(rows) > 10 for rows in label_rows)
+    for n, rows in enumerate(label_rows):
+        assert all(len(rows & other) <= 1 for other in label_rows[n + 1 :])  # edges may touch
+
+
+def test_a_label_at_the_edge_stays_inside_the_picture() -> None:
+    people = [make_person(1, (0, 0, 40, 90)), make_person(2, (630, 470, 640, 480))]
+    item = make_item(image=grey_image(), people=people)
+
+    drawn = draw_frame(item.tracked, {2: [make_event(action="a very long action name")]}, [])
+
+    assert rows_with(drawn, track_colour(1))
+    assert len(rows_with(drawn, track_colour(2))) > 10
+
+
+@pytest.mark.parametrize("size", [(16, 16), (64, 48), (426, 240), (1920, 1080), (241, 1001)])
+def test_any_picture_size_can_be_drawn_on(size: tuple[int, int]) -> None:
+    width, height = size
+    person = make_person(1, (width * 0.2, height * 0.2, width * 0.8, height * 0.9))
+    item = make_item(image=grey_image(width, height), people=[person], camera_id="Tür 1")
+
+    drawn = draw_frame(item.tracked, {1: [make_event(action="говорит")]}, [make_event()] * 9)
+
+    assert drawn.shape == (height, width, 3)
+    assert (drawn != GREY).any()
+
+
+def test_the_list_says_when_an_action_began_and_how_long_it_took() -> None:
+    assert event_line(make_event(start_pts_s=61.0)) == "1:01.0  #7 walking 75%"
+    assert event_line(make_event(kind="end")) == "0:03.5  #7 walking ended after 2.5 s"

@@ -1,0 +1,185 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from pipeline.events import ActionEvent, CameraEvent
+from pipeline.stages.decisions import EventStamp, decide_actions
+from pipeline.stages.track_decider import ActionRule, DecisionPolicy
+from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd
+from tests.conftest import make_frame, make_tracked
+
+LABELS = ("walk", "wave")
+POLICY = DecisionPolicy(
+    {label: ActionRule(0.6, 0.4, 0.0, 0.0) for label in LABELS}, smoothing_s=0, update_interval_s=99
+)
+STAMP = EventStamp(run_id="run", model="net", wall_clock=True)
+BOX = np.array([1.25, 2.5, 30, 40], np.float32)
+
+
+def recognized(
+    index: int, scores: dict[int, tuple[float, float]], *, camera: str = "gate", ended: tuple = ()
+) -> RecognizedFrame:
+    tracked = make_tracked(make_frame(index, camera_id=camera), list(scores), ended)
+    predictions = tuple(
+        Prediction(track_id, BOX, np.array(pair, np.float32)) for track_id, pair in scores.items()
+    )
+    at = tracked.tracked_at
+    return RecognizedFrame(tracked, predictions, clipped_at=at + 0.1, recognized_at=at + 0.3)
+
+
+def decide(
+    *items: RecognizedFrame | StreamEnd, stamp: EventStamp = STAMP
+) -> list[DecidedFrame | DecidedEnd]:
+    return list(decide_actions(items, LABELS, POLICY, stamp, now=lambda: 1001.0))
+
+
+def events_of(items: list[DecidedFrame | DecidedEnd]) -> list[ActionEvent]:
+    """Without those of cameras."""
+    every = [event for item in items for event in item.events]
+    return [event for event in every if isinstance(event, ActionEvent)]
+
+
+def test_a_camera_comes_up_with_its_first_frame_and_goes_down_at_its_end() -> None:
+    first, second, end = decide(
+        recognized(0, {7: (0.9, 0.1)}), recognized(1, {7: (0.9, 0.1)}), StreamEnd("gate")
+    )
+    up, start = first.events
+    assert isinstance(up, CameraEvent)
+    assert (up.kind, up.seq, up.pts_s, up.reason) == ("camera_up", 1, 0.0, None)
+    assert (start.kind, start.seq) == ("start", 2)
+    assert second.events == ()
+    ended, down = end.events
+    assert isinstance(down, CameraEvent)
+    assert (ended.kind, down.kind, down.seq) == ("end", "camera_down", 4)
+    assert (down.pts_s, down.reason) == (0.1, "stream_ended")
+
+
+@pytest.mark.parametrize(
+    ("end", "reason"),
+    [
+        (StreamEnd("gate", "failed", "the file is damaged"), "failed"),
+        (StreamEnd("gate", "stopped"), "stopped"),
+    ],
+)
+def test_a_camera_that_did_not_end_by_itself_says_so(end: StreamEnd, reason: str) -> None:
+    *_, down = decide(recognized(0, {}), end)[-1].events
+    assert isinstance(down, CameraEvent)
+    assert down.reason == reason
+
+
+def test_every_item_comes_out_in_order() -> None:
+    items = decide(recognized(0, {}), recognized(1, {}), StreamEnd("gate"))
+    assert [type(item) for item in items] == [DecidedFrame, DecidedFrame, DecidedEnd]
+
+
+def test_an_event_says_who_what_when_and_where() -> None:
+    [event] = events_of(decide(recognized(3, {7: (0.9, 0.1)})))
+    assert (event.kind, event.camera_id, event.track_id, event.action) == (
+        "start",
+        "gate",
+        7,
+        "walk",
+    )
+    assert (event.score, event.peak_score) == (0.9, 0.9)
+    assert (event.start_pts_s, event.end_pts_s, event.frame_index) == (0.3, 0.3, 3)
+    assert (event.xyxy, event.frame_wh) == ((1.2, 2.5, 30.0, 40.0), (64, 48))
+    assert (event.start_time, event.model) == ("1970-01-01T00:16:43.000Z", "net")
+    assert event.end_reason is None
+
+
+def test_an_event_says_how_long_each_stage_took() -> None:
+    [event] = events_of(decide(recognized(0, {7: (0.9, 0.1)})))
+    assert event.latency_ms == {
+        "decode": 0.0,
+        "detect": 100.0,
+        "track": 100.0,
+        "clip": 100.0,
+        "recognize": 200.0,
+        "decide": 500.0,
+        "total": 1000.0,
+    }
+
+
+def test_without_a_wall_clock_nothing_depends_on_when_it_ran() -> None:
+    stamp = EventStamp("replay", "net", wall_clock=False)
+    [event] = events_of(decide(recognized(0, {7: (0.9, 0.1)}), stamp=stamp))
+    assert (event.start_time, event.end_time, event.latency_ms) == (None, None, {})
+
+
+def test_sequence_numbers_have_no_hole_and_each_camera_its_own() -> None:
+    items = []
+    for n in range(6):
+        score = 0.9 if n % 2 == 0 else 0.1  # starts and ends all the time
+        items += [recognized(n, {1: (score, 0), 2: (0, score)}, camera=c) for c in ("a", "b")]
+    events = [event for item in decide(*items) for event in item.events]
+    for camera in ("a", "b"):
+        seqs = [event.seq for event in events if event.camera_id == camera]
+        assert seqs == list(range(1, len(seqs) + 1))
+        assert len(seqs) > 6
+    assert len({event.event_id for event in events}) == len(events)
+
+
+def test_start_and_end_share_their_instance() -> None:
+    start, end = events_of(decide(recognized(0, {1: (0.9, 0)}), recognized(1, {1: (0.1, 0)})))
+    assert (start.kind, end.kind) == ("start", "end")
+    assert start.instance_id == end.instance_id
+    assert start.event_id != end.event_id
+
+
+def test_two_people_doing_the_same_are_two_instances() -> None:
+    one, two = events_of(decide(recognized(0, {1: (0.9, 0), 2: (0.9, 0)})))
+    assert one.instance_id != two.instance_id
+
+
+def test_a_track_that_ends_closes_its_actions() -> None:
+    events = events_of(decide(recognized(0, {1: (0.9, 0)}), recognized(5, {}, ended=(1,))))
+    assert (events[-1].kind, events[-1].end_reason) == ("end", "track_ended")
+    assert events[-1].end_pts_s == 0.0  # the last moment it was known to go on
+    assert events[-1].frame_index == 5
+
+
+def test_a_camera_that_ends_closes_its_actions_and_no_others() -> None:
+    items = decide(
+        recognized(0, {1: (0.9, 0)}, camera="a"),
+        recognized(0, {1: (0.9, 0)}, camera="b"),
+        StreamEnd("a"),
+    )
+    assert isinstance(items[-1], DecidedEnd)
+    [end] = events_of(items[-1:])
+    assert (end.camera_id, end.end_reason) == ("a", "stream_ended")
+
+
+def test_a_camera_that_never_gave_a_frame_ends_in_peace() -> None:
+    [item] = decide(StreamEnd("a", "failed", "no such file"))
+    assert isinstance(item, DecidedEnd)
+    assert item.events == ()
+
+
+OUTAGE = StreamEnd("gate", "stalled", "no picture for 5 s", at=2000.0)
+
+
+def test_the_actions_of_a_camera_that_went_away_end_with_that_reason() -> None:
+    items = decide(recognized(0, {1: (0.9, 0)}), OUTAGE)
+    end, down = items[-1].events
+    assert isinstance(end, ActionEvent)
+    assert end.end_reason == "camera_down"
+    assert isinstance(down, CameraEvent)
+    assert (down.reason, down.time) == ("stalled", "1970-01-01T00:16:40.000Z")
+
+
+def test_a_camera_that_comes_back_goes_on_with_its_numbers() -> None:
+    items = decide(recognized(0, {1: (0.9, 0)}), OUTAGE, OUTAGE, recognized(9, {2: (0.9, 0)}))
+    events = [event for item in items for event in item.events]
+    kinds = [event.kind for event in events]
+    assert kinds == ["camera_up", "start", "end", "camera_down", "camera_up", "start"]
+    assert [event.seq for event in events] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_live_camera_that_was_never_seen_is_told_to_be_down_once() -> None:
+    first, second, stopped = decide(OUTAGE, OUTAGE, StreamEnd("gate", "stopped"))
+    [down] = first.events
+    assert isinstance(down, CameraEvent)
+    assert (down.kind, down.reason, down.pts_s) == ("camera_down", "stalled", 0.0)
+    assert down.time == "1970-01-01T00:33:20.000Z"
+    assert second.events == stopped.events == ()

@@ -1,0 +1,88 @@
+"""What only DeepSORT has: features, and a gallery of them that must not grow."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from models.boxes import FloatArray
+from models.detections import Detections
+from pipeline.stages.deep_sort import DeepSortTracker
+from pipeline.types import Image
+from tests.pipeline.walkers import MeanColorEncoder, Walker, film
+
+NN_BUDGET = 10
+
+
+class RecordingEncoder(MeanColorEncoder):
+    """Remembers for which boxes it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[FloatArray] = []
+
+    def encode(self, image: Image, xyxy: FloatArray) -> FloatArray:
+        self.asked.append(xyxy)
+        return super().encode(image, xyxy)
+
+
+def new_tracker(encoder: MeanColorEncoder) -> DeepSortTracker:
+    return DeepSortTracker(
+        encoder,
+        max_age=5,
+        n_init=3,
+        max_iou_distance=0.7,
+        max_cosine_distance=0.05,
+        nn_budget=NN_BUDGET,
+    )
+
+
+def test_the_gallery_stays_bounded_however_long_people_stay() -> None:
+    tracker = new_tracker(MeanColorEncoder())
+    walkers = [Walker((0, 0, 255), (60, 100), (0, 0)), Walker((255, 0, 0), (200, 100), (0, 0))]
+    sizes = []
+    for index in range(300):
+        tracker.update(*film(walkers, index))
+        sizes.append(tracker.gallery_size)
+    assert max(sizes) == sizes[-1] == 2 * NN_BUDGET
+
+
+def test_the_gallery_is_empty_when_everybody_left() -> None:
+    tracker = new_tracker(MeanColorEncoder())
+    walker = Walker((0, 0, 255), (60, 100), (0, 0), leaves_at=10)
+    for index in range(30):
+        tracker.update(*film([walker], index))
+    assert tracker.gallery_size == 0
+
+
+def test_only_boxes_inside_the_image_reach_the_encoder() -> None:
+    encoder = RecordingEncoder()
+    frame, _ = film([], 0)
+    xyxy = np.array([[-5, -5, 40, 300], [7, 7, 7, 20], [np.nan, 1, 2, 3]], np.float32)
+    new_tracker(encoder).update(frame, Detections(xyxy, np.full(3, 0.9, np.float32)))
+    (asked,) = encoder.asked
+    assert asked.tolist() == [[0, 0, 40, 240]]
+
+
+def test_people_who_swap_places_while_hidden_are_known_by_their_looks() -> None:
+    """Motion alone says they stayed where they were; a shifted feature would say so too."""
+    tracker = new_tracker(MeanColorEncoder())
+    red, blue = Walker((0, 0, 255), (140, 100), (0, 0)), Walker((255, 0, 0), (164, 100), (0, 0))
+    no_box = np.array([[9, 9, 9, 50]], np.float32)
+    known: dict[str, set[int]] = {"red": set(), "blue": set()}
+    for index in range(30):
+        left, right = (red, blue) if index < 15 else (blue, red)
+        swapped = [
+            Walker(left.color, (140, 100), (0, 0), hidden=range(13, 17)),
+            Walker(right.color, (164, 100), (0, 0), hidden=range(13, 17)),
+        ]
+        frame, detections = film(swapped, index)
+        with_broken = Detections(
+            np.concatenate([no_box, detections.xyxy]),
+            np.concatenate([np.array([0.9], np.float32), detections.confidence]),
+        )
+        people, _ = tracker.update(frame, with_broken)
+        for person in people:
+            x = int(person.xyxy[0] + person.xyxy[2]) // 2
+            is_red = frame.image[100, x, 2] > 128
+            known["red" if is_red else "blue"].add(person.track_id)
+    assert len(known["red"]) == len(known["blue"]) == 1
+    assert known["red"].isdisjoint(known["blue"])

@@ -1,0 +1,67 @@
+"""The recognition stage for scenes: every score reaches the person whose box it was given for."""
+
+from __future__ import annotations
+
+from itertools import chain
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.boxes import FloatArray
+from pipeline.stages.recognition import recognize_scenes
+from pipeline.types import ClippedFrame, RecognizedFrame, SceneClip, StreamEnd
+from tests.conftest import make_frame, make_tracked
+
+
+class LeftEdge:
+    """Scores a box by where it begins, a scene by its colour."""
+
+    def predict_scene(self, frames: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
+        return np.stack([xyxy[:, 0], np.full(len(xyxy), frames[0, 0, 0, 0])], axis=1)
+
+
+def scene_of(camera_id: str, level: int, people: dict[int, float]) -> SceneClip:
+    """People by track id, each with the left edge of the box in the middle frame."""
+    key_xyxy = np.array([[x, 0, x + 5, 9] for x in people.values()], np.float32)
+    frames = np.full((4, 10, 20, 3), level, np.uint8)
+    return SceneClip(camera_id, tuple(people), frames, key_xyxy, key_xyxy + 100, 0.0, 1.0)
+
+
+def clipped(index: int, camera_id: str, scene: SceneClip | None) -> ClippedFrame:
+    people = () if scene is None else scene.track_ids
+    return ClippedFrame(
+        make_tracked(make_frame(index, camera_id=camera_id), people), (), 0.0, scene
+    )
+
+
+def test_scores_go_to_the_people_of_their_scene_with_the_newest_box() -> None:
+    batch = [
+        clipped(0, "gate", scene_of("gate", 7, {4: 2.0, 9: 6.0})),
+        clipped(0, "yard", scene_of("yard", 8, {4: 3.0})),
+    ]
+    gate, yard = recognize_scenes([batch], LeftEdge(), lambda: 5.0)
+    assert isinstance(gate, RecognizedFrame)
+    assert isinstance(yard, RecognizedFrame)
+    assert [(p.track_id, *p.scores) for p in gate.predictions] == [(4, 2, 7), (9, 6, 7)]
+    assert [p.xyxy[0] for p in gate.predictions] == [102, 106]
+    assert [(p.track_id, *p.scores) for p in yard.predictions] == [(4, 3, 8)]
+    assert gate.recognized_at == 5.0
+
+
+def test_frames_without_a_scene_and_ends_keep_their_place() -> None:
+    end = StreamEnd("gate", "failed", "broken")
+    items = [
+        clipped(0, "gate", None),
+        clipped(1, "gate", scene_of("gate", 1, {1: 0.0})),
+        end,
+        clipped(0, "yard", None),
+    ]
+    in_one = list(recognize_scenes([items], LeftEdge(), lambda: 5.0))
+    one_by_one = list(recognize_scenes([[item] for item in items], LeftEdge(), lambda: 5.0))
+    for found in (in_one, one_by_one):
+        assert found[2] == end
+        frames = [item for item in chain(found[:2], found[3:]) if isinstance(item, RecognizedFrame)]
+        assert [item.tracked for item in frames] == [
+            item.tracked for item in items if isinstance(item, ClippedFrame)
+        ]
+        assert [len(item.predictions) for item in frames] == [0, 1, 0]

@@ -1,0 +1,297 @@
+"""The pages over real HTTP on loopback."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import logging
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from pipeline.errors import ConfigError, PipelineError
+from pipeline.telemetry import health_server
+from pipeline.telemetry.health_server import HealthServer, health_of
+from pipeline.telemetry.prometheus import LiveMetrics
+from pipeline.telemetry.run_status import Snapshot
+from tests.pipeline.snapshots import STARTED_AT, make_camera, make_snapshot
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: http.client.HTTPMessage
+    body: bytes
+
+    @property
+    def page(self) -> dict[str, Any]:
+        return json.loads(self.body)
+
+
+def ask(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> Answer:
+    with closing(http.client.HTTPConnection(host, port, timeout=20)) as connection:
+        connection.request(method, path)
+        response = connection.getresponse()
+        return Answer(response.status, response.headers, response.read())
+
+
+@contextmanager
+def serving(
+    snapshot: Callable[[], Snapshot] = make_snapshot, address: str = "127.0.0.1:0"
+) -> Iterator[int]:
+    metrics = LiveMetrics(snapshot).render
+    with HealthServer(address, snapshot, metrics, now=lambda: STARTED_AT + 100.25) as server:
+        yield server.port
+
+
+def say_nothing(port: int) -> socket.socket:
+    """A client that is being served when this returns: the next one is accepted after it."""
+    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    assert ask(port, "/").status == 200
+    return client
+
+
+def test_a_run_in_good_order_is_ok() -> None:
+    with serving() as port:
+        answer = ask(port, "/health")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    assert answer.headers["Cache-Control"] == "no-store"
+    page = answer.page
+    gate = page.pop("cameras").pop("gate")
+    assert page == {
+        "status": "ok",
+        "stuck": None,
+        "started_at": "2026-01-01T00:00:00.000Z",
+        "uptime_s": 100.2,
+        "queues": {"frames": 2, "clips": 0},
+        "dropped_clips": 4,
+        "detect_batch": 3.5,
+        "recognize_batch": 6.0,
+        "latency_s": {
+            "detect": {"p50": 0.01, "p95": 0.02, "p99": 0.03},
+            "total": {"p50": 0.4, "p95": 0.8, "p99": 1.2},
+        },
+        "events": 42,
+        "outbox": {"waiting": 0, "redis_trouble": None},
+        "gpu_memory_bytes": 1_000_000,
+    }
+    assert gate.pop("drops")["full"] == 7
+    assert gate == {
+        "state": "up",
+        "reason": None,
+        "detail": None,
+        "since": "2026-01-01T00:00:01.500Z",
+        "fps_in": 24.99,
+        "fps_detected": 12.5,
+        "frames_in": 2500,
+        "frames_detected": 1250,
+        "staleness_s": 0.123,
+        "tracks": 3,
+        "connects": 1,
+        "wh": [1920, 1080],
+    }
+
+
+def test_a_camera_that_is_down_degrades_the_page() -> None:
+    down = make_camera("yard", state="down", reason="timeout", detail="nothing came", wh=None)
+    with serving(lambda: make_snapshot(make_camera(), down)) as port:
+        answer = ask(port, "/health")
+    assert (answer.status, answer.page["status"]) == (200, "degraded")
+    yard = answer.page["cameras"]["yard"]
+    assert (yard["state"], yard["reason"], yard["detail"]) == ("down", "timeout", "nothing came")
+
+
+def test_redis_that_is_away_degrades_the_page() -> None:
+    with serving(lambda: make_snapshot(redis_trouble="away", outbox_waiting=9)) as port:
+        answer = ask(port, "/health")
+    assert (answer.status, answer.page["status"]) == (200, "degraded")
+    assert answer.page["outbox"] == {"waiting": 9, "redis_trouble": "away"}
+
+
+def test_a_run_that_is_stuck_is_unavailable() -> None:
+    stuck = make_snapshot(make_camera(state="down"), healthy=False, stuck="detect for 70 s")
+    with serving(lambda: stuck) as port:
+        answer = ask(port, "/health")
+    assert (answer.status, answer.page["status"]) == (503, "stuck")
+    assert answer.page["stuck"] == "detect for 70 s"
+
+
+def test_a_camera_that_never_came_up_is_no_good_order() -> None:
+    assert health_of(make_snapshot(make_camera(state="connecting"))) == "degraded"
+
+
+def test_prometheus_reads_the_metrics() -> None:
+    with serving() as port:
+        answer = ask(port, "/metrics")
+    assert answer.status == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=0.0.4")
+    families = text_string_to_metric_families(answer.body.decode())
+    assert "behaviour_events" in {family.name for family in families}
+
+
+def test_the_root_names_the_pages() -> None:
+    with serving() as port:
+        answer = ask(port, "/?a=query")
+    assert answer.status == 200
+    assert b"/health" in answer.body
+    assert b"/metrics" in answer.body
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/health/", "/../etc/passwd", "*"])
+def test_another_path_is_not_found(path: str) -> None:
+    with serving() as port:
+        assert ask(port, path).status == 404
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "OPTIONS", "BREW"])
+def test_another_method_is_not_allowed(method: str) -> None:
+    with serving() as port:
+        answer = ask(port, "/health", method)
+    assert (answer.status, answer.headers["Allow"]) == (405, "GET, HEAD")
+
+
+@pytest.mark.parametrize("path", ["/", "/health", "/metrics"])
+def test_head_tells_the_headers_alone(path: str) -> None:
+    with serving() as port:
+        answer = ask(port, path, "HEAD")
+    assert (answer.status, answer.body) == (200, b"")
+    assert int(answer.headers["Content-Length"]) > 0
+
+
+def test_nonsense_is_refused_and_the_next_one_served() -> None:
+    with serving() as port:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+            client.sendall(b"\x16\x03\x01 this is TLS\r\n\r\n")
+            assert b"400" in client.recv(1000)
+        assert ask(port, "/health").status == 200
+
+
+def test_a_fault_of_ours_is_an_error_that_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    def break_down() -> Snapshot:
+        raise ZeroDivisionError
+
+    with serving(break_down) as port:
+        assert ask(port, "/health").status == 500
+        assert ask(port, "/").status == 200
+    assert "/health" in caplog.text
+    assert "ZeroDivisionError" in caplog.text
+
+
+def test_requests_are_not_written_to_standard_error(
+    capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    with serving() as port:
+        ask(port, "/health")
+        ask(port, "/nowhere")
+    assert capfd.readouterr().err == ""
+    assert caplog.text == ""
+
+
+def test_clients_that_say_nothing_hold_up_nobody_and_no_end() -> None:
+    with serving() as port:
+        silent = [say_nothing(port) for _ in range(5)]
+        assert ask(port, "/health").status == 200
+        leaving = time.monotonic()
+    assert time.monotonic() - leaving < 1.0
+    for client in silent:
+        with client:
+            assert client.recv(1) == b""  # hung up on
+
+
+def test_a_client_that_says_nothing_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_server._Handler, "timeout", 0.05)
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        assert client.recv(1) == b""
+
+
+def test_more_clients_than_threads_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_server, "_MAX_CLIENTS", 1)
+    with (
+        serving() as port,
+        socket.create_connection(("127.0.0.1", port), timeout=20),
+        socket.create_connection(("127.0.0.1", port), timeout=20) as second,
+    ):
+        assert second.recv(1) == b""
+
+
+def test_a_page_under_way_does_not_hold_up_the_end() -> None:
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hang() -> Snapshot:
+        asked.set()
+        go_on.wait()
+        return make_snapshot()
+
+    with serving(hang) as port:
+        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+        client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        assert asked.wait(20)
+        leaving = time.monotonic()
+    assert time.monotonic() - leaving < 1.0
+    go_on.set()
+    with client:
+        assert client.recv(1) == b""
+
+
+def test_the_port_is_free_again_afterwards() -> None:
+    with serving() as port:
+        assert ask(port, "/health").status == 200
+    with serving(address=f"127.0.0.1:{port}") as again:
+        assert again == port
+        assert ask(port, "/health").status == 200
+
+
+def test_a_port_in_use_is_told_with_the_key() -> None:
+    with (
+        serving() as port,
+        pytest.raises(PipelineError, match=rf"live\.health.*127\.0\.0\.1:{port}.*in use.*another"),
+        serving(address=f"127.0.0.1:{port}"),
+    ):
+        pass
+
+
+def test_a_host_that_is_not_ours_is_told_with_the_key() -> None:
+    with (
+        pytest.raises(PipelineError, match=r"live\.health.*192\.0\.2\.1:0.*no address of this"),
+        serving(address="192.0.2.1:0"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
+def test_a_host_that_does_not_exist_is_told_with_the_key(host: str) -> None:
+    with (
+        pytest.raises(ConfigError, match=r"live\.health.*no such host"),
+        serving(address=f"{host}:0"),
+    ):
+        pass
+
+
+@pytest.mark.parametrize("address", ["", "8080", ":8080", "localhost:", "localhost:x", "h:65536"])
+def test_what_is_no_address_is_told_before_it_is_used(address: str) -> None:
+    with pytest.raises(ConfigError, match=r"live\.health.*host:port"):
+        HealthServer(address, make_snapshot, LiveMetrics(make_snapshot).render)
+
+
+def test_a_pair_is_an_address_too() -> None:
+    with HealthServer(("localhost", 0), make_snapshot, LiveMetrics(make_snapshot).render) as server:
+        assert ask(server.port, "/").status == 200
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="no IPv6 here")
+def test_ipv6_is_served() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("no IPv6 loopback here")
+    with serving(address="[::1]:0") as port:
+        assert ask(port, "/", host="::1").status == 200

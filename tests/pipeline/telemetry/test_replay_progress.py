@@ -1,0 +1,95 @@
+from __future__ import annotations
+
+import io
+
+from rich.console import Console
+
+from pipeline.sources.file_decoder import VideoInfo
+from pipeline.telemetry.replay_progress import ReplayProgress
+from pipeline.types import DecidedEnd, DecidedFrame, StreamEnd
+from tests.conftest import make_frame, make_tracked
+
+
+class Clock:
+    """Seconds that pass when told."""
+
+    def __init__(self) -> None:
+        self.now_s = 100.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+def info(frames: int) -> VideoInfo:
+    return VideoInfo("h264", 64, 48, frames, duration_s=frames / 10, fps=10.0)
+
+
+def follow(clock: Clock, *, terminal: bool = False) -> tuple[ReplayProgress, io.StringIO]:
+    out = io.StringIO()
+    return ReplayProgress(Console(file=out, width=120, force_terminal=terminal), clock), out
+
+
+def frame(index: int, camera_id: str = "gate", people: tuple[int, ...] = (1,)) -> DecidedFrame:
+    return DecidedFrame(make_tracked(make_frame(index, camera_id=camera_id), people), ())
+
+
+def test_without_a_terminal_a_line_comes_every_few_seconds_and_not_per_frame() -> None:
+    clock = Clock()
+    progress, out = follow(clock)
+    with progress:
+        progress.opened("gate", info(100))
+        for index in range(60):
+            clock.now_s += 0.25  # 15 s in all, 4 frames per second
+            progress.advance(frame(index))
+    lines = out.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[0] == "gate: 20 of 100 frames, 4.0 fps in all, 1 people, 0 events, 20 s left"
+
+
+def test_a_file_that_failed_is_told_at_once_and_in_the_summary() -> None:
+    progress, out = follow(Clock())
+    with progress:
+        progress.advance(DecidedEnd(StreamEnd("gate", "failed", "gate.mp4: the file is empty"), ()))
+        progress.advance(frame(0, "yard"))
+        progress.advance(DecidedEnd(StreamEnd("yard"), ()))
+    progress.print_summary()
+    text = out.getvalue()
+    assert "error: gate.mp4: the file is empty" in text
+    rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
+    assert "failed" in rows["gate"]
+    assert "complete" in rows["yard"]
+    assert progress.tally.errors == ["gate.mp4: the file is empty"]
+
+
+def test_a_file_that_was_stopped_is_not_called_complete() -> None:
+    progress, out = follow(Clock())
+    progress.advance(frame(0))
+    progress.advance(DecidedEnd(StreamEnd("gate", "stopped"), ()))
+    progress.print_summary()
+    assert "stopped" in out.getvalue()
+    assert "complete" not in out.getvalue()
+
+
+def test_people_are_counted_once() -> None:
+    progress, _ = follow(Clock())
+    for index, people in enumerate([(1,), (1, 2), (2,), (3,)]):
+        progress.advance(frame(index, people=people))
+    assert progress.tally.cameras["gate"].people == {1, 2, 3}
+
+
+def test_a_terminal_gets_bars() -> None:
+    clock = Clock()
+    progress, out = follow(clock, terminal=True)
+    with progress:
+        progress.opened("gate", info(2))
+        clock.now_s += 1
+        progress.advance(frame(0))
+        progress.advance(frame(1))
+    assert "gate" in out.getvalue()
+    assert "2/2" in out.getvalue()
+
+
+def test_square_brackets_in_a_file_name_are_no_markup() -> None:
+    progress, out = follow(Clock())
+    progress.advance(DecidedEnd(StreamEnd("a", "failed", "[red]clip[/blue].mp4: no such file"), ()))
+    assert "[red]clip[/blue].mp4" in out.getvalue()

@@ -1,0 +1,52 @@
+"""The models of a run: what does not go together is explained before anything is read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from models.checkpoint import save_recognizer
+from models.scene_recognizer import SceneRecognizer
+from pipeline.components import Parts, build_parts
+from pipeline.config.schema import load_config
+from pipeline.errors import ConfigError
+from tests.conftest import REPOSITORY
+from tests.models.published_files import small_network
+
+
+def build(path: Path, *settings: str) -> Parts:
+    config = load_config(
+        REPOSITORY / "configs" / "default.yaml",
+        None,
+        [f"recognizer.weights={path}", "detector.weights=builtin", *settings],
+    )
+    return build_parts(config, REPOSITORY)
+
+
+@pytest.fixture
+def scene_weights(tmp_path: Path) -> Path:
+    path = tmp_path / "scene.safetensors"
+    save_recognizer(path, small_network(head="roi", spatial_strides=(1, 2, 2, 1)))
+    return path
+
+
+def test_a_network_for_boxes_sees_scenes(scene_weights: Path) -> None:
+    parts = build(scene_weights, "recognizer.mode=scene", "clip.crop_size=96")
+    assert isinstance(parts.recognizer, SceneRecognizer)
+    assert parts.clip_spec.crop_size == 96
+
+
+def test_the_mode_must_fit_the_network(scene_weights: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"has a RoI head; set recognizer\.mode=scene"):
+        build(scene_weights)
+    crops = tmp_path / "crops.safetensors"
+    save_recognizer(crops, small_network())
+    with pytest.raises(ConfigError, match=r"has no RoI head; set recognizer\.mode=crop"):
+        build(crops, "recognizer.mode=scene")
+
+
+@pytest.mark.parametrize("backend", ["torch", "openvino"])
+def test_scenes_run_on_the_backend_that_is_asked_for(scene_weights: Path, backend: str) -> None:
+    settings = ("recognizer.mode=scene", f"recognizer.backend={backend}", "device=cpu")
+    assert f"by {backend}, whole scenes" in build(scene_weights, *settings).recognizer.describe()
