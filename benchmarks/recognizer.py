@@ -29,13 +29,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor, nn
 
-from models.action_recognizer import ActionRecognizer, prepare_for_inference
-from models.architectures import ARCHITECTURES
-from models.checkpoint import load_recognizer
-from models.clip_transform import ClipTransform
-from models.compute_choice import Backend
-from models.openvino_network import OpenVinoNetwork
-from models.recognizer3d import Recognizer3D
+from models.checkpoints.checkpoint import load_recognizer
+from models.inference.action_recognizer import ActionRecognizer, prepare_for_inference
+from models.inference.clip_transform import ClipTransform
+from models.inference.device import Backend
+from models.inference.openvino_network import OpenVinoNetwork
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import build_parts
 from pipeline.config.schema import load_config
 from pipeline.sources.file_decoder import VideoReader

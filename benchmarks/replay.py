@@ -25,9 +25,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.appearance import AppearanceEncoder
 from models.boxes import FloatArray
 from models.detections import Detections
+from models.detectors.appearance import AppearanceEncoder
 from pipeline.app import replay
 from pipeline.components import Parts, build_parts
 from pipeline.config.schema import PipelineConfig, load_config

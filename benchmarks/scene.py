@@ -25,12 +25,12 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from models.action_recognizer import ActionRecognizer
-from models.architectures import slowfast_r50_8x8, slowfast_r50_8x8_ava
-from models.compute_choice import Backend
-from models.input_spec import InputSpec
-from models.recognizer3d import Recognizer3D
-from models.scene_recognizer import SceneRecognizer
+from models.inference.action_recognizer import ActionRecognizer
+from models.inference.device import Backend
+from models.inference.scene_recognizer import SceneRecognizer
+from models.slowfast.input_spec import InputSpec
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import slowfast_r50_8x8, slowfast_r50_8x8_ava
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.clips import cut_clips
 from pipeline.stages.recognition import recognize_actions, recognize_scenes

@@ -1,5 +1,5 @@
 """The networks: numbers in, numbers out; no threads, no clock, no camera."""
 
-from models.checkpoint import CheckpointError, load_recognizer
+from models.checkpoints.checkpoint import CheckpointError, load_recognizer
 
 __all__ = ["CheckpointError", "load_recognizer"]

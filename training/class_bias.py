@@ -8,8 +8,8 @@ from typing import Annotated
 import torch
 import typer
 
-from models.checkpoint import load_recognizer, save_recognizer
-from models.recognizer3d import Recognizer3D
+from models.checkpoints.checkpoint import load_recognizer, save_recognizer
+from models.slowfast.recognizer3d import Recognizer3D
 
 
 def shift_bias(model: Recognizer3D, shifts: dict[str, float]) -> None:

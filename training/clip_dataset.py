@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from models.input_spec import InputSpec
+from models.slowfast.input_spec import InputSpec
 from training.augmentation import ViewSpec, augment
 from training.data.clip_cache import CachedTrack, read_crops
 from training.data.clip_choice import choose_frames, end_range_s, time_grid

@@ -15,7 +15,7 @@ import typer
 from numpy.typing import NDArray
 
 from models.detections import Detections
-from models.person_detector import YoloPersonDetector
+from models.detectors.yolo import YoloPersonDetector
 from pipeline.sources.file_decoder import VideoReader
 from training.compact_sources import DEMO_GROUP, Source, list_sources
 from training.compact_stretches import Stretch, people_of

@@ -8,8 +8,8 @@ from typing import Literal
 import torch
 from lightning_fabric import Fabric
 
-from models.compute_choice import Precision, select_dtype
-from models.recognizer3d import Recognizer3D
+from models.inference.device import Precision, select_dtype
+from models.slowfast.recognizer3d import Recognizer3D
 
 FabricPrecision = Literal["32-true", "bf16-mixed", "16-mixed"]
 _PRECISIONS: dict[torch.dtype, FabricPrecision] = {

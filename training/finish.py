@@ -5,8 +5,8 @@ from __future__ import annotations
 import logging
 from collections import Counter
 
-from models.action_recognizer import ActionRecognizer
-from models.checkpoint import load_recognizer, save_recognizer
+from models.checkpoints.checkpoint import load_recognizer, save_recognizer
+from models.inference.action_recognizer import ActionRecognizer
 from training.config import ModelConfig
 from training.data.preparation import Prepared
 from training.data.samples import Split

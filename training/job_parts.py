@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from models.losses import LossSpec
+from models.slowfast.losses import LossSpec
 from pipeline.errors import ConfigError
 from training.augmentation import ViewSpec
 from training.clip_dataset import MirrorRule

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import nn
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

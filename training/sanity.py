@@ -10,7 +10,7 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import PipelineError
 from training.clip_dataset import Batch, target_of
 from training.data.clip_cache import CachedTrack, Crops

@@ -10,15 +10,15 @@ from typing import Any
 
 from torch import nn
 
-from models.architectures import ARCHITECTURES
-from models.checkpoint import CheckpointError, load_recognizer
-from models.input_spec import InputSpec
-from models.recognizer3d import Recognizer3D
+from models.checkpoints.checkpoint import CheckpointError, load_recognizer
+from models.slowfast.input_spec import InputSpec
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import find_file
 from pipeline.config.schema import load_model_config
 from pipeline.errors import ConfigError
 
-INIT_STD = 0.01  # of a fresh classifier, as in `models.heads`
+INIT_STD = 0.01  # of a fresh classifier, as in `models.slowfast.heads`
 
 log = logging.getLogger(__name__)
 

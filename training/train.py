@@ -11,7 +11,7 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.components import choose_device, find_file
 from pipeline.errors import ConfigError, PipelineError
 from training.compute import choose_precision, make_fabric

@@ -10,9 +10,9 @@ import torch
 from lightning_fabric import Fabric
 from torch import Tensor
 
-from models.clip_transform import ClipTransform
-from models.losses import LossSpec
-from models.recognizer3d import Recognizer3D
+from models.inference.clip_transform import ClipTransform
+from models.slowfast.losses import LossSpec
+from models.slowfast.recognizer3d import Recognizer3D
 from training.clip_dataset import Batch
 from training.optimizers import OptimizerSpec, build_optimizer
 from training.schedules import Schedule

@@ -13,7 +13,7 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from pipeline.runtime.shutdown import Shutdown, on_signals
 from training.clip_dataset import ClipDataset

@@ -14,8 +14,8 @@ from typing import Protocol
 import torch
 from lightning_fabric import Fabric
 
-from models.action_recognizer import ActionRecognizer
-from models.recognizer3d import Recognizer3D
+from models.inference.action_recognizer import ActionRecognizer
+from models.slowfast.recognizer3d import Recognizer3D
 from training.clip_dataset import Batch
 from training.data.clip_cache import CachedTrack
 from training.epoch_loader import EpochLoader

@@ -9,8 +9,8 @@ from itertools import groupby
 import numpy as np
 from numpy.typing import NDArray
 
-from models.action_recognizer import ActionRecognizer
 from models.boxes import FloatArray
+from models.inference.action_recognizer import ActionRecognizer
 from training.data.clip_cache import CachedTrack
 from training.data.clip_choice import evaluation_clips
 from training.data.samples import Sample

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 
 
 class WeightAverage:

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from models.compute_choice import gpu_memory_bytes
+from models.inference.device import gpu_memory_bytes
 from pipeline.app import live
 from pipeline.components import build_parts
 from pipeline.config.schema import PipelineConfig

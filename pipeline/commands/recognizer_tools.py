@@ -11,12 +11,12 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from models.architectures import ARCHITECTURES
-from models.checkpoint import CheckpointError, load_recognizer, save_recognizer
-from models.complexity import CONVENTION, measure_complexity
-from models.input_spec import InputSpec
-from models.label_files import read_labels
-from models.recognizer3d import Recognizer3D
+from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save_recognizer
+from models.checkpoints.label_files import read_labels
+from models.slowfast.complexity import CONVENTION, measure_complexity
+from models.slowfast.input_spec import InputSpec
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import ARCHITECTURES
 from pipeline.config.loading import parse_value
 from pipeline.config.schema import load_model_config
 from pipeline.errors import ConfigError

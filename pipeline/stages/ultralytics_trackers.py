@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from models.detections import Detections
-from models.ultralytics_border import import_ultralytics
+from models.detectors.ultralytics_import import import_ultralytics
 from pipeline.types import Frame, TrackedPerson
 
 UltralyticsTrackerName = Literal["bytetrack", "botsort"]

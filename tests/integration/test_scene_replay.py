@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from models.checkpoint import save_recognizer
+from models.checkpoints.checkpoint import save_recognizer
 from tests.integration.conftest import DEMO
 from tests.integration.test_command_line import replay
 from tests.models.published_files import small_network

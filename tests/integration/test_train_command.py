@@ -14,9 +14,9 @@ import pytest
 import torch
 
 from models import load_recognizer
-from models.action_recognizer import ActionRecognizer
-from models.checkpoint import save_recognizer
-from models.weight_files import read_weights
+from models.checkpoints.checkpoint import save_recognizer
+from models.checkpoints.weight_files import read_weights
+from models.inference.action_recognizer import ActionRecognizer
 from tests.conftest import REPOSITORY
 from tests.training.factories import tiny_model, write_scene
 

@@ -10,11 +10,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.architecture import Architecture
-from models.architectures import slowfast_compact
-from models.checkpoint_layouts import OUR_HEAD, Layout, find_layout
-from models.input_spec import InputSpec
-from models.recognizer3d import Recognizer3D
+from models.checkpoints.naming_schemes import OUR_HEAD, Layout, find_layout
+from models.slowfast.architecture import Architecture
+from models.slowfast.input_spec import InputSpec
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import slowfast_compact
 
 
 def small_network(**changes: object) -> Recognizer3D:

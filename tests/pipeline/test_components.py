@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoint import save_recognizer
-from models.scene_recognizer import SceneRecognizer
+from models.checkpoints.checkpoint import save_recognizer
+from models.inference.scene_recognizer import SceneRecognizer
 from pipeline.components import Parts, build_parts
 from pipeline.config.schema import load_config
 from pipeline.errors import ConfigError

@@ -11,9 +11,9 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 
-from models.architectures import slowfast_compact
 from models.detections import Detections
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import slowfast_compact
 from pipeline.types import Frame, TrackedPerson
 from training.data.clip_cache import CachedTrack, CutSpec, encode_crop
 from training.data.person_tracks import PersonTrack

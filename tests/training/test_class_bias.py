@@ -10,8 +10,8 @@ import torch
 import typer
 from typer.testing import CliRunner
 
-from models.architectures import slowfast_compact
-from models.checkpoint import load_recognizer, save_recognizer
+from models.checkpoints.checkpoint import load_recognizer, save_recognizer
+from models.slowfast.zoo import slowfast_compact
 from training.class_bias import main, parse_shift, shift_bias
 
 app = typer.Typer()

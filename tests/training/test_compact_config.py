@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from models.checkpoint import load_recognizer
+from models.checkpoints.checkpoint import load_recognizer
 from tests.conftest import REPOSITORY
 from training.config import load_train_config
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from models.architectures import slowonly_r50
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import slowonly_r50
 from tests.training.factories import tiny_model
 from training.compute import choose_precision, make_fabric, pathway_frames
 

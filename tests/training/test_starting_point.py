@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoint import save_recognizer
-from models.checkpoint_layouts import LAYOUTS
-from models.recognizer3d import Recognizer3D
+from models.checkpoints.checkpoint import save_recognizer
+from models.checkpoints.naming_schemes import LAYOUTS
+from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import in_layout, small_network

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 from tests.training.factories import CROP, float32_fabric, tiny_model
 from training.clip_dataset import Batch
 from training.optimizers import OptimizerSpec

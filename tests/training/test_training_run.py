@@ -12,7 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 from tests.training.factories import cached, float32_fabric, tiny_model
 from training import training_run
 from training.augmentation import ViewSpec

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 from sklearn import metrics as independent
 
-from models.action_recognizer import ActionRecognizer
+from models.inference.action_recognizer import ActionRecognizer
 from tests.training.factories import cached, small_model
 from training.data.samples import Sample
 from training.validation import SampleScore, confusion, measure, score_samples

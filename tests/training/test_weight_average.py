@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.recognizer3d import Recognizer3D
+from models.slowfast.recognizer3d import Recognizer3D
 from tests.training.factories import tiny_model
 from training.weight_average import WeightAverage
 

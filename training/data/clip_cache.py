@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from models.input_spec import InputSpec
+from models.slowfast.input_spec import InputSpec
 from training.data.samples import Sample
 
 # A cached crop is this much wider than the network's, so that training may shift and scale it as a

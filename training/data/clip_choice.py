@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.input_spec import InputSpec
+from models.slowfast.input_spec import InputSpec
 from pipeline.stages.clip_sampling import ClipSpec, sample_clip
 from training.augmentation import centre
 from training.data.clip_cache import CachedTrack, Crops, read_crops

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from models.label_files import find_label_file, read_label_numbers
+from models.checkpoints.label_files import find_label_file, read_label_numbers
 from pipeline.sources.video_files import VIDEO_SUFFIXES
 from training.data.label_tables import collect_samples
 from training.data.samples import DataError, PersonBox, Sample, Split

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from functools import cached_property
 from pathlib import Path
 
-from models.hog_detector import HogPersonDetector
-from models.person_detector import YoloPersonDetector
+from models.detectors.hog import HogPersonDetector
+from models.detectors.yolo import YoloPersonDetector
 from pipeline.components import build_detector, find_file, tracker_factory
 from pipeline.config.schema import DetectorConfig, TrackerConfig
 from pipeline.stages.tracking import Tracker

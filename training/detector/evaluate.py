@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 if TYPE_CHECKING:
-    from models.hog_detector import HogPersonDetector
-    from models.person_detector import YoloPersonDetector
+    from models.detectors.hog import HogPersonDetector
+    from models.detectors.yolo import YoloPersonDetector
     from pipeline.stages.detection import PersonDetector
     from training.detector.held_out import HeldOut
     from training.evaluation.detection_evaluation import DetectionScore
@@ -65,7 +65,7 @@ def main(
 
 def build_cpu_detector(weights: str, confidence: float) -> YoloPersonDetector | HogPersonDetector:
     """A detector as the pipeline has it unless told otherwise, but for its confidence."""
-    from models.detector_choice import build_person_detector
+    from models.detectors.factory import build_person_detector
 
     return build_person_detector(
         weights,

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from models.ultralytics_border import import_ultralytics
+from models.detectors.ultralytics_import import import_ultralytics
 from training.detector.teacher import BLOCKS, Answer
 
 ARCHITECTURE = "yolo11n.yaml"  # 2.6 million parameters

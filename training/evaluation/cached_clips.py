@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.input_spec import InputSpec
+from models.slowfast.input_spec import InputSpec
 from pipeline.stages.recognition import ClipScorer
 from training.data.clip_cache import CachedTrack, CutSpec
 from training.data.clip_choice import evaluation_clips

@@ -8,9 +8,9 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from models.action_recognizer import ActionRecognizer
-from models.input_spec import InputSpec
-from models.scene_recognizer import SceneRecognizer
+from models.inference.action_recognizer import ActionRecognizer
+from models.inference.scene_recognizer import SceneRecognizer
+from models.slowfast.input_spec import InputSpec
 from pipeline.components import (
     Parts,
     build_parts,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from models.input_spec import InputSpec
+from models.slowfast.input_spec import InputSpec
 from training.data.clip_choice import evaluation_clips
 from training.evaluation.clip_results import ClipEvaluation
 from training.evaluation.event_evaluation import EventEvaluation

@@ -10,7 +10,7 @@ import torch
 from typer.testing import CliRunner
 
 from models import load_recognizer
-from models.checkpoint_layouts import LAYOUTS
+from models.checkpoints.naming_schemes import LAYOUTS
 from run_pipeline import app
 from tests.conftest import REPOSITORY
 from tests.models.published_files import in_layout, small_network

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.architectures import slowfast_compact
+from models.slowfast.zoo import slowfast_compact
 from tests.training.factories import SMALL, cached
 from training.data.clip_cache import (
     CutSpec,

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from models.architectures import slowfast_compact
+from models.slowfast.zoo import slowfast_compact
 from pipeline.stages.clip_sampling import sample_clip
 from tests.training.factories import CROP, cached, small_model
 from training.data.clip_choice import (

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from typer.testing import CliRunner
 
-from models.checkpoint import save_recognizer
+from models.checkpoints.checkpoint import save_recognizer
 from pipeline.config.schema import load_config
 from tests.conftest import REPOSITORY, write_video
 from tests.training.factories import small_model

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 import pytest
 
-from models.architectures import slowfast_compact
+from models.slowfast.zoo import slowfast_compact
 from pipeline.stages.track_decider import ActionRule
 from tests.conftest import write_video
 from tests.training.factories import cached

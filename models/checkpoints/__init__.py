@@ -1,0 +1,1 @@
+"""Weight files of four libraries, read into our networks. Imports slowfast."""

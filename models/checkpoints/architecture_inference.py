@@ -1,0 +1,195 @@
+"""Which network a file's weights belong to, from their names and shapes."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from models.checkpoints.naming_schemes import OUR_HEAD, Layout
+from models.checkpoints.training_config import TrainingNotes
+from models.slowfast.architecture import Architecture, Inflation
+from models.slowfast.non_local import BlocksPerStage
+from models.slowfast.residual_blocks import BasicBlock3d, Triple
+from models.slowfast.resnet3d import DEPTHS, STAGES
+
+AVA_CLASSES = 80  # PySlowFast's detection checkpoints; mmaction2's have a class more, for nothing
+
+log = logging.getLogger(__name__)
+
+
+class UnknownNetworkError(Exception):
+    """The weights are of no network of this family; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inferred:
+    """What a file's weights say."""
+
+    architecture: Architecture
+    num_classes: int
+
+
+def infer_architecture(
+    tensors: Mapping[str, Tensor], layout: Layout, notes: TrainingNotes
+) -> Inferred:
+    """Read depths, channels, kernels and inflation from the shapes, the rest from habit and notes.
+
+    Raises:
+        UnknownNetworkError: if the stages are those of no ResNet, or a part is not there.
+    """
+    roi = _has_roi_head(tensors, layout, notes)
+    shapes = _Shapes(tensors, layout, roi)
+    slow = _read_pathway(shapes, "slow")
+    head = shapes.need(f"{OUR_HEAD}weight")
+    common = {
+        "slow_depth": slow.depth,
+        "base_channels": slow.base_channels,
+        "slow_conv1_kernel": slow.conv1_kernel,
+        "slow_inflate": slow.inflate,
+        **(_non_local_habits(slow, roi, notes) if any(slow.non_local_at) else {}),
+        **(_roi_habits(layout, notes) if roi else {}),
+    }
+    if shapes.get("backbone.fast_path.conv1.conv.weight") is None:
+        _check_slow_only(slow, notes)
+        architecture = Architecture(fast_depth=None, alpha=1, **common)  # type: ignore[arg-type]
+    else:
+        fast = _read_pathway(shapes, "fast")
+        lateral = shapes.need("backbone.slow_path.conv1_lateral.conv.weight")
+        alpha = notes.alpha or _usual_alpha(layout, lateral[2], slow.depth)
+        architecture = Architecture(
+            fast_depth=fast.depth,
+            fast_conv1_kernel=fast.conv1_kernel,
+            fast_inflate=fast.inflate,
+            beta_inv=slow.base_channels // fast.base_channels,
+            alpha=alpha,
+            resample_rate=None if notes.resample_rate == alpha else notes.resample_rate,
+            fusion_kernel=lateral[2],
+            fusion_ratio=lateral[0] // lateral[1],
+            lateral_norm=shapes.get("backbone.slow_path.conv1_lateral.bn.weight") is not None,
+            **common,  # type: ignore[arg-type]
+        )
+    return Inferred(architecture, head[0])
+
+
+def _usual_alpha(layout: Layout, fusion_kernel: int, depth: int) -> int:
+    """No shape shows alpha. All public models: kernel 7 goes with 4, kernel 5 with 8.
+
+    Except the deep ones of PySlowFast and pytorchvideo (R101 8x8 and 16x8), which have 5 and 4.
+    """
+    if layout.library != "mmaction2" and depth > 50:
+        return 4
+    return 4 if fusion_kernel == 7 else 8
+
+
+def _has_roi_head(tensors: Mapping[str, Tensor], layout: Layout, notes: TrainingNotes) -> bool:
+    weight = f"{layout.roi_head}.weight"
+    if layout.roi_head != layout.head:
+        return weight in tensors
+    if notes.boxes is not None:
+        return notes.boxes
+    is_ava = weight in tensors and len(tensors[weight]) == AVA_CLASSES
+    if is_ava:
+        log.warning(
+            "%d classes and no configuration in the file: taken for a detection checkpoint of AVA",
+            AVA_CLASSES,
+        )
+    return is_ava
+
+
+def _roi_habits(layout: Layout, notes: TrainingNotes) -> dict[str, object]:
+    return {
+        "head": "roi",
+        "spatial_strides": (1, 2, 2, 1),
+        "dilations": (1, 1, 1, layout.roi_dilation),
+        "roi_resolution": layout.roi_resolution,
+        "roi_aligned": layout.roi_aligned if notes.roi_aligned is None else notes.roi_aligned,
+    }
+
+
+def _non_local_habits(slow: _PathwayShape, roi: bool, notes: TrainingNotes) -> dict[str, object]:
+    # Without a configuration in the file: configs/AVA/c2 pools time too, the default does not.
+    return {
+        "slow_non_local_at": slow.non_local_at,
+        "non_local_pool": notes.non_local_pool or ((2, 2, 2) if roi else (1, 2, 2)),
+        "non_local_instantiation": notes.non_local_instantiation or "dot_product",
+    }
+
+
+def _check_slow_only(slow: _PathwayShape, notes: TrainingNotes) -> None:
+    """C2D and I3D have the weights of a slow pathway, and pooling in time that no weight shows."""
+    if notes.network is not None:
+        if not notes.network.startswith("slow"):
+            raise UnknownNetworkError(f"its MODEL.ARCH is {notes.network}, not slowfast or slow")
+    elif slow.conv1_kernel[0] > 1 or not any(map(any, map(_per_block, slow.inflate))):
+        raise UnknownNetworkError("its one pathway is inflated as in C2D or I3D, not in SlowOnly")
+
+
+class _Shapes:
+    """Shapes of the file's weights under our names."""
+
+    def __init__(self, tensors: Mapping[str, Tensor], layout: Layout, roi: bool) -> None:
+        self._tensors, self._layout, self._roi = tensors, layout, roi
+
+    def get(self, ours: str) -> tuple[int, ...] | None:
+        tensor = self._tensors.get(self._layout.name(ours, roi=self._roi))
+        return None if tensor is None else tuple(tensor.shape)
+
+    def need(self, ours: str) -> tuple[int, ...]:
+        shape = self.get(ours)
+        if shape is None:
+            name = self._layout.name(ours, roi=self._roi)
+            raise UnknownNetworkError(f"it has no {name}")
+        return shape
+
+
+@dataclass(frozen=True, slots=True)
+class _PathwayShape:
+    depth: int
+    base_channels: int
+    conv1_kernel: Triple
+    inflate: Inflation
+    non_local_at: BlocksPerStage
+
+
+def _read_pathway(shapes: _Shapes, path: str) -> _PathwayShape:
+    prefix = f"backbone.{path}_path"
+    channels, _, *kernel = shapes.need(f"{prefix}.conv1.conv.weight")
+    if len(kernel) != 3:
+        raise UnknownNetworkError(f"the convolutions of its {path} pathway have no time")
+    stages = [_temporal_kernels(shapes, f"{prefix}.layer{stage + 1}") for stage in STAGES]
+    has_third = shapes.get(f"{prefix}.layer1.0.conv3.conv.weight") is not None
+    counts = tuple(map(len, stages))
+    for depth, (block, block_counts) in DEPTHS.items():
+        if block_counts == counts and (block is not BasicBlock3d) == has_third:
+            return _PathwayShape(
+                depth,
+                channels,
+                (kernel[0], kernel[1], kernel[2]),
+                tuple(_inflation(stage) for stage in stages),
+                tuple(_non_local_at(shapes, f"{prefix}.layer{stage + 1}") for stage in STAGES),
+            )
+    raise UnknownNetworkError(f"its {path} pathway has {counts} blocks, as no ResNet has")
+
+
+def _temporal_kernels(shapes: _Shapes, stage: str) -> list[int]:
+    kernels: list[int] = []
+    while shape := shapes.get(f"{stage}.{len(kernels)}.conv1.conv.weight"):
+        kernels.append(shape[2])
+    return kernels
+
+
+def _non_local_at(shapes: _Shapes, stage: str) -> tuple[int, ...]:
+    blocks = range(max(count for _, counts in DEPTHS.values() for count in counts))
+    return tuple(at for at in blocks if shapes.get(f"{stage}.{at}.non_local.theta.weight"))
+
+
+def _per_block(inflate: int | tuple[int, ...]) -> tuple[int, ...]:
+    return inflate if isinstance(inflate, tuple) else (inflate,)
+
+
+def _inflation(kernels: list[int]) -> int | tuple[int, ...]:
+    inflated = tuple(int(kernel > 1) for kernel in kernels)
+    return inflated[0] if len(set(inflated)) == 1 else inflated

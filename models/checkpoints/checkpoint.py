@@ -1,0 +1,149 @@
+"""Recognizers on disk: our own safetensors files, and the checkpoints of three libraries."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import save
+from torch import Tensor
+
+from models.checkpoints.foreign_checkpoint import understand
+from models.checkpoints.naming_schemes import OUR_HEAD
+from models.checkpoints.weight_files import CheckpointError, WeightFile, read_weights
+from models.slowfast.architecture import Architecture
+from models.slowfast.input_spec import InputSpec, numbered_labels
+from models.slowfast.recognizer3d import Recognizer3D
+
+__all__ = ["CheckpointError", "load_recognizer", "save_recognizer"]
+
+_FORMAT = "behaviour-stream recognizer 2"
+
+log = logging.getLogger(__name__)
+
+
+def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> None:
+    """Write weights, architecture and input spec; an existing file is replaced in one step.
+
+    Args:
+        path: ends in .safetensors by custom.
+        model: on any device.
+        half: store convolutions and the linear layer as float16, which halves the file. Batch
+            norm stays float32: its variances may leave float16's range.
+    """
+    tensors = {
+        key: (value.half() if half and value.ndim > 1 else value).cpu().contiguous()
+        for key, value in model.state_dict().items()
+    }
+    metadata = {
+        "format": _FORMAT,
+        "architecture": model.architecture.to_json(),
+        "input_spec": model.input_spec.to_json(),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(path.suffix + ".part")
+    unfinished.write_bytes(save(tensors, metadata))  # save_file would make it private to its owner
+    unfinished.replace(path)
+
+
+def load_recognizer(
+    path: Path | str, *, num_classes: int | None = None, device: str | torch.device = "cpu"
+) -> Recognizer3D:
+    """Read a recognizer, as float32 in eval mode.
+
+    Which library wrote the file, and which network it holds, is seen from the names and shapes
+    of its weights: our own safetensors, mmaction2 (.pth), PySlowFast (.pyth, or Caffe2's .pkl),
+    pytorchvideo (.pyth).
+
+    Args:
+        path: of the file. A file `NAME.labels.txt` beside it may name the classes.
+        num_classes: None for the classes of the file. Another number gives a fresh classifier for
+            fine-tuning, with the labels class_0, class_1, ...
+        device: where the model goes.
+
+    Raises:
+        CheckpointError: if the file is missing, damaged, or of no SlowFast network, or if a weight
+            is missing, too many or of another shape; each is listed by its name in the file.
+    """
+    file = read_weights(Path(path))
+    if "format" in file.metadata:
+        architecture, spec = _own_description(file)
+        fast_first, name = True, _our_name
+    else:
+        foreign = understand(file)
+        file, architecture, spec = foreign.file, foreign.architecture, foreign.spec
+        fast_first, name = foreign.fast_first, foreign.name
+    fresh_head = num_classes is not None and num_classes != len(spec.labels)
+    if num_classes is not None and fresh_head:
+        log.info("%s: a fresh classifier for %d classes", file.path, num_classes)
+        spec = replace(spec, labels=numbered_labels(num_classes))
+    model = Recognizer3D(architecture, spec)
+    wanted = model.state_dict()
+    tensors = _match(file, wanted, name, fresh_head=fresh_head)
+    if not (fast_first or fresh_head):
+        tensors[f"{OUR_HEAD}weight"] = _turn_columns(
+            tensors[f"{OUR_HEAD}weight"], model.backbone.out_channels[0]
+        )
+    model.load_state_dict(tensors)  # copies into float32, whatever the file stores
+    return model.to(device).eval()
+
+
+def _our_name(ours: str) -> str:
+    return ours
+
+
+def _own_description(file: WeightFile) -> tuple[Architecture, InputSpec]:
+    found = file.metadata["format"]
+    if found != _FORMAT:
+        raise CheckpointError(
+            f"{file.path}: its format is {found!r}, this program reads {_FORMAT!r}"
+        )
+    try:
+        architecture = Architecture.from_json(file.metadata["architecture"])
+        return architecture, InputSpec.from_json(file.metadata["input_spec"])
+    except (KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{file.path}: its description does not fit this program: {error}"
+        ) from error
+
+
+def _match(
+    file: WeightFile,
+    wanted: Mapping[str, Tensor],
+    name: Callable[[str], str],
+    *,
+    fresh_head: bool,
+) -> dict[str, Tensor]:
+    """The file's weights under our names; every one that does not fit is told at once."""
+    matched: dict[str, Tensor] = {}
+    misfits: list[str] = []
+    theirs = {name(ours): ours for ours in wanted}
+    for their_name, ours in theirs.items():
+        found, expected = file.tensors.get(their_name), wanted[ours]
+        if fresh_head and ours.startswith(OUR_HEAD):
+            matched[ours] = expected
+        elif found is None:
+            # A count of training batches, which old PyTorch and Caffe2 did not keep.
+            if not ours.endswith("num_batches_tracked"):
+                misfits.append(f"missing {their_name}")
+            matched[ours] = expected
+        elif found.shape != expected.shape:
+            shapes = f"{tuple(found.shape)}, expected {tuple(expected.shape)}"
+            misfits.append(f"{their_name} has shape {shapes}")
+        else:
+            matched[ours] = found
+    misfits += [f"unexpected {key}" for key in file.tensors if key not in theirs]
+    if misfits:
+        raise CheckpointError(
+            f"{file.path}: {len(misfits)} weights do not fit; it was made by another version or is "
+            f"a network that this program does not know. {'; '.join(misfits)}"
+        )
+    return matched
+
+
+def _turn_columns(weight: Tensor, slow_channels: int) -> Tensor:
+    """Columns [slow, fast] -> [fast, slow]."""
+    return torch.cat([weight[:, slow_channels:], weight[:, :slow_channels]], dim=1)

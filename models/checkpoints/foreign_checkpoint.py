@@ -1,0 +1,150 @@
+"""What the checkpoints of other libraries are: which network, which input, which names."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, replace
+
+from torch import Tensor
+
+from models.checkpoints.architecture_inference import UnknownNetworkError, infer_architecture
+from models.checkpoints.caffe2_names import from_caffe2
+from models.checkpoints.label_files import find_label_file, read_labels
+from models.checkpoints.naming_schemes import Layout, find_layout
+from models.checkpoints.training_config import TrainingNotes, read_notes
+from models.checkpoints.weight_files import CheckpointError, WeightFile
+from models.slowfast.architecture import Architecture
+from models.slowfast.input_spec import InputSpec, numbered_labels
+
+# Frames of the fast pathway and their distance at 30 fps, as nearly all public models have it.
+USUAL_CLIP = (32, 2)
+# SlowOnly 8x8; its 4x16 has the same weights' shapes.
+SLOW_ONLY_CLIP = (8, 8)
+# PySlowFast's and pytorchvideo's SlowFast 16x8 R101_50_50.
+LONG_CLIP = (64, 2)
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ForeignCheckpoint:
+    """A file of another library, understood."""
+
+    file: WeightFile  # without what is no weight of a network
+    layout: Layout
+    architecture: Architecture
+    spec: InputSpec
+
+    def name(self, ours: str) -> str:
+        """What the file calls the weight that is `ours` here."""
+        return self.layout.name(ours, roi=self.architecture.head == "roi")
+
+    @property
+    def fast_first(self) -> bool:
+        """Order of the classifier's columns; ours is [fast, slow]."""
+        return self.layout.fast_first and self.architecture.head == "clip"
+
+
+def understand(file: WeightFile) -> ForeignCheckpoint:
+    """Recognize library, network and input.
+
+    Raises:
+        CheckpointError: if it is none of the known libraries, or no SlowFast network.
+    """
+    tensors = _bare_names(file)
+    layout = find_layout(tensors)
+    if layout is None:
+        first = ", ".join(list(tensors)[:3]) or "nothing"
+        raise CheckpointError(
+            f"{file.path}: holds no SlowFast network of mmaction2, PySlowFast, pytorchvideo or "
+            f"this program; its weights are called {first}, ..."
+        )
+    if _is_caffe2(file):  # from before half a pixel's shift (DETECTION.ALIGNED in configs/AVA/c2)
+        layout = replace(layout, roi_aligned=False)
+    try:
+        notes = read_notes(file.extras)
+        inferred = infer_architecture(tensors, layout, notes)
+        spec = _input_spec(inferred.architecture, inferred.num_classes, layout, notes)
+    except (UnknownNetworkError, ValueError) as error:
+        raise CheckpointError(
+            f"{file.path}: looks like a file of {layout.library}, but {error}"
+        ) from error
+    spec = _with_labels(spec, file, notes)
+    log.info("%s: %s of %s", file.path, spec.name, layout.library)
+    return ForeignCheckpoint(replace(file, tensors=tensors), layout, inferred.architecture, spec)
+
+
+def _bare_names(file: WeightFile) -> dict[str, Tensor]:
+    tensors = file.tensors
+    if _is_caffe2(file):
+        return from_caffe2(tensors)
+    if tensors and all(name.startswith("model.") for name in tensors):
+        # pytorchvideo's networks as PySlowFast trains them
+        return {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
+    return dict(tensors)
+
+
+def _is_caffe2(file: WeightFile) -> bool:
+    return any(name.startswith("res_conv1_bn") for name in file.tensors)
+
+
+def _input_spec(
+    architecture: Architecture, num_classes: int, layout: Layout, notes: TrainingNotes
+) -> InputSpec:
+    clip_len, frame_interval = _usual_clip(architecture)
+    boxes = architecture.head == "roi"
+    clip_len = notes.clip_len or clip_len
+    frame_interval = notes.frame_interval or frame_interval
+    return InputSpec(
+        name=_model_name(architecture, clip_len, frame_interval),
+        labels=numbered_labels(num_classes),
+        multi_label=boxes if notes.multi_label is None else notes.multi_label,
+        clip_len=clip_len,
+        frame_interval=frame_interval,
+        target_fps=notes.target_fps or 30.0,
+        # Boxes are looked for in scenes whose shorter side is 256, in all three libraries.
+        crop_size=256 if boxes else notes.crop_size or 224,
+        alpha=architecture.alpha,
+        slow_sampling=layout.slow_sampling,
+        mean=notes.mean or layout.mean,
+        std=notes.std or layout.std,
+        colour_order=notes.colour_order or "rgb",
+    )
+
+
+def _usual_clip(architecture: Architecture) -> tuple[int, int]:
+    if architecture.fast_depth is None:
+        return (4, 16) if architecture.head == "roi" else SLOW_ONLY_CLIP
+    inflation = (architecture.slow_inflate, architecture.fast_inflate)
+    partly_inflated = all(any(isinstance(stage, tuple) for stage in path) for path in inflation)
+    return LONG_CLIP if partly_inflated and architecture.head == "clip" else USUAL_CLIP
+
+
+def _model_name(architecture: Architecture, clip_len: int, frame_interval: int) -> str:
+    """In the words of the paper: slow frames x their distance, e.g. slowfast_r50_8x8."""
+    slow, fast = architecture.slow_depth, architecture.fast_depth
+    depths = f"r{slow}" if fast in (None, slow) else f"r{slow}_r{fast}"
+    kind = "slowonly" if fast is None else "slowfast"
+    stride = architecture.slow_stride
+    boxes = "_ava" if architecture.head == "roi" else ""
+    return f"{kind}_{depths}_{clip_len // stride}x{stride * frame_interval}{boxes}"
+
+
+def _with_labels(spec: InputSpec, file: WeightFile, notes: TrainingNotes) -> InputSpec:
+    count = len(spec.labels)
+    beside = find_label_file(file.path)
+    if beside is not None:
+        try:
+            return replace(spec, labels=read_labels(beside, count))
+        except ValueError as error:
+            raise CheckpointError(f"{file.path}: {error}") from error
+    if notes.labels is not None and len(set(notes.labels)) == count:
+        return replace(spec, labels=notes.labels)
+    log.warning(
+        "%s: does not say what its %d classes are called; they are class_0, class_1, ... "
+        "until a file %s.labels.txt beside it names them, one per line",
+        file.path,
+        count,
+        file.path.stem,
+    )
+    return spec

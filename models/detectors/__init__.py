@@ -1,0 +1,1 @@
+"""Networks that find people in an image and describe their appearance. Imports inference."""

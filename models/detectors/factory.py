@@ -1,0 +1,94 @@
+"""Chooses the person detector: a YOLO where its weights are at hand, else one that ships."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from models.detectors.hog import HogPersonDetector
+from models.detectors.weights_download import ASSETS_URL, find_or_fetch_weights
+from models.detectors.yolo import YoloPersonDetector
+
+BUILT_IN = "builtin"  # in OpenCV, no weights
+COMPACT = "compact"  # trained by this project, see the model card beside the weights
+COMPACT_WEIGHTS = Path(__file__).parents[1] / "weights/person_detector_openvino_model"
+COMPACT_SIZE = 416  # pixels, the one size of these weights
+
+log = logging.getLogger(__name__)
+
+
+def build_person_detector(
+    weights: str,
+    *,
+    confidence: float,
+    iou: float,
+    image_size: int,
+    device: str,
+    batch_size: int,
+    decide_s: float,
+    limit_s: float,
+    directories: Iterable[Path] = (),
+    cache_dir: Path | None = None,
+    base_url: str = ASSETS_URL,
+) -> YoloPersonDetector | HogPersonDetector:
+    """Build the best detector there is, and warn in one line when it is not the wanted one.
+
+    Args:
+        weights: a path, the name of official weights, `compact` for the weights that ship, or
+            `builtin` for the detector that needs none. Only for an official name is there a
+            substitute: the compact one.
+        confidence: people below it are left out.
+        iou: overlap above which two boxes are one person (YOLO).
+        image_size: longer side of the input in pixels (YOLO); `compact` has its own.
+        device: "cpu" or "cuda:N" (YOLO).
+        batch_size: images per call on a GPU (YOLO).
+        decide_s: seconds within which the download must begin.
+        limit_s: seconds that it may take.
+        directories: where the weights are looked for, beside the current directory.
+        cache_dir: where fetched weights are kept; None: ~/.cache/behaviour-stream.
+        base_url: where official weights are.
+
+    Raises:
+        FileNotFoundError: if a path was given and is not there.
+        ValueError: if the weights cannot detect people.
+    """
+    if weights == BUILT_IN:
+        return HogPersonDetector(confidence=confidence)
+
+    def yolo(path: Path, size: int) -> YoloPersonDetector:
+        return YoloPersonDetector(
+            path,
+            confidence=confidence,
+            iou=iou,
+            image_size=size,
+            device=device,
+            batch_size=batch_size,
+        )
+
+    if weights == COMPACT:
+        return yolo(COMPACT_WEIGHTS, COMPACT_SIZE)
+    cache_dir = cache_dir or Path.home() / ".cache/behaviour-stream"
+    found = find_or_fetch_weights(
+        weights,
+        directories=directories,
+        cache_dir=cache_dir,
+        decide_s=decide_s,
+        limit_s=limit_s,
+        base_url=base_url,
+    )
+    if found is not None:
+        return yolo(found, image_size)
+    compact = yolo(COMPACT_WEIGHTS, COMPACT_SIZE)
+    log.warning(
+        "%s is not here and cannot be fetched, so people are detected by our own, which finds"
+        " fewer of them: %s; for the better one run once with a network, or save %s/%s in %s;"
+        " detector.weights=%s says that this one is wanted",
+        weights,
+        compact.description,
+        base_url,
+        weights,
+        cache_dir,
+        COMPACT,
+    )
+    return compact

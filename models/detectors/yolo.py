@@ -1,0 +1,160 @@
+"""Finds people with an ultralytics YOLO of any weights format."""
+
+from __future__ import annotations
+
+import logging
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.detections import Detections
+from models.detectors.ultralytics_import import import_ultralytics
+from models.inference.fixed_batches import in_fixed_batches
+from models.inference.signal_stack import signal_stack_kept
+
+Image = NDArray[np.uint8]  # (H, W, 3) BGR
+
+PERSON = "person"  # the class's name in COCO and in every data set derived from it
+WARM_UP_SHAPE = (64, 64, 3)
+
+log = logging.getLogger(__name__)
+
+
+class YoloPersonDetector:
+    """YOLO weights as a person detector: images in, people out.
+
+    What it says about an image depends on that image alone, bit for bit: on a CPU images go
+    through one at a time; on a GPU, in batches of one shape that are always full.
+
+    Args:
+        weights: a file or folder that ultralytics loads: .pt, .onnx, an OpenVINO folder, ...
+        confidence: people below it are left out, in [0, 1].
+        iou: of two boxes that overlap more than this, the less confident is left out.
+        image_size: longer side in pixels to which images are scaled. A static export has its
+            own and keeps it.
+        device: "cpu" or "cuda:N".
+        batch_size: images per call on a GPU.
+
+    Raises:
+        FileNotFoundError: if there are no such weights.
+        ValueError: if they cannot be loaded, or none of the classes is named `person`.
+    """
+
+    def __init__(
+        self,
+        weights: Path | str,
+        *,
+        confidence: float,
+        iou: float,
+        image_size: int,
+        device: str,
+        batch_size: int,
+    ) -> None:
+        weights = Path(weights)
+        if not weights.exists():
+            raise FileNotFoundError(f"no detector weights at {weights}")
+        self._options = {"conf": confidence, "iou": iou, "imgsz": image_size, "device": device}
+        self._load(weights)
+        backend = self._model.predictor.model
+        self._options["classes"] = [class_index(PERSON, backend.names, weights)]
+        on_gpu = backend.device.type == "cuda"
+        self._batch_size = batch_size if on_gpu else 1
+        sides = "x".join(str(side) for side in self._model.predictor.imgsz)
+        self.description = f"YOLO {weights.name} ({backend.format}, {sides}, {backend.device})"
+        if max(self._model.predictor.imgsz) != image_size:
+            log.warning(
+                "%s runs at %s pixels, not %d: an export has one size, others are multiples of 32",
+                weights,
+                sides,
+                image_size,
+            )
+
+    def detect(self, images: Sequence[Image]) -> list[Detections]:
+        """Find the people of each image.
+
+        Args:
+            images: uint8 (H, W, 3) BGR, of any sizes.
+
+        Returns:
+            One Detections per image, the most confident person first.
+        """
+        by_shape: dict[tuple[int, ...], list[int]] = defaultdict(list)
+        for number, image in enumerate(images):
+            by_shape[image.shape].append(number)
+        found: dict[int, Detections] = {}
+        for numbers in by_shape.values():
+            same_shape = [images[number] for number in numbers]
+            rows = in_fixed_batches(same_shape, self._batch_size, self._predict)
+            for number, image_rows in zip(numbers, rows, strict=True):
+                found[number] = to_detections(image_rows, images[number])
+        return [found[number] for number in range(len(images))]
+
+    def _load(self, weights: Path) -> None:
+        """Load the weights and run them once: only then are they known to work."""
+        try:
+            with signal_stack_kept():  # an OpenVINO folder changes it
+                self._model = import_ultralytics().YOLO(str(weights), task="detect")
+                self._predict([np.zeros(WARM_UP_SHAPE, np.uint8)])
+        except ImportError as error:
+            raise ValueError(f"{weights} needs a package: pip install {error.name}") from error
+        except Exception as error:  # whatever the format's own library raises on bad files
+            cause = f"{type(error).__name__}: {error}"
+            raise ValueError(f"{weights} cannot be loaded as YOLO weights ({cause})") from error
+
+    def _predict(self, images: Sequence[Image]) -> list[NDArray[np.float32]]:
+        """Rows (N, 6) x1, y1, x2, y2, confidence, class of each image of one shape."""
+        results = self._model.predict(
+            list(images), verbose=False, save=False, predictor=_predictor_class(), **self._options
+        )
+        return [np.asarray(result.boxes.data.cpu(), np.float32) for result in results]
+
+
+def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:
+    """Find a class by its name, whatever its case.
+
+    Raises:
+        ValueError: if there is none; the message lists the classes there are.
+    """
+    for index, candidate in names.items():
+        if candidate.casefold() == name:
+            return index
+    known = ", ".join(names.values())
+    raise ValueError(f"{weights} has no class named {name!r}; its classes are: {known}")
+
+
+def to_detections(rows: NDArray[np.float32], image: Image) -> Detections:
+    """Boxes inside the image and at least a pixel wide and high, in an order of their own."""
+    height, width = image.shape[:2]
+    people = Detections(rows[:, :4], rows[:, 4]).inside(width, height)
+    # Equal confidences are common in INT8 models: the box decides then, not the model's order.
+    return people[np.lexsort((*people.xyxy.T[::-1], -people.confidence))]
+
+
+@cache  # ultralytics sets the model up anew for a class it has not seen
+def _predictor_class() -> type[Any]:
+    """The predictor to run; a function, because ultralytics is imported late."""
+    from ultralytics.models.yolo.detect import DetectionPredictor
+
+    class OneImageAtATimeNms(DetectionPredictor):
+        """Suppresses overlapping boxes image by image.
+
+        For a whole batch, ultralytics stops after two seconds of wall time and returns nothing
+        for the images that are left (`utils/nms.py:88,166`): on a busy machine, people vanish.
+        """
+
+        def postprocess(self, preds: Any, img: Any, orig_imgs: list[Image], **kwargs: Any) -> Any:
+            raw = preds[0] if isinstance(preds, list | tuple) else preds
+            results: list[Any] = []
+            for n in range(len(orig_imgs)):
+                one = slice(n, n + 1)
+                results += super().postprocess(  # type: ignore[no-untyped-call]
+                    raw[one], img[one], orig_imgs[one], **kwargs
+                )
+            return results
+
+    return OneImageAtATimeNms

@@ -1,0 +1,1 @@
+"""Networks that score clips, on the device at hand. Imports slowfast."""

@@ -1,0 +1,181 @@
+"""The recognizer as the pipeline uses it: person clips in, class scores out, repeatable."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.boxes import FloatArray
+from models.inference.clip_transform import ClipTransform
+from models.inference.device import (
+    Backend,
+    Precision,
+    select_backend,
+    select_device,
+    select_dtype,
+)
+from models.inference.fixed_batches import in_fixed_batches
+from models.inference.openvino_network import OpenVinoNetwork
+from models.slowfast.input_spec import InputSpec
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.residual_blocks import ConvModule
+
+CropClip = NDArray[np.uint8]
+
+
+class ActionRecognizer:
+    """A copy of a network, made ready for one device.
+
+    On a CPU every clip runs alone (batches gain nothing there), in bfloat16 where the CPU
+    computes in it; on a GPU in batches of exactly `batch_size`, in float16. Batch norms are
+    folded into their convolutions. The scores of a clip are the same bits alone and in company.
+
+    Args:
+        model: stays as it is.
+        device: "auto", "cpu" or "cuda:N".
+        precision: of the convolutions; the head and the scores are float32.
+        batch_size: clips that a GPU runs at once.
+        backend: what computes; "auto" is OpenVINO on a CPU and PyTorch on a GPU.
+        cache_dir: where OpenVINO's form of the network is kept; None keeps none.
+
+    Raises:
+        ValueError: if this machine lacks the device, cannot compute in the precision, or the
+            backend does not run on the device.
+    """
+
+    def __init__(
+        self,
+        model: Recognizer3D,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        batch_size: int = 8,
+        backend: Backend = "auto",
+        cache_dir: Path | None = None,
+    ) -> None:
+        self._device = select_device(device)
+        self._batch_size = batch_size if self._device.type == "cuda" else 1
+        self._backend = select_backend(backend, self._device)
+        self._spec = model.input_spec
+        if self._backend == "openvino":
+            network = _openvino_scorer(model, precision, cache_dir)
+            self._precision: str = network.precision
+            self._score: Callable[[CropClip], FloatArray] = network
+        else:
+            dtype = select_dtype(self._device, precision)
+            self._precision = str(dtype).removeprefix("torch.")
+            self._score = _TorchScorer(model, self._device, dtype)
+
+    @property
+    def spec(self) -> InputSpec:
+        """What a clip must look like."""
+        return self._spec
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the scores, in order."""
+        return self._spec.labels
+
+    def describe(self) -> str:
+        """Model, device, precision and backend for a log line."""
+        return f"{self._spec.name} on {self._device} in {self._precision} by {self._backend}"
+
+    def predict(self, clips: Sequence[CropClip]) -> FloatArray:
+        """Score every class of every clip.
+
+        Args:
+            clips: each uint8 (T, S, S, 3) BGR, T = spec.clip_len, S = spec.crop_size.
+
+        Returns:
+            float32 (N, num_classes): softmax, or sigmoid for a multi-label network.
+
+        Raises:
+            ValueError: if a clip has another shape or type.
+        """
+        size = self._spec.crop_size
+        wanted = (self._spec.clip_len, size, size, 3)
+        for clip in clips:
+            if clip.shape != wanted or clip.dtype != np.uint8:
+                raise ValueError(f"a clip must be uint8 {wanted}, got {clip.dtype} {clip.shape}")
+        rows = in_fixed_batches(clips, self._batch_size, self._predict_batch)
+        return np.stack(rows) if rows else np.zeros((0, len(self.labels)), np.float32)
+
+    def _predict_batch(self, clips: Sequence[CropClip]) -> list[FloatArray]:
+        return list(self._score(np.stack(clips)))
+
+
+class ScoringNetwork(nn.Module):
+    """From crops to scores: the input transform, the network and softmax or sigmoid in one.
+
+    Args:
+        model: prepared for inference, its backbone in `dtype`.
+        device: where it is.
+        dtype: of the backbone.
+    """
+
+    def __init__(self, model: Recognizer3D, device: torch.device, dtype: torch.dtype) -> None:
+        super().__init__()
+        self.model = model
+        self._transform = ClipTransform(model.input_spec, device)
+        self._dtype = dtype
+
+    def forward(self, crops: Tensor) -> Tensor:
+        """uint8 (B, T, S, S, 3) BGR -> float32 (B, num_classes)."""
+        logits = self.model(self._transform(crops).to(self._dtype))
+        return self.model.cls_head.scores(logits.float())
+
+
+class _TorchScorer:
+    """The network in PyTorch."""
+
+    def __init__(self, model: Recognizer3D, device: torch.device, dtype: torch.dtype) -> None:
+        self._device = device
+        prepared = prepare_for_inference(model, device, dtype)
+        self._network = ScoringNetwork(prepared, device, dtype)
+
+    @torch.inference_mode()
+    def __call__(self, crops: CropClip) -> FloatArray:
+        scores: Tensor = self._network(torch.from_numpy(crops).to(self._device))
+        return scores.cpu().numpy()
+
+
+def _openvino_scorer(
+    model: Recognizer3D, precision: Precision, cache_dir: Path | None
+) -> OpenVinoNetwork:
+    """The network in OpenVINO; it chooses the precision of its convolutions itself."""
+    spec, cpu = model.input_spec, torch.device("cpu")
+    network = ScoringNetwork(prepare_for_inference(model, cpu, torch.float32), cpu, torch.float32)
+    crops = torch.zeros(1, spec.clip_len, spec.crop_size, spec.crop_size, 3, dtype=torch.uint8)
+    return OpenVinoNetwork(
+        network.eval(),
+        (crops,),
+        description=f"{model.architecture.to_json()} {spec.to_json()}",
+        precision=precision,
+        cache_dir=cache_dir,
+    )
+
+
+def prepare_for_inference(
+    model: Recognizer3D, device: torch.device, dtype: torch.dtype
+) -> Recognizer3D:
+    """A frozen copy with batch norms folded, channels last, and the backbone in `dtype`.
+
+    Channels-last-3d and bfloat16 make the compact network several times faster than plain eager
+    float32 on a CPU that has bfloat16 instructions. The head stays float32.
+    """
+    prepared = copy.deepcopy(model).float().eval().requires_grad_(False)
+    for module in prepared.modules():
+        if isinstance(module, ConvModule):
+            module.fold_norm()
+    prepared.to(device)
+    prepared.backbone.to(dtype)
+    for module in prepared.modules():
+        if isinstance(module, nn.Conv3d):
+            module.to(memory_format=torch.channels_last_3d)
+    return prepared

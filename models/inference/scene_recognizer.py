@@ -1,0 +1,174 @@
+"""The recognizer of whole scenes: frames and boxes in, class scores per box out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from models.boxes import FloatArray
+from models.inference.action_recognizer import prepare_for_inference
+from models.inference.clip_transform import ClipTransform
+from models.inference.device import (
+    Backend,
+    Precision,
+    select_backend,
+    select_device,
+    select_dtype,
+)
+from models.inference.openvino_network import OpenVinoNetwork, select_cpu_precision
+from models.slowfast.input_spec import InputSpec
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.roi_head import RoIHead
+
+# OpenVINO compiles a network for one height and width. Scenes are scaled to one shorter side, so
+# cameras differ in their aspect ratios only; what was used longest ago is compiled again.
+KEPT_SHAPES = 4
+
+
+class SceneRecognizer:
+    """A copy of a network with a RoI head, made ready for one device.
+
+    The backbone runs once per scene, whatever the number of people; the head runs in PyTorch.
+
+    Args:
+        model: with a RoI head; stays as it is.
+        device: "auto", "cpu" or "cuda:N".
+        precision: of the convolutions; the head and the scores are float32.
+        backend: what computes the backbone; "auto" is OpenVINO on a CPU and PyTorch on a GPU.
+        cache_dir: where OpenVINO's form of the network is kept; None keeps none.
+
+    Raises:
+        ValueError: if the network has no RoI head, this machine lacks the device or cannot
+            compute in the precision, or the backend does not run on the device.
+    """
+
+    def __init__(
+        self,
+        model: Recognizer3D,
+        *,
+        device: str = "auto",
+        precision: Precision = "auto",
+        backend: Backend = "auto",
+        cache_dir: Path | None = None,
+    ) -> None:
+        if not isinstance(model.cls_head, RoIHead):
+            raise ValueError(f"{model.input_spec.name} has no RoI head: it sees crops, not scenes")
+        self._device = select_device(device)
+        self._backend = select_backend(backend, self._device)
+        self._spec = model.input_spec
+        self._features: _TorchFeatures | _OpenVinoFeatures
+        if self._backend == "openvino":
+            self._features = _OpenVinoFeatures(model, precision, cache_dir)
+        else:
+            self._features = _TorchFeatures(model, self._device, precision)
+        # On the device of the features, so that only scores travel.
+        self._head = self._features.network.head
+
+    @property
+    def spec(self) -> InputSpec:
+        """What a clip must look like; `crop_size` is the scene's shorter side."""
+        return self._spec
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """Names of the scores, in order."""
+        return self.spec.labels
+
+    def describe(self) -> str:
+        """Model, device, precision and backend for a log line."""
+        how = f"in {self._features.precision} by {self._backend}"
+        return f"{self.spec.name} on {self._device} {how}, whole scenes"
+
+    @torch.inference_mode()
+    def predict_scene(self, frames: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
+        """Score every class for every box.
+
+        The first scene of a new height and width takes OpenVINO seconds: the network is compiled.
+
+        Args:
+            frames: uint8 (T, H, W, 3) BGR, T = spec.clip_len.
+            xyxy: float32 (N, 4) pixels of the frames, of the people in the middle one.
+
+        Returns:
+            float32 (N, num_classes): sigmoid for a multi-label network, else softmax.
+
+        Raises:
+            ValueError: if the frames or boxes have another shape or type.
+        """
+        if frames.ndim != 4 or len(frames) != self.spec.clip_len:
+            raise ValueError(f"a scene has {self.spec.clip_len} frames, got {frames.shape}")
+        if xyxy.ndim != 2 or xyxy.shape[1] != 4:
+            raise ValueError(f"boxes must be (N, 4), got {xyxy.shape}")
+        indexed = np.concatenate([np.zeros((len(xyxy), 1), np.float32), xyxy], axis=1)
+        boxes = torch.from_numpy(indexed.astype(np.float32)).to(self._device)
+        logits = self._head.score_boxes(self._features(frames[None]), boxes)
+        scores: NDArray[np.float32] = self._head.scores(logits).cpu().numpy()
+        return scores
+
+
+class SceneFeatures(nn.Module):
+    """From frames to what the head looks at: everything that does not depend on the boxes.
+
+    Args:
+        model: prepared for inference, its backbone in `dtype`.
+        device: where it is.
+        dtype: of the backbone.
+    """
+
+    def __init__(self, model: Recognizer3D, device: torch.device, dtype: torch.dtype) -> None:
+        super().__init__()
+        assert isinstance(model.cls_head, RoIHead)
+        self.model, self.head = model, model.cls_head
+        self._transform = ClipTransform(model.input_spec, device)
+        self._dtype = dtype
+
+    def forward(self, frames: Tensor) -> Tensor:
+        """uint8 (1, T, H, W, 3) BGR -> float32 (1, C, H / 16, W / 16), averaged over time."""
+        clip = self._transform(frames).to(self._dtype)
+        return self.head.average_time(self.model.backbone(*self.model.select_pathways(clip)))
+
+
+class _TorchFeatures:
+    """The features in PyTorch."""
+
+    def __init__(self, model: Recognizer3D, device: torch.device, precision: Precision) -> None:
+        dtype = select_dtype(device, precision)
+        self._device = device
+        self.precision = str(dtype).removeprefix("torch.")
+        self.network = SceneFeatures(prepare_for_inference(model, device, dtype), device, dtype)
+
+    def __call__(self, frames: NDArray[np.uint8]) -> Tensor:
+        features: Tensor = self.network(torch.from_numpy(frames).to(self._device))
+        return features
+
+
+class _OpenVinoFeatures:
+    """The features in OpenVINO: a compiled network per height and width."""
+
+    def __init__(self, model: Recognizer3D, precision: Precision, cache_dir: Path | None) -> None:
+        cpu = torch.device("cpu")
+        self.precision = select_cpu_precision(precision)
+        prepared = prepare_for_inference(model, cpu, torch.float32)
+        self.network = SceneFeatures(prepared, cpu, torch.float32).eval()
+        self._description = f"scene {model.architecture.to_json()} {model.input_spec.to_json()}"
+        self._cache_dir = cache_dir
+        self._compiled: dict[tuple[int, ...], OpenVinoNetwork] = {}
+
+    def __call__(self, frames: NDArray[np.uint8]) -> Tensor:
+        compiled = self._compiled.pop(frames.shape, None)
+        if compiled is None:
+            while len(self._compiled) >= KEPT_SHAPES:
+                del self._compiled[next(iter(self._compiled))]
+            compiled = OpenVinoNetwork(
+                self.network,
+                (torch.from_numpy(frames),),
+                description=self._description,
+                precision=self.precision,
+                cache_dir=self._cache_dir,
+            )
+        self._compiled[frames.shape] = compiled  # the newest is the last
+        return torch.from_numpy(compiled(frames))

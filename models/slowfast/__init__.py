@@ -1,0 +1,1 @@
+"""The SlowFast networks: backbone, heads, losses and their recipes. Imports torch alone."""

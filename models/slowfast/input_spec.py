@@ -1,0 +1,111 @@
+"""What a recognizer wants to see, and what its scores are called."""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import MISSING, asdict, dataclass, fields
+from typing import Any, Literal, get_args
+
+from models.slowfast.slowfast import SlowSampling
+
+Triplet = tuple[float, float, float]
+ColourOrder = Literal["rgb", "bgr"]
+
+# Mean and deviation of the colours on 0..255. ImageNet's, as in mmaction2's configs:
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
+IMAGENET_STD = (58.395, 57.12, 57.375)
+# PySlowFast's DATA.MEAN and DATA.STD, there on 0..1:
+FACEBOOK_MEAN = (0.45 * 255, 0.45 * 255, 0.45 * 255)
+FACEBOOK_STD = (0.225 * 255, 0.225 * 255, 0.225 * 255)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InputSpec:
+    """Travels with the weights, so that a network is never fed what it was not trained on.
+
+    Raises:
+        ValueError: naming the field, if a value cannot work.
+    """
+
+    name: str  # of the model, as it stands in events
+    labels: tuple[str, ...]  # of the scores, in order
+    multi_label: bool = False  # sigmoid scores, several may be true; else softmax
+    clip_len: int  # frames of the fast pathway
+    frame_interval: int  # frames at target_fps between two of them
+    target_fps: float = 30.0
+    crop_size: int  # side of a person crop, or the shorter side of a scene; pixels
+    crop_margin: float = 0.25  # share of the box's longer side added on each side
+    alpha: int  # T_fast / T_slow
+    slow_sampling: SlowSampling = "stride"
+    mean: Triplet  # on 0..255, in the order of the colours
+    std: Triplet  # on 0..255, in the order of the colours
+    colour_order: ColourOrder = "rgb"  # of the network's input
+
+    def __post_init__(self) -> None:
+        for name in ("clip_len", "frame_interval", "target_fps", "crop_size", "alpha"):
+            value = getattr(self, name)
+            if not (math.isfinite(value) and value > 0):
+                raise ValueError(f"{name} must be above 0, got {value}")
+        if self.clip_len % self.alpha:
+            raise ValueError(
+                f"clip_len {self.clip_len} must be a multiple of alpha {self.alpha}: "
+                "the slow pathway sees every alpha-th frame"
+            )
+        if not self.labels or len(set(self.labels)) != len(self.labels):
+            raise ValueError(f"labels must be there and differ, got {self.labels}")
+        if not (math.isfinite(self.crop_margin) and self.crop_margin >= 0):
+            raise ValueError(f"crop_margin must be 0 or more, got {self.crop_margin}")
+        self._check_colours()
+        if self.slow_sampling not in get_args(SlowSampling):
+            raise ValueError(
+                f"slow_sampling must be one of {get_args(SlowSampling)}, got {self.slow_sampling!r}"
+            )
+
+    def _check_colours(self) -> None:
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(
+                f"mean and std must have three values each, std above 0, "
+                f"got {self.mean} and {self.std}"
+            )
+        if self.colour_order not in get_args(ColourOrder):
+            raise ValueError(
+                f"colour_order must be one of {get_args(ColourOrder)}, got {self.colour_order!r}"
+            )
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two frames of the clip."""
+        return self.frame_interval / self.target_fps
+
+    def to_json(self) -> str:
+        """One line of JSON."""
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> InputSpec:
+        """Read what `to_json` wrote; a field that has a default may be missing.
+
+        Raises:
+            ValueError: if it is no JSON object, or a field is missing, unknown or wrong.
+        """
+        values = json.loads(text)
+        if not isinstance(values, dict):
+            raise ValueError(f"an input spec must be a JSON object, got {text[:80]!r}")
+        known = {field.name: field.default is MISSING for field in fields(cls)}
+        unknown = values.keys() - known.keys()
+        missing = {name for name, needed in known.items() if needed} - values.keys()
+        if unknown or missing:
+            raise ValueError(
+                f"an input spec has the fields {sorted(known)}; not so: {sorted(unknown | missing)}"
+            )
+        return cls(**{name: _tuples(value) for name, value in values.items()})
+
+
+def numbered_labels(num_classes: int) -> tuple[str, ...]:
+    """Names for classes that nobody has named."""
+    return tuple(f"class_{index}" for index in range(num_classes))
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value

@@ -1,0 +1,150 @@
+"""What is written comes back, and what cannot be used is explained."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save_recognizer
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import slowfast_compact
+
+
+@pytest.fixture(scope="module")
+def recognizer() -> Recognizer3D:
+    torch.manual_seed(0)
+    model = slowfast_compact(2).eval()
+    model.input_spec = replace(model.input_spec, labels=("stand", "walk"), name="mine")
+    return model
+
+
+@pytest.fixture(scope="module")
+def saved(recognizer: Recognizer3D, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("weights") / "mine.safetensors"
+    save_recognizer(path, recognizer)
+    return path
+
+
+def rewrite(saved: Path, path: Path, change: dict[str, torch.Tensor | None]) -> Path:
+    with safe_open(saved, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    tensors |= {key: value for key, value in change.items() if value is not None}
+    for key in [key for key, value in change.items() if value is None]:
+        del tensors[key]
+    save_file(tensors, path, metadata)
+    return path
+
+
+def test_weights_and_spec_come_back(recognizer: Recognizer3D, saved: Path) -> None:
+    loaded = load_recognizer(saved)
+    assert loaded.input_spec == recognizer.input_spec
+    assert not loaded.training
+    for key, value in recognizer.state_dict().items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+
+
+def test_half_weights_are_half_as_large_and_load_as_float32(
+    recognizer: Recognizer3D, saved: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "half.safetensors"
+    save_recognizer(path, recognizer, half=True)
+    assert path.stat().st_size < 0.52 * saved.stat().st_size
+    loaded = load_recognizer(path)
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    torch.testing.assert_close(
+        loaded.cls_head.fc_cls.weight, recognizer.cls_head.fc_cls.weight, atol=1e-4, rtol=1e-3
+    )
+
+
+def test_multi_label_survives(recognizer: Recognizer3D, tmp_path: Path) -> None:
+    path = tmp_path / "multi.safetensors"
+    spec = replace(recognizer.input_spec, multi_label=True)
+    save_recognizer(path, Recognizer3D(recognizer.architecture, spec))
+    assert load_recognizer(path).cls_head.multi_label
+
+
+def test_everybody_who_may_read_the_folder_may_read_the_file(saved: Path, tmp_path: Path) -> None:
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert saved.stat().st_mode == plain.stat().st_mode
+
+
+def test_another_number_of_classes_gives_a_fresh_head_on_the_same_backbone(
+    recognizer: Recognizer3D, saved: Path
+) -> None:
+    loaded = load_recognizer(saved, num_classes=5)
+    assert loaded.cls_head.fc_cls.weight.shape[0] == len(loaded.input_spec.labels) == 5
+    assert torch.equal(
+        loaded.backbone.slow_path.conv1.conv.weight, recognizer.backbone.slow_path.conv1.conv.weight
+    )
+
+
+def test_every_weight_that_does_not_fit_is_named(saved: Path, tmp_path: Path) -> None:
+    bias, weight = "cls_head.fc_cls.bias", "cls_head.fc_cls.weight"
+    changes = {bias: None, weight: torch.zeros(2, 7), "cls_head.extra": torch.zeros(1)}
+    path = rewrite(saved, tmp_path / "odd.safetensors", changes)
+    with pytest.raises(CheckpointError) as caught:
+        load_recognizer(path)
+    message = str(caught.value)
+    assert str(path) in message
+    assert f"missing {bias}" in message
+    assert "unexpected cls_head.extra" in message
+    assert f"{weight} has shape (2, 7), expected (2, 320)" in message
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        CheckpointError, match=r"nowhere\.safetensors: cannot be read \(No such file"
+    ):
+        load_recognizer(tmp_path / "nowhere.safetensors")
+
+
+def test_a_truncated_file_is_named(saved: Path, tmp_path: Path) -> None:
+    path = tmp_path / "half.safetensors"
+    path.write_bytes(saved.read_bytes()[: saved.stat().st_size // 2])
+    with pytest.raises(CheckpointError, match=r"half\.safetensors: not a whole weight file"):
+        load_recognizer(path)
+
+
+def test_somebody_elses_file_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.safetensors"
+    save_file({"weight": torch.zeros(1)}, path)
+    with pytest.raises(CheckpointError, match=r"holds no SlowFast network.* called weight"):
+        load_recognizer(path)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("architecture", '{"flow": true}', "no fields .*flow"),
+        ("input_spec", "{", "does not fit this program"),
+        (
+            "format",
+            "behaviour-stream recognizer 9",
+            "its format is 'behaviour-stream recognizer 9'",
+        ),
+    ],
+)
+def test_a_description_of_another_version_is_named(
+    key: str, value: str, message: str, saved: Path, tmp_path: Path
+) -> None:
+    path = tmp_path / "new.safetensors"
+    with safe_open(saved, framework="pt") as file:
+        metadata = file.metadata() | {key: value}
+    save_file({"weight": torch.zeros(1)}, path, metadata)
+    with pytest.raises(CheckpointError, match=message):
+        load_recognizer(path)
+
+
+def test_the_shipped_weights_are_small_and_know_their_labels() -> None:
+    path = Path(__file__).parents[3] / "models" / "weights" / "slowfast_compact.safetensors"
+    assert path.stat().st_size < 15e6
+    spec = load_recognizer(path).input_spec
+    assert spec.name == "slowfast_compact"
+    assert {"stand", "walk", "fight", "nothing"} < set(spec.labels)

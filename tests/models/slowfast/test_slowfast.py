@@ -1,0 +1,108 @@
+"""The backbone against published numbers and outputs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from models.slowfast.architecture import Architecture
+from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.resnet3d import Lateral, Pathway
+from models.slowfast.slowfast import ResNet3dSlowFast, ResNet3dSlowOnly, select_slow
+from models.slowfast.zoo import slowfast_r50_4x16
+from tests.models.slowfast_fixtures import MAX_ERROR, fixture_folder, load_recipe
+
+INPUTS = {
+    "open:A": (1, 3, 32, 112, 112),
+    "open:B": (2, 3, 32, 64, 64),
+    "open:C": (1, 3, 16, 75, 91),
+}
+
+
+def small_backbone(architecture: Architecture) -> ResNet3dSlowFast:
+    fast = architecture.fast_pathway()
+    assert fast is not None
+    return ResNet3dSlowFast(architecture.slow_pathway(), fast).eval()
+
+
+@pytest.fixture(scope="module")
+def filled_r50(shared_data: Path) -> Recognizer3D:
+    recognizer = slowfast_r50_4x16(400).eval()
+    load_recipe(fixture_folder(shared_data)).fill(recognizer)
+    return recognizer
+
+
+@pytest.mark.parametrize("name", INPUTS)
+def test_r50_4x16_gives_the_scores_of_mmaction2(
+    name: str, filled_r50: Recognizer3D, shared_data: Path
+) -> None:
+    folder = fixture_folder(shared_data)
+    clip = torch.from_numpy(load_recipe(folder).video(name, INPUTS[name]))
+    expected = np.load(folder / "mmaction2_slowfast_r50_4x16x1_logits.npz")[name]
+    with torch.inference_mode():
+        logits = filled_r50(clip).numpy()
+    assert np.abs(logits - expected).max() / expected.std() < MAX_ERROR
+
+
+def test_stage_shapes_are_those_of_the_paper() -> None:
+    architecture = Architecture(slow_depth=18, fast_depth=18, base_channels=16, alpha=4, beta_inv=4)
+    backbone = small_backbone(architecture)
+    slow, fast = torch.zeros(1, 3, 2, 64, 64), torch.zeros(1, 3, 8, 64, 64)
+    with torch.inference_mode():
+        slow_features, fast_features = backbone.eval()(slow, fast)
+    assert slow_features.shape == (1, 128, 2, 2, 2)
+    assert fast_features.shape == (1, 32, 8, 2, 2)
+    assert backbone.out_channels == (128, 32)
+
+
+@pytest.mark.parametrize(
+    ("sampling", "frames"),
+    [
+        ("stride", [0, 4, 8, 12, 16, 20, 24, 28]),
+        ("linspace", [0, 4, 8, 13, 17, 22, 26, 31]),
+    ],
+)
+def test_slow_frames_follow_their_family(sampling: str, frames: list[int]) -> None:
+    numbered = torch.arange(32.0).view(1, 1, 32, 1, 1)
+    chosen = select_slow(numbered, 4, sampling)  # type: ignore[arg-type]
+    assert chosen.flatten().tolist() == frames
+
+
+def test_alpha_must_divide_the_clip() -> None:
+    with pytest.raises(ValueError, match="alpha 8 does not divide the 12 frames"):
+        select_slow(torch.zeros(1, 3, 12, 4, 4), 8)
+
+
+def test_a_lateral_must_fit_the_fast_pathway() -> None:
+    lateral = Lateral((4, 4, 8, 16), alpha=4, fusion_kernel=5)
+    slow = Pathway(depth=18, base_channels=16, lateral=lateral)
+    with pytest.raises(ValueError, match=r"does not take the channels \(8, 8, 16, 32\)"):
+        ResNet3dSlowFast(slow, Pathway(depth=18, base_channels=8))
+
+
+@pytest.mark.parametrize(("slow_depth", "fast_depth"), [(18, 34), (34, 18), (50, 18), (18, 101)])
+def test_any_two_depths_go_together(slow_depth: int, fast_depth: int) -> None:
+    architecture = Architecture(slow_depth=slow_depth, fast_depth=fast_depth, base_channels=8)
+    backbone = small_backbone(architecture)
+    with torch.inference_mode():
+        slow, fast = backbone(torch.zeros(1, 3, 1, 32, 32), torch.zeros(1, 3, 8, 32, 32))
+    assert (slow.shape[1], fast.shape[1]) == backbone.out_channels
+
+
+def test_both_pathways_are_configured_for_training() -> None:
+    backbone = small_backbone(Architecture(slow_depth=18, fast_depth=18, base_channels=8))
+    backbone.configure_training(frozen_stages=0)
+    for pathway in (backbone.slow_path, backbone.fast_path):
+        assert not pathway.conv1.conv.weight.requires_grad
+
+
+def test_slowonly_is_the_slow_pathway_without_laterals() -> None:
+    backbone = ResNet3dSlowOnly(Pathway(depth=18, base_channels=4)).eval()
+    with torch.inference_mode():
+        (features,) = backbone(torch.zeros(1, 3, 4, 32, 32))
+    assert (features.shape[1],) == backbone.out_channels == (32,)
+    backbone.configure_training(frozen_stages=4)
+    assert not any(p.requires_grad for p in backbone.slow_path.layer4.parameters())
