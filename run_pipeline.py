@@ -31,8 +31,8 @@ from pipeline.commands.options import (
     load,
     new_run_id,
 )
-from training import train_command
-from training.evaluation import evaluate_command
+from training.commands import evaluate as evaluate_command
+from training.commands import train as train_command
 
 # Read when PyTorch is loaded, which happens later. Its idle threads must sleep: while they spin,
 # other stages and, on a loaded machine, other programs do not get their cores.

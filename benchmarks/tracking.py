@@ -14,8 +14,8 @@ from rich.console import Console
 
 from pipeline.components import build_parts
 from pipeline.config.schema import load_config
-from training.data.mot_files import read_mot
-from training.evaluation.tracking_evaluation import evaluate_tracking, score_tracks
+from training.labels.mot_files import read_mot
+from training.metrics.tracking import evaluate_tracking, score_tracks
 
 PROJECT = Path(__file__).resolve().parents[1]
 

@@ -15,9 +15,9 @@ from models.detections import Detections
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import slowfast_compact
 from pipeline.types import Frame, TrackedPerson
-from training.data.clip_cache import CachedTrack, CutSpec, encode_crop
-from training.data.person_tracks import PersonTrack
-from training.data.samples import Sample
+from training.crops.crop_cache import CachedTrack, CutSpec, encode_crop
+from training.crops.person_tracks import PersonTrack
+from training.labels.samples import Sample
 
 CROP = 32
 SMALL = CutSpec(fps=15.0, crop_size=CROP, crop_margin=0.25, span_s=2.0, min_track_share=0.6)

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.stages.track_decider import ActionRule, DecisionPolicy
-from training.evaluation.event_matching import FoundEvent, PersonPath, TrueEvent
 from training.evaluation.track_scores import TrackScores, VideoScores
+from training.metrics.event_matching import FoundEvent, PersonPath, TrueEvent
 
 LABELS = ("fight", "walk", "nothing")
 STRIDE_S = 0.5

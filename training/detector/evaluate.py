@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from models.detectors.yolo import YoloPersonDetector
     from pipeline.stages.detection import PersonDetector
     from training.detector.held_out import HeldOut
-    from training.evaluation.detection_evaluation import DetectionScore
+    from training.metrics.detection import DetectionScore
 
 
 def main(
@@ -40,7 +40,7 @@ def main(
     from rich.console import Console
 
     from training.detector.held_out import labelled_sets, unlabelled_sets
-    from training.evaluation.detection_evaluation import LOW_CONFIDENCE
+    from training.metrics.detection import LOW_CONFIDENCE
 
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
@@ -81,7 +81,7 @@ def build_cpu_detector(weights: str, confidence: float) -> YoloPersonDetector | 
 
 def _score(held_out: HeldOut, detector: PersonDetector, confidence: float) -> DetectionScore:
     from models.detections import Detections
-    from training.evaluation.detection_evaluation import TruePeople, score_detections
+    from training.metrics.detection import TruePeople, score_detections
 
     truth: list[TruePeople] = []
     found: list[Detections] = []

@@ -14,10 +14,10 @@ from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.sources.file_decoder import VideoReader
 from pipeline.stages.detection import PersonDetector
-from training.data.mot_files import NOBODY, LabelledBoxes, read_mot
-from training.data.yolo_folder import LabelledImage, read_people
 from training.detector.frames import PETS_FRAMES, held_out_clips, held_out_images
-from training.evaluation.detection_evaluation import TruePeople
+from training.labels.mot_files import NOBODY, LabelledBoxes, read_mot
+from training.labels.yolo_folder import LabelledImage, read_people
+from training.metrics.detection import TruePeople
 
 # Of the larger detector's boxes, those that count as people, and those that may be people.
 SURE, PERHAPS = 0.4, 0.1

@@ -10,11 +10,10 @@ import numpy as np
 
 from models.slowfast.input_spec import InputSpec
 from pipeline.stages.recognition import ClipScorer
-from training.data.clip_cache import CachedTrack, CutSpec
-from training.data.clip_choice import evaluation_clips
-from training.data.preparation import prepare_tracks
-from training.data.samples import Sample
-from training.data.video_cut import PeopleFinder
+from training.crops.clip_choice import evaluation_clips
+from training.crops.crop_cache import CachedTrack, CutSpec
+from training.crops.preparation import prepare_tracks
+from training.crops.video_cut import PeopleFinder
 from training.evaluation.scored_clip import (
     CachedView,
     ClipScore,
@@ -22,6 +21,7 @@ from training.evaluation.scored_clip import (
     mean_scores,
     most_typical,
 )
+from training.labels.samples import Sample
 
 # As in configs/train/default.yaml, so that both use the same cache.
 FPS = 10.0

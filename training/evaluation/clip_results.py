@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from training.evaluation.label_mapping import LabelMapping
-from training.evaluation.metrics import ScoredClips
-from training.evaluation.resampling import Interval
 from training.evaluation.scored_clip import ClipScore
+from training.metrics.clip_metrics import ScoredClips
+from training.metrics.label_mapping import LabelMapping
+from training.metrics.resampling import Interval
 
 
 @dataclass(frozen=True, slots=True)

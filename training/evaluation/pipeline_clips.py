@@ -10,9 +10,7 @@ import numpy as np
 
 from models.boxes import FloatArray
 from pipeline.errors import SourceError
-from training.data.sample_regions import region_of
-from training.data.samples import Sample
-from training.evaluation.event_matching import is_where
+from training.crops.sample_regions import region_of
 from training.evaluation.scored_clip import (
     ClipScore,
     FilmedView,
@@ -21,6 +19,8 @@ from training.evaluation.scored_clip import (
     most_typical,
 )
 from training.evaluation.track_scores import VideoScores
+from training.labels.samples import Sample
+from training.metrics.event_matching import is_where
 
 
 def score_clips(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import json
 
 from pipeline.stages.track_decider import DecisionPolicy
-from training.evaluation.event_evaluation import EventEvaluation
-from training.evaluation.event_metrics import EventCounts
 from training.evaluation.threshold_search import RuleChoice
+from training.evaluation.videos import EventEvaluation
+from training.metrics.event_metrics import EventCounts
 
 
 def rules_yaml(evaluation: EventEvaluation, policy: DecisionPolicy, model: str) -> str:

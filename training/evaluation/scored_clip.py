@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.boxes import FloatArray
-from training.data.clip_cache import CachedTrack
-from training.data.samples import Sample
-from training.evaluation.event_matching import PersonPath
+from training.crops.crop_cache import CachedTrack
+from training.labels.samples import Sample
+from training.metrics.event_matching import PersonPath
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.stages.track_decider import ActionRule, DecisionPolicy
-from training.evaluation.event_matching import FoundEvent
-from training.evaluation.event_metrics import EventCounts, JudgedVideo, count_events
+from training.evaluation.labelled_videos import WatchedVideo
 from training.evaluation.track_scores import TrackScores, VideoScores, decide_events
-from training.evaluation.watched_videos import WatchedVideo
+from training.metrics.event_matching import FoundEvent
+from training.metrics.event_metrics import EventCounts, JudgedVideo, count_events
 
 START_THRESHOLDS = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.975, 0.99)
 END_SHARES = (0.5, 0.65, 0.8, 1.0)  # of the start threshold

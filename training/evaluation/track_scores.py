@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from pipeline.stages.track_decider import Change, DecisionPolicy, Moment, TrackDecider
-from training.evaluation.event_matching import FoundEvent, PersonPath
+from training.metrics.event_matching import FoundEvent, PersonPath
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from tests.training.factories import FixedDetector, MadePeople, small_model, write_scene
-from training.data.samples import PersonBox, Sample
 from training.evaluation.cached_clips import score_cached_clips
 from training.evaluation.scored_clip import (
     CachedView,
@@ -21,6 +20,7 @@ from training.evaluation.scored_clip import (
     mean_scores,
     most_typical,
 )
+from training.labels.samples import PersonBox, Sample
 
 SPEC = replace(small_model().input_spec, crop_size=32)
 LEFT, RIGHT = (10, 10, 40, 60), (50, 10, 80, 60)

@@ -9,10 +9,10 @@ import pytest
 
 from pipeline.errors import SourceError
 from tests.training.made_events import track_of, video_of
-from training.data.samples import DataError, PersonBox, Sample, TrackFile
 from training.evaluation.pipeline_clips import score_clips, views_of
 from training.evaluation.scored_clip import ClipScore, FilmedView, UnreadableClip
 from training.evaluation.track_scores import VideoScores
+from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
 VIDEO = Path("a.mp4")
 SPAN_S = 2.0

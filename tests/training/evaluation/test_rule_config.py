@@ -12,10 +12,10 @@ from pipeline.config.schema import load_config
 from pipeline.stages.track_decider import ActionRule
 from tests.conftest import REPOSITORY
 from tests.training.made_events import policy_of, track_of, true, video_of
-from training.evaluation.event_evaluation import evaluate_events
-from training.evaluation.label_mapping import map_labels
+from training.evaluation.labelled_videos import WatchedVideo
 from training.evaluation.rule_config import rules_yaml
-from training.evaluation.watched_videos import WatchedVideo
+from training.evaluation.videos import evaluate_events
+from training.metrics.label_mapping import map_labels
 
 DEFAULTS = REPOSITORY / "configs" / "default.yaml"
 

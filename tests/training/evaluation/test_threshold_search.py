@@ -10,13 +10,13 @@ import pytest
 
 from pipeline.stages.track_decider import DecisionPolicy
 from tests.training.made_events import policy_of, track_of, true, video_of
+from training.evaluation.labelled_videos import WatchedVideo
 from training.evaluation.threshold_search import (
     RuleChoice,
     RuleTrial,
     search_rule,
     threshold_curve,
 )
-from training.evaluation.watched_videos import WatchedVideo
 
 QUIET = [0.05] * 6
 FIGHT = [*QUIET, *[0.8] * 10, *QUIET]  # from 5.0 s to 9.5 s

@@ -1,0 +1,146 @@
+"""What the pipeline makes of a file, kept: real (made) videos, stand-ins for the models."""
+
+from __future__ import annotations
+
+import io
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from rich.console import Console
+
+from models.boxes import FloatArray
+from pipeline.app import replay
+from pipeline.config.schema import load_config
+from pipeline.errors import SourceError
+from pipeline.events import ActionEvent
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.sources.video_files import VideoFile
+from pipeline.stages.decisions import EventStamp
+from pipeline.telemetry.replay_progress import ReplayProgress
+from pipeline.types import DecidedEnd, DecidedFrame
+from tests.conftest import REPOSITORY, write_video
+from tests.integration.fakes import BrightnessRecognizer, fake_parts
+from training.evaluation.score_cache import ScoreCache
+from training.evaluation.track_scores import VideoScores, decide_events
+from training.evaluation.video_scores import score_video
+
+CONFIG = load_config(REPOSITORY / "configs" / "default.yaml")
+STRIDE_S = CONFIG.clip.stride_s
+
+
+class Recorder:
+    """A sink that remembers the events."""
+
+    def __init__(self) -> None:
+        self.events: list[ActionEvent] = []
+
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        self.events += [event for event in item.events if isinstance(event, ActionEvent)]
+
+    def close(self) -> None:
+        pass
+
+
+def flashing(path: Path, seconds: float = 8.0) -> Path:
+    """Two seconds bright, two seconds dark, and so on."""
+    times = [n / 20 for n in range(round(seconds * 20))]
+    return write_video(path, times, shade=lambda n: 230 if n // 40 % 2 == 0 else 20)
+
+
+def test_events_of_kept_scores_are_those_of_a_replay(tmp_path: Path) -> None:
+    video, sink = flashing(tmp_path / "a.mp4"), Recorder()
+    progress = ReplayProgress(Console(file=io.StringIO()), time.monotonic)
+    stamp = EventStamp("test", "brightness", wall_clock=False)
+    parts = fake_parts()
+    replay(
+        [VideoFile("a", video)], parts, CONFIG, stamp, [sink], progress, Shutdown(),
+        keep_pixels=False,
+    )  # fmt: skip
+    replayed = {
+        (event.action, event.start_pts_s, event.end_pts_s)
+        for event in sink.events
+        if event.kind == "end"
+    }
+    scores = score_video(video, parts, stride_s=STRIDE_S)
+    ours = decide_events(scores.tracks, scores.labels, parts.policy)
+    assert len(replayed) >= 4
+    assert {(e.action, round(e.start_s, 3), round(e.end_s, 3)) for e in ours} == replayed
+
+
+def test_it_knows_the_video_and_its_people(tmp_path: Path) -> None:
+    told: list[tuple[int, int]] = []
+    scores = score_video(
+        flashing(tmp_path / "a.mp4"),
+        fake_parts(),
+        stride_s=STRIDE_S,
+        advance=lambda done, promised: told.append((done, promised)),
+    )
+    assert scores.duration_s == pytest.approx(8.0, abs=0.05)
+    assert (scores.wh, scores.people) == ((64, 48), 1)
+    assert told[-1] == (160, 160)
+    [track] = scores.tracks
+    assert np.diff(track.path.pts_s) == pytest.approx(STRIDE_S, abs=0.06)
+    assert track.scores.shape == (len(track.path.pts_s), 2)
+
+
+def test_clips_are_recognized_in_batches_with_the_same_result(tmp_path: Path) -> None:
+    sizes: list[int] = []
+
+    class Counting(BrightnessRecognizer):
+        def predict(self, clips: Sequence[NDArray[np.uint8]]) -> FloatArray:
+            sizes.append(len(clips))
+            return super().predict(clips)
+
+    video = flashing(tmp_path / "a.mp4")
+    alone = score_video(video, fake_parts(), stride_s=STRIDE_S)
+    parts = replace(fake_parts(), recognizer=Counting(), recognize_batch=4)
+    together = score_video(video, parts, stride_s=STRIDE_S)
+    assert max(sizes) == 4
+    assert (together.tracks[0].scores == alone.tracks[0].scores).all()
+
+
+def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path) -> None:
+    bad = tmp_path / "bad.mp4"
+    bad.write_bytes(b"no video")
+    with pytest.raises(SourceError, match=r"bad\.mp4: not a readable video"):
+        score_video(bad, fake_parts(), stride_s=STRIDE_S)
+    with pytest.raises(SourceError, match="no such file"):
+        score_video(tmp_path / "none.mp4", fake_parts(), stride_s=STRIDE_S)
+
+
+def test_scores_come_back_from_the_cache_as_they_were(tmp_path: Path) -> None:
+    video = flashing(tmp_path / "a.mp4")
+    scores = score_video(video, fake_parts(), stride_s=STRIDE_S)
+    cache = ScoreCache(tmp_path / "cache", "these parts")
+    assert cache.load(video) is None
+    cache.save(scores)
+    known = cache.load(video)
+    assert known is not None
+    assert_same(known, scores)
+    assert ScoreCache(tmp_path / "cache", "other parts").load(video) is None
+
+
+def test_a_video_that_changed_is_not_taken_from_the_cache(tmp_path: Path) -> None:
+    video = flashing(tmp_path / "a.mp4")
+    cache = ScoreCache(tmp_path / "cache", "these parts")
+    cache.save(score_video(video, fake_parts(), stride_s=STRIDE_S))
+    flashing(video, seconds=4.0)
+    assert cache.load(video) is None
+
+
+def assert_same(one: VideoScores, other: VideoScores) -> None:
+    assert (one.path, one.labels, one.wh, one.people) == (
+        other.path, other.labels, other.wh, other.people,
+    )  # fmt: skip
+    assert (one.frame_pts_s == other.frame_pts_s).all()
+    assert len(one.tracks) == len(other.tracks)
+    for mine, theirs in zip(one.tracks, other.tracks, strict=True):
+        assert mine.track_id == theirs.track_id
+        assert (mine.path.pts_s == theirs.path.pts_s).all()
+        assert (mine.path.xyxy == theirs.path.xyxy).all()
+        assert (mine.scores == theirs.scores).all()

@@ -1,0 +1,73 @@
+"""The configuration of a training run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pipeline.errors import ConfigError
+from training.config import TRAIN_DEFAULTS, load_train_config
+from training.fitting.job_parts import mirror_rule
+from training.fitting.output_folder import open_output
+from training.fitting.run_state import CONFIG, MODEL, STATE
+
+
+def test_the_defaults_are_whole_and_every_key_has_a_comment() -> None:
+    load_train_config(None, [])
+    lines = TRAIN_DEFAULTS.read_text().splitlines()
+    keys = [line for line in lines if line.startswith("  ")]
+    assert len(keys) > 50
+    assert [line for line in keys if " # " not in line] == []
+
+
+def test_the_detector_is_set_as_in_replay() -> None:
+    config = load_train_config(None, ["detector.weights=builtin", "loop.epochs=3"])
+    assert config.detector.weights == "builtin"
+    assert config.loop.epochs == 3
+
+
+@pytest.mark.parametrize(
+    ("setting", "complaint"),
+    [
+        ("loop.epoch=3", "loop.epoch: unknown key .configs/train/default.yaml"),
+        ("loop.epochs=0", "loop.epochs: .*greater than 0, got 0"),
+        ("sampling.balance=groups", "sampling.balance"),
+        ("data.labels=[walk, walk]", "data.labels has a label twice"),
+        ("decision.smoothing_s=1", "decision: unknown key"),
+    ],
+)
+def test_a_wrong_key_or_value_is_named(setting: str, complaint: str) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        load_train_config(None, [setting])
+
+
+def test_a_label_that_is_mirrored_must_exist() -> None:
+    section = load_train_config(None, ["augmentation.mirror_labels={turn: walk}"]).augmentation
+    with pytest.raises(ConfigError, match=r"augmentation\.mirror_labels: there is no label turn"):
+        mirror_rule(section, ("walk", "run"))
+
+
+def test_the_configuration_that_made_a_model_can_be_used_again(tmp_path: Path) -> None:
+    config = load_train_config(None, ["loop.epochs=3", "augmentation.never_flip=[point]"])
+    open_output(tmp_path / "run", config, "run_pipeline.py train --data clips")
+    path = tmp_path / "run" / CONFIG
+    assert path.read_text().startswith("# run_pipeline.py train --data clips\n")
+    assert load_train_config(path, []) == config
+
+
+def test_an_unfinished_run_goes_on_with_the_same_configuration_only(tmp_path: Path) -> None:
+    config = load_train_config(None, [])
+    assert not open_output(tmp_path, config, "train")
+    assert not open_output(tmp_path, config, "train")  # killed before anything was saved
+    (tmp_path / STATE).touch()
+    assert open_output(tmp_path, config, "train")
+    other = load_train_config(None, ["loop.epochs=3"])
+    with pytest.raises(ConfigError, match=r"loop\.epochs was 25, is 3"):
+        open_output(tmp_path, other, "train")
+
+
+def test_a_finished_run_is_not_overwritten(tmp_path: Path) -> None:
+    (tmp_path / MODEL).touch()
+    with pytest.raises(ConfigError, match="a finished run is in it"):
+        open_output(tmp_path, load_train_config(None, []), "train")

@@ -1,0 +1,1 @@
+"""The commands `train` and `evaluate`. Imports report, evaluation and fitting."""

@@ -1,0 +1,132 @@
+"""From labelled data and a model to what `evaluate` tells of them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from itertools import count
+
+from training.commands.evaluate_request import EvaluateRequest
+from training.console import CommandProgress
+from training.evaluation.clip_results import ClipEvaluation
+from training.evaluation.clips import evaluate_clips
+from training.evaluation.evaluated_model import EvaluatedModel
+from training.evaluation.labelled_videos import watch_videos
+from training.evaluation.scored_clip import ClipScore
+from training.evaluation.videos import (
+    EventEvaluation,
+    actions_to_judge,
+    evaluate_events,
+)
+from training.labels.samples import DataError, Sample
+from training.metrics.event_metrics import rate_at_most
+from training.metrics.label_mapping import LabelMapping, map_labels
+
+log = logging.getLogger(__name__)
+
+
+def evaluate_clip_samples(
+    samples: Sequence[Sample],
+    request: EvaluateRequest,
+    model: EvaluatedModel,
+    progress: CommandProgress,
+) -> tuple[ClipEvaluation, list[str]]:
+    """Score labelled clips.
+
+    Returns:
+        The evaluation, and what could not be read.
+
+    Raises:
+        DataError: if the labels cannot be used, or nothing could be read.
+    """
+    mapping = _mapping(samples, request, model, merge_predictions=True)
+    scores: list[ClipScore] = []
+    left_out: list[str] = []
+    for item in model.score_clips(samples, progress, through_pipeline=request.through_pipeline):
+        if isinstance(item, ClipScore):
+            scores.append(item)
+        else:
+            log.error("left out: %s", item)
+            left_out.append(str(item))
+        progress.show("clips", len(scores) + len(left_out), len(samples))
+    if not scores:
+        raise DataError(f"{request.data}: none of its {len(samples)} clips could be read")
+    evaluation = evaluate_clips(
+        scores, mapping, model_multi_label=model.multi_label, seed=request.seed
+    )
+    return evaluation, left_out
+
+
+def evaluate_video_samples(
+    samples: Sequence[Sample],
+    request: EvaluateRequest,
+    model: EvaluatedModel,
+    progress: CommandProgress,
+) -> tuple[EventEvaluation, list[str]]:
+    """Watch long videos, judge the events and search rules, if it was asked for.
+
+    Returns:
+        The evaluation, and what could not be read.
+
+    Raises:
+        DataError: if the labels cannot be used, or nothing could be read.
+    """
+    mapping = _mapping(samples, request, model, merge_predictions=False)
+    policy = model.parts.policy
+    actions = actions_to_judge(mapping, policy, request.actions)
+    videos, unreadable = watch_videos(samples, mapping, lambda path: model.watch(path, progress))
+    left_out = [f"{failure.path}: {failure.reason}" for failure in unreadable]
+    for failure in left_out:
+        log.error("left out: %s", failure)
+    if not videos:
+        raise DataError(f"{request.events}: none of its videos could be read")
+    tries = count(1)
+    evaluation = evaluate_events(
+        videos,
+        mapping,
+        policy,
+        actions,
+        iou=request.iou,
+        false_alarms_per_hour=request.false_alarms_per_hour,
+        tried=lambda action: progress.show(f"rules tried, now of {action}", next(tries), 0),
+    )
+    _warn_of_limits(evaluation)
+    return evaluation, left_out
+
+
+def _warn_of_limits(evaluation: EventEvaluation) -> None:
+    target = evaluation.false_alarms_per_hour
+    if target is None:
+        return
+    for action in evaluation.actions:
+        if action.choice is not None and not action.choice.reached:
+            log.warning("%s: no rule reaches this false-alarm rate", action.action)
+    at_least = rate_at_most(0, evaluation.camera_hours)
+    if at_least is not None and at_least > target:
+        log.warning(
+            "%.2f camera hours are too few to be sure of %g false alarms per hour: even without "
+            "one, up to %.3g per hour would be possible; it takes %.3g hours",
+            evaluation.camera_hours,
+            target,
+            at_least,
+            at_least * evaluation.camera_hours / target if target else float("inf"),
+        )
+
+
+def _mapping(
+    samples: Sequence[Sample],
+    request: EvaluateRequest,
+    model: EvaluatedModel,
+    *,
+    merge_predictions: bool,
+) -> LabelMapping:
+    mapping = map_labels(
+        [sample.labels for sample in samples],
+        model.labels,
+        model.background,
+        request.aliases,
+        merge_predictions=merge_predictions,
+    )
+    for warning in mapping.warnings():
+        log.warning("%s", warning)
+    return mapping

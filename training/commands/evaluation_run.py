@@ -1,0 +1,121 @@
+"""One run of `evaluate`: from what the user asked for to results, tables and files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from rich.console import Console
+
+from pipeline.config.schema import PipelineConfig
+from training.commands.evaluate_data import evaluate_clip_samples, evaluate_video_samples
+from training.commands.evaluate_request import EvaluateRequest
+from training.console import CommandProgress
+from training.evaluation.evaluated_model import EvaluatedModel
+from training.labels.label_files import read_samples
+from training.labels.samples import DataError, Sample
+from training.report.tables import print_clips, print_events
+from training.report.write import Origin, Results, write_json, write_rules
+
+
+def run_evaluation(
+    request: EvaluateRequest, config: PipelineConfig, project: Path, out: Console, err: Console
+) -> bool:
+    """Evaluate, print the tables and write what was asked for.
+
+    Args:
+        request: data and outputs.
+        config: the pipeline's configuration.
+        project: where the files that the configuration names relatively may lie.
+        out: for the tables.
+        err: for the progress.
+
+    Returns:
+        True if something could not be read and was left out.
+
+    Raises:
+        PipelineError: if the labels, the model or an option cannot be used.
+    """
+    clip_samples = _samples(request.data, request)
+    event_samples = _samples(request.events, request)
+    for path in (request.json_file, request.report, request.rules_file):
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True)
+    model = EvaluatedModel(config, project, request.cache)
+    try:
+        with CommandProgress(err) as progress:
+            results = _evaluate(request, model, clip_samples, event_samples, progress)
+    except KeyboardInterrupt:
+        err.print(f"stopped; what was cut and watched so far is kept in {request.cache}")
+        raise
+    _print(results, request, out)
+    _write(results, request, model)
+    return bool(results.left_out)
+
+
+def _evaluate(
+    request: EvaluateRequest,
+    model: EvaluatedModel,
+    clip_samples: Sequence[Sample],
+    event_samples: Sequence[Sample],
+    progress: CommandProgress,
+) -> Results:
+    clips = events = tracking = detection = None
+    left_out: list[str] = []
+    if clip_samples:
+        clips, unreadable = evaluate_clip_samples(clip_samples, request, model, progress)
+        left_out += unreadable
+    if event_samples:
+        events, unreadable = evaluate_video_samples(event_samples, request, model, progress)
+        left_out += unreadable
+    # What takes long to load is loaded where it is asked for.
+    if request.tracking is not None and request.video is not None:
+        from training.commands.evaluate_people import score_tracker
+
+        parts = model.config, model.project
+        tracking = score_tracker(request.tracking, request.video, *parts, progress)
+    if request.detection is not None:
+        from training.commands.evaluate_people import score_detector
+
+        detection = score_detector(request.detection, model.config, model.project, progress)
+    return Results(clips, events, tracking, detection, tuple(left_out))
+
+
+def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
+    """The samples of the split; none without a source."""
+    if source is None:
+        return []
+    samples = read_samples(source, label_file=request.label_file)
+    if request.split is None:
+        return samples
+    chosen = [sample for sample in samples if sample.split == request.split]
+    if not chosen:
+        found = ", ".join(sorted({sample.split for sample in samples if sample.split}))
+        raise DataError(
+            f"{source}: no sample is in the split {request.split}; "
+            f"{f'there are {found}' if found else 'it names no splits'}. Leave out --split for all"
+        )
+    return chosen
+
+
+def _print(results: Results, request: EvaluateRequest, out: Console) -> None:
+    if results.clips is not None:
+        print_clips(out, results.clips)
+    if results.events is not None:
+        print_events(out, results.events)
+    if results.tracking is not None:
+        out.print(results.tracking.to_table(str(request.video)))
+    if results.detection is not None:
+        out.print(results.detection.to_table(str(request.detection)))
+
+
+def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) -> None:
+    origin = Origin(request.command, request.data, request.split, request.through_pipeline)
+    if request.json_file is not None:
+        write_json(request.json_file, results, origin, model)
+    if request.report is not None:
+        from training.report.evaluate_report import write_report
+
+        write_report(request.report, results, origin, model)
+    if request.rules_file is not None and results.events is not None:
+        write_rules(request.rules_file, results.events, model)

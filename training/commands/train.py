@@ -1,0 +1,115 @@
+"""The command `train`."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipeline.commands.command_errors import console, explained_errors
+from pipeline.commands.options import PROJECT, Settings
+from pipeline.errors import ConfigError
+
+app = typer.Typer(rich_markup_mode="markdown")
+
+Data = Annotated[
+    list[Path],
+    typer.Option(
+        metavar="FOLDER|FILE",
+        help="A folder per class; CSV or JSON (path, label, start, end, box or track, split, "
+        "group); a list of mmaction2; AVA's CSV. May be given more than once.",
+    ),
+]
+Output = Annotated[Path, typer.Option(help="Folder of the model, the report and the log.")]
+StartFrom = Annotated[
+    Path | None,
+    typer.Option("--from", metavar="CHECKPOINT", help="Default: the recognizer in the box."),
+]
+TrainConfigFile = Annotated[
+    Path | None,
+    typer.Option("--config", help="YAML: what differs from configs/train/default.yaml."),
+]
+LabelNames = Annotated[
+    Path | None,
+    typer.Option("--labels", help="Names the numbers of mmaction2's lists and AVA's CSV."),
+]
+VideoFolder = Annotated[
+    Path | None,
+    typer.Option("--videos", help="Folder of relative paths; default: that of the labels."),
+]
+
+
+@app.command(
+    epilog="""
+**Examples**
+
+`run_pipeline.py train --data clips/`  a folder per class: clips/walk/a.mp4, clips/fight/b.mp4
+
+`run_pipeline.py train --data labels.csv --output runs/mine --set loop.epochs=40`
+
+`run_pipeline.py train --data labels.csv --sanity`  can it overfit ten clips?
+
+`run_pipeline.py train --data labels.csv --from slowfast_r50.pth --set model.frozen_stages=3`
+
+`run_pipeline.py train --data labels.csv --set model.architecture=slowfast_compact`  from scratch
+
+`run_pipeline.py train --data train_list.txt --data val_list.txt --labels names.txt`  of mmaction2
+
+`run_pipeline.py replay street.mp4 --set recognizer.weights=runs/mine/model.safetensors`  and use it
+"""
+)
+def train(
+    data: Data,
+    output: Output = Path("runs/model"),
+    start_from: StartFrom = None,
+    config_file: TrainConfigFile = None,
+    settings: Settings = None,
+    labels: LabelNames = None,
+    videos: VideoFolder = None,
+    sanity: Annotated[
+        bool, typer.Option("--sanity", help="Only try to overfit ten clips.")
+    ] = False,
+) -> None:
+    """Train a recognizer on your own clips; ends with a model that `replay` and `live` take.
+
+    People are found and cut out as the pipeline does it, once: a second run starts at once. A run
+    that was interrupted goes on with the same command. OUTPUT gets model.safetensors, report.md,
+    report.json, log.csv and config.yaml.
+    """
+    with explained_errors(), _said_how_to_go_on():
+        from training.config import load_train_config
+
+        own = [] if start_from is None else [f"model.weights={json.dumps(str(start_from))}"]
+        config = load_train_config(config_file, [*(settings or ()), *own])
+        if start_from is not None and config.model.architecture is not None:
+            raise ConfigError("--from and model.architecture: give one of them")
+        # Takes seconds: a mistake in the configuration is told before.
+        from training.fitting.train import TrainRequest
+        from training.fitting.train import train as run
+
+        command = shlex.join(["run_pipeline.py", *sys.argv[1:]])
+        request = TrainRequest(tuple(data), output, labels, videos, sanity, command)
+        done = run(request, config, PROJECT, console)
+        if not done:
+            raise KeyboardInterrupt
+    if not sanity:
+        typer.echo(f"{output}/model.safetensors is ready; what it is worth: {output}/report.md")
+        typer.echo(
+            f"run_pipeline.py replay VIDEO --set recognizer.weights={output}/model.safetensors"
+        )
+
+
+@contextmanager
+def _said_how_to_go_on() -> Iterator[None]:
+    """Whatever was interrupted, cutting or training: what is done is on disk."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        console.print("stopped; the same command goes on", highlight=False)
+        raise

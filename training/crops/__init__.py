@@ -1,0 +1,4 @@
+"""From labelled video to the cached person crops that training and evaluation read.
+
+Imports labels.
+"""

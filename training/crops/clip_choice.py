@@ -1,0 +1,93 @@
+"""Which moments of a cached track become a clip, in training and in evaluation."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.slowfast.input_spec import InputSpec
+from pipeline.stages.clip_sampling import ClipSpec, sample_clip
+from training.crops.crop_cache import CachedTrack, Crops, read_crops
+from training.fitting.augmentation import centre
+
+MAX_GAP_S = 0.5  # as clip.max_gap_s of the pipeline
+EVALUATION_STRIDE_S = 0.5  # as clip.stride_s of the pipeline
+
+Times = NDArray[np.float64]
+
+
+def time_grid(spec: InputSpec) -> ClipSpec:
+    """The time grid of a recognizer's clips."""
+    return ClipSpec(spec.clip_len, spec.interval_s, spec.crop_size, spec.crop_margin, MAX_GAP_S)
+
+
+def end_range_s(pts_s: Times, span_s: float) -> tuple[float, float]:
+    """First and last moment at which a clip of `span_s` seconds may end.
+
+    A track shorter than the clip has one moment: the clip's middle is the track's.
+    """
+    first, last = float(pts_s[0]), float(pts_s[-1])
+    if last - first <= span_s:
+        middle_end = (first + last + span_s) / 2
+        return middle_end, middle_end
+    return first + span_s, last
+
+
+def choose_frames(
+    pts_s: Times, end_s: float, grid: ClipSpec, speed: float = 1.0
+) -> NDArray[np.intp] | None:
+    """The crops of the clip that ends at `end_s`, chosen by the pipeline's own rule.
+
+    Where the clip reaches beyond the track, the track's first or last crop is repeated. Only
+    training does that: the live pipeline waits for enough frames.
+
+    Args:
+        pts_s: float64 (N,) times of a track's crops, N >= 2.
+        end_s: on the clock of the video.
+        grid: of the clip.
+        speed: above 1 shows the person faster than it was.
+
+    Returns:
+        int (clip_len,) rows of the track's crops, or None if a hole is too long.
+    """
+    step_s = grid.interval_s / 2
+    before = pts_s[0] - step_s * np.arange(1, 2 * grid.clip_len + 2)[::-1]
+    after = pts_s[-1] + step_s * np.arange(1, 2 * grid.clip_len + 2)
+    padded = np.concatenate([before, pts_s, after])
+    reached = padded[: np.searchsorted(padded, end_s + 1e-6, side="right")]
+    chosen = sample_clip(reached, replace(grid, interval_s=grid.interval_s * speed))
+    return None if chosen is None else (chosen - len(before)).clip(0, len(pts_s) - 1)
+
+
+def evaluation_ends_s(pts_s: Times, grid: ClipSpec) -> Times:
+    """Where the clips of a track end in evaluation: every half second."""
+    earliest, latest = end_range_s(pts_s, grid.span_s)
+    return np.arange(earliest, latest + 1e-6, EVALUATION_STRIDE_S)
+
+
+def evaluation_clips(track: CachedTrack, spec: InputSpec) -> list[Crops]:
+    """The views of a track in evaluation: every half second, the crop as the pipeline cuts it.
+
+    A track all of whose clips have a hole is shown with its holes, as in training: better its
+    nearest crops than none of this person.
+
+    Args:
+        track: cut for this input: same crop size and margin.
+        spec: of the recognizer.
+
+    Returns:
+        uint8 (clip_len, S, S, 3) BGR each, at least one.
+    """
+    grid = time_grid(spec)
+    chosen = _chosen_rows(track.pts_s, grid)
+    if not chosen:
+        chosen = _chosen_rows(track.pts_s, replace(grid, max_gap_s=np.inf))
+    return [centre(read_crops(track, rows), spec.crop_size) for rows in chosen]
+
+
+def _chosen_rows(pts_s: Times, grid: ClipSpec) -> list[NDArray[np.intp]]:
+    ends_s = evaluation_ends_s(pts_s, grid)
+    chosen = (choose_frames(pts_s, float(end_s), grid) for end_s in ends_s)
+    return [rows for rows in chosen if rows is not None]

@@ -1,0 +1,143 @@
+"""Person crops on disk: decoded, detected and cut once, read by every epoch.
+
+An entry of the cache is one sample: `KEY.jpegs` holds its crops one behind the other, `KEY.json`
+says where each of them is and when it was seen. The JSON is written last: it makes the entry whole.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from models.slowfast.input_spec import InputSpec
+from training.labels.samples import Sample
+
+# A cached crop is this much wider than the network's, so that training may shift and scale it as a
+# detector's boxes shift and scale; what lies further outside repeats the border. Both have the
+# same pixels per body height.
+CACHE_WIDTH = 9 / 7
+JPEG_QUALITY = 95  # a tenth of the raw size, and no worse than the videos it comes from
+
+Crops = NDArray[np.uint8]  # (T, C, C, 3) BGR
+
+
+@dataclass(frozen=True, slots=True)
+class CutSpec:
+    """How people are cut out of videos for one network."""
+
+    fps: float  # pictures per second that are looked at, at most
+    crop_size: int  # S of the network, pixels
+    crop_margin: float  # of the network, share of the box's longer side on each side
+    span_s: float  # from the first to the last frame of the network's clip
+    min_track_share: float  # of its sample in which a person must be seen, or of a clip if shorter
+
+    @classmethod
+    def of(cls, spec: InputSpec, *, fps: float, min_track_share: float) -> CutSpec:
+        """What a network needs."""
+        span_s = (spec.clip_len - 1) * spec.interval_s
+        return cls(fps, spec.crop_size, spec.crop_margin, span_s, min_track_share)
+
+    @property
+    def cache_size(self) -> int:
+        """C, side of a cached crop: even or odd as S is, so that S sits in its centre."""
+        border = math.ceil(self.crop_size * (CACHE_WIDTH - 1) / 2)
+        return self.crop_size + 2 * border
+
+    @property
+    def cache_margin(self) -> float:
+        """Share of the box's longer side that a cached crop shows on each side."""
+        wide = (1 + 2 * self.crop_margin) * self.cache_size / self.crop_size
+        return (wide - 1) / 2
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CachedTrack:
+    """One person doing what its sample says."""
+
+    sample: Sample
+    file: Path  # KEY.jpegs
+    pts_s: NDArray[np.float64]  # (N,) of the crops, on the clock of the video
+    offsets: NDArray[np.int64]  # (N,) bytes in the file
+    lengths: NDArray[np.int64]  # (N,) bytes
+    whole_frame: bool  # nobody was tracked: the crops show the whole picture
+
+    def __len__(self) -> int:
+        return len(self.pts_s)
+
+
+@dataclass(frozen=True, slots=True)
+class TrackIndex:
+    """Where the crops of one person are in KEY.jpegs."""
+
+    pts_s: list[float]
+    offsets: list[int]
+    lengths: list[int]
+
+    def add(self, pts_s: float, offset: int, length: int) -> None:
+        """One crop more."""
+        self.pts_s.append(pts_s)
+        self.offsets.append(offset)
+        self.lengths.append(length)
+
+    @property
+    def seen_s(self) -> float:
+        """Seconds from the first crop to the last."""
+        return self.pts_s[-1] - self.pts_s[0] if self.pts_s else 0.0
+
+
+def encode_crop(crop: NDArray[np.uint8]) -> bytes:
+    """JPEG of uint8 (C, C, 3) BGR."""
+    done, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
+    assert done
+    return data.tobytes()
+
+
+def read_crops(track: CachedTrack, rows: Sequence[int] | NDArray[np.intp]) -> Crops:
+    """The crops of some rows, which may repeat: uint8 (len(rows), C, C, 3) BGR."""
+    data = np.memmap(track.file, np.uint8, "r")
+    wanted, where = np.unique(np.asarray(rows), return_inverse=True)
+    decoded = [_decode(data[track.offsets[row] :][: track.lengths[row]]) for row in wanted]
+    return np.stack(decoded)[where]
+
+
+def _decode(data: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    crop = cv2.imdecode(data, cv2.IMREAD_COLOR)
+    assert crop is not None
+    return np.asarray(crop, np.uint8)
+
+
+def write_index(path: Path, tracks: Sequence[TrackIndex], *, whole_frame: bool) -> None:
+    """Write KEY.json, in one step."""
+    content = {"whole_frame": whole_frame, "tracks": [asdict(track) for track in tracks]}
+    unfinished = path.with_suffix(".json.part")
+    unfinished.write_text(json.dumps(content))
+    unfinished.replace(path)
+
+
+def read_entry(path: Path, sample: Sample) -> list[CachedTrack] | None:
+    """The tracks of KEY.json, or None if the entry is not there or not whole."""
+    jpegs = path.with_suffix(".jpegs")
+    try:
+        content = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return None
+    if not jpegs.is_file():
+        return None
+    return [
+        CachedTrack(
+            sample,
+            jpegs,
+            np.array(track["pts_s"], np.float64),
+            np.array(track["offsets"], np.int64),
+            np.array(track["lengths"], np.int64),
+            bool(content["whole_frame"]),
+        )
+        for track in content["tracks"]
+    ]

@@ -1,0 +1,54 @@
+"""The detector and the tracker that the pipeline's configuration says, loaded when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+from pathlib import Path
+
+from models.detectors.hog import HogPersonDetector
+from models.detectors.yolo import YoloPersonDetector
+from pipeline.components import build_detector, find_file, tracker_factory
+from pipeline.config.schema import DetectorConfig, TrackerConfig
+from pipeline.stages.tracking import Tracker
+from training.crops.cache_key import file_identity
+
+
+class ConfiguredPeopleFinder:
+    """See `video_cut.PeopleFinder`.
+
+    Args:
+        detector: section of the configuration.
+        tracker: section of the configuration.
+        project: where a relative path is looked for if the current directory does not have it.
+        device: "cpu" or "cuda:N".
+    """
+
+    def __init__(
+        self, detector: DetectorConfig, tracker: TrackerConfig, project: Path, device: str
+    ) -> None:
+        self._detector_section, self._tracker_section = detector, tracker
+        self._project, self._device = project, device
+
+    @cached_property
+    def identity(self) -> str:
+        """Everything that decides who is found where.
+
+        Weights that are a file here are known without loading them. Official weights may be
+        fetched or replaced by the built-in detector: which of the two it is shows when it is built.
+        """
+        section = self._detector_section
+        weights = file_identity(find_file(section.weights, self._project))
+        name: object = weights or self.detector.description
+        settings = section.model_dump(include={"confidence", "iou", "image_size"})
+        return f"{name} {settings} {self._tracker_section.model_dump_json()}"
+
+    @cached_property
+    def detector(self) -> YoloPersonDetector | HogPersonDetector:
+        """Built at first use."""
+        return build_detector(self._detector_section, self._project, self._device)
+
+    @cached_property
+    def new_tracker(self) -> Callable[[], Tracker]:
+        """Built at first use; the networks in it are shared."""
+        return tracker_factory(self._tracker_section, self._device)

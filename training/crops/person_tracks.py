@@ -1,0 +1,122 @@
+"""Who is where in a video: ground-truth tracks, and detections linked over time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from models.boxes import FloatArray, iou_matrix, ltwh_to_xyxy
+from models.detections import Detections
+from training.labels.mot_files import read_mot_rows
+
+LINK_IOU = 0.3  # boxes of one person overlap at least this much between two looks
+MAX_MISSED = 5  # looks without a box after which a person is gone
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonTrack:
+    """One person's boxes."""
+
+    frames: NDArray[np.intp]  # int (N,) growing frame indices
+    xyxy: FloatArray  # float32 (N, 4) pixels
+    person: int = 0  # number in the file it comes from
+
+    def __len__(self) -> int:
+        return len(self.frames)
+
+    def __getitem__(self, rows: slice | NDArray[np.bool_]) -> PersonTrack:
+        return PersonTrack(self.frames[rows], self.xyxy[rows], self.person)
+
+
+def read_mot_tracks(path: Path) -> list[PersonTrack]:
+    """MOTChallenge ground truth, without what it says to ignore.
+
+    Raises:
+        ValueError: if a line cannot be read; file and line are named.
+    """
+    rows = read_mot_rows(path)
+    rows = rows[rows[:, 6] != 0]
+    rows = rows[np.argsort(rows[:, 0], kind="stable")]
+    tracks = []
+    for person in np.unique(rows[:, 1]):
+        mine = rows[rows[:, 1] == person]
+        boxes = ltwh_to_xyxy(mine[:, 2:6].astype(np.float32))
+        tracks.append(PersonTrack(mine[:, 0].astype(np.intp) - 1, boxes, int(person)))
+    return tracks
+
+
+def write_mot_tracks(path: Path, tracks: Sequence[PersonTrack]) -> None:
+    """Write what `read_mot_tracks` reads, to a hundredth of a pixel."""
+    with path.open("w") as file:
+        for track in tracks:
+            for frame, (x1, y1, x2, y2) in zip(track.frames, track.xyxy.tolist(), strict=True):
+                box = f"{x1:.2f},{y1:.2f},{x2 - x1:.2f},{y2 - y1:.2f}"
+                file.write(f"{frame + 1},{track.person},{box},1,-1,-1,-1\n")
+
+
+def link_detections(looks: Sequence[Detections]) -> list[PersonTrack]:
+    """Join boxes of successive looks greedily, the largest overlap first.
+
+    Enough for cuts of a few seconds; the pipeline has a real tracker.
+
+    Args:
+        looks: the people of each frame, in order.
+
+    Returns:
+        A track per person, in order of appearance; its frames are indices into `looks`.
+    """
+    finished: list[list[tuple[int, FloatArray]]] = []
+    active: list[list[tuple[int, FloatArray]]] = []
+    for index, look in enumerate(looks):
+        finished += [track for track in active if index - track[-1][0] > MAX_MISSED]
+        active = [track for track in active if index - track[-1][0] <= MAX_MISSED]
+        last = np.array([track[-1][1] for track in active], np.float32).reshape(-1, 4)
+        matched = _greedy_pairs(iou_matrix(last, look.xyxy))
+        for track_row, box_row in matched.items():
+            active[track_row].append((index, look.xyxy[box_row]))
+        new = set(range(len(look))) - set(matched.values())
+        active += [[(index, look.xyxy[row])] for row in sorted(new)]
+    return [
+        PersonTrack(np.array([i for i, _ in track]), np.stack([box for _, box in track]))
+        for track in sorted(finished + active, key=lambda track: track[0][0])
+    ]
+
+
+def touches_another(track: PersonTrack, others: Sequence[PersonTrack], reach: float = 0.25) -> bool:
+    """Whether this person is close to somebody else in at least half of the frames.
+
+    Args:
+        track: the person.
+        others: everybody else in the same video.
+        reach: boxes are widened on each side by this share of their longer side.
+    """
+    by_frame: dict[int, list[FloatArray]] = {}
+    for other in others:
+        for frame, box in zip(other.frames, _widened(other.xyxy, reach), strict=True):
+            by_frame.setdefault(int(frame), []).append(box)
+    close = [
+        bool((iou_matrix(box[None], np.stack(by_frame[int(frame)])) > 0).any())
+        for frame, box in zip(track.frames, _widened(track.xyxy, reach), strict=True)
+        if int(frame) in by_frame
+    ]
+    return sum(close) >= len(track) / 2
+
+
+def _widened(xyxy: FloatArray, reach: float) -> FloatArray:
+    longer = np.maximum(xyxy[:, 2] - xyxy[:, 0], xyxy[:, 3] - xyxy[:, 1])[:, None]
+    widened: FloatArray = xyxy + reach * longer * np.array([-1, -1, 1, 1], np.float32)
+    return widened
+
+
+def _greedy_pairs(iou: FloatArray) -> dict[int, int]:
+    pairs: dict[int, int] = {}
+    while iou.size and iou.max() >= LINK_IOU:
+        row, column = (int(i) for i in np.unravel_index(iou.argmax(), iou.shape))
+        pairs[row] = column
+        iou[row, :] = -1
+        iou[:, column] = -1
+    return pairs

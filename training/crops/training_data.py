@@ -1,0 +1,128 @@
+"""From what the user calls data to people to learn from, checked on the way."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rich.console import Console
+
+from training.config import DataConfig
+from training.crops.crop_cache import CachedTrack, CutSpec
+from training.crops.people_finder import ConfiguredPeopleFinder
+from training.crops.preparation import Prepared, prepare_tracks
+from training.crops.video_check import check_videos
+from training.fitting.progress import PreparationProgress
+from training.labels.checks import check_labels
+from training.labels.findings import Finding
+from training.labels.label_files import read_samples
+from training.labels.samples import DataError, Sample, Split, label_names
+from training.labels.splits import with_validation
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledData:
+    """Samples with their splits, and the classes."""
+
+    samples: tuple[Sample, ...]
+    labels: tuple[str, ...]
+    multi_label: bool
+
+    def describe(self) -> str:
+        """How many there are."""
+        counts = Counter(one.split for one in self.samples)
+        parts = ", ".join(f"{counts[s]} {s}" for s in ("train", "val", "test") if counts[s])
+        kind = "several at once" if self.multi_label else "one each"
+        return f"{len(self.samples)} samples ({parts}); {len(self.labels)} labels, {kind}"
+
+
+def load_labels(
+    sources: Sequence[Path],
+    section: DataConfig,
+    *,
+    label_file: Path | None,
+    videos: Path | None,
+    seed: int,
+) -> LabelledData:
+    """Read and check labels; hold something out where nobody said what.
+
+    Args:
+        sources: folders and files of labels.
+        section: of the configuration.
+        label_file: names the numbers of lists.
+        videos: folder of relative paths.
+        seed: of what is held out.
+
+    Raises:
+        DataError: if they cannot be trained on.
+    """
+    samples = [
+        sample
+        for source in sources
+        for sample in read_samples(
+            source, label_file=label_file, videos=videos, time_offset_s=section.ava_start_s
+        )
+    ]
+    labels = section.labels or label_names(samples)
+    multi_label = section.multi_label
+    if multi_label is None:
+        multi_label = any(len(one.labels) > 1 for one in samples)
+    has_validation = any(one.split == "val" for one in samples)
+    placed = with_validation(samples, section.val_share, seed)
+    if not has_validation and section.val_share:
+        by = "group" if any(one.group for one in samples) else "file, as there are no groups"
+        log.info("no sample is for validation: %.0f %% held out by %s", 100 * section.val_share, by)
+    tell(check_labels(placed, labels, multi_label=multi_label))
+    return LabelledData(placed, labels, multi_label)
+
+
+def cut_people(
+    data: LabelledData,
+    spec: CutSpec,
+    cache: Path,
+    people: ConfiguredPeopleFinder,
+    console: Console,
+) -> Prepared:
+    """Cut the people of all samples, and check what came of it.
+
+    Raises:
+        DataError: if too much is unreadable, or a class has no clip left.
+    """
+    with PreparationProgress(console) as progress:
+        prepared = prepare_tracks(data.samples, spec, cache, people, progress.advanced)
+    tell(check_videos(prepared, data.samples, data.labels, spec.span_s))
+    log.info("%d people in %d samples", len(prepared.tracks), len(data.samples))
+    return prepared
+
+
+def tell(findings: Iterable[Finding]) -> None:
+    """Log warnings; errors together end it.
+
+    Raises:
+        DataError: with all errors.
+    """
+    found = list(findings)
+    for finding in found:
+        if finding.level == "warning":
+            log.warning("%s", finding)
+    errors = [str(finding) for finding in found if finding.level == "error"]
+    if errors:
+        raise DataError("\n".join(errors))
+
+
+def tracks_of(prepared: Prepared, split: Split) -> tuple[CachedTrack, ...]:
+    """The people of one split."""
+    return tuple(track for track in prepared.tracks if track.sample.split == split)
+
+
+def identity_of(tracks: Sequence[CachedTrack], labels: Sequence[str]) -> str:
+    """The same for the same clips with the same labels in the same splits."""
+    parts = [(t.file.name, float(t.pts_s[0]), t.sample.labels, t.sample.split) for t in tracks]
+    return hashlib.sha256(json.dumps([parts, list(labels)]).encode()).hexdigest()

@@ -1,1 +1,0 @@
-"""Labelled videos, and the people cut out of them."""

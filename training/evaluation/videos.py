@@ -1,0 +1,159 @@
+"""Watch long labelled videos with the pipeline and judge the events that come of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from pipeline.stages.track_decider import ActionRule, DecisionPolicy
+from training.evaluation.labelled_videos import WatchedVideo
+from training.evaluation.threshold_search import (
+    RuleChoice,
+    RuleCounts,
+    RuleTrial,
+    search_rule,
+    threshold_curve,
+)
+from training.evaluation.track_scores import decide_events
+from training.labels.samples import DataError
+from training.metrics.event_matching import FoundEvent, match_events
+from training.metrics.event_metrics import EventCounts
+from training.metrics.label_mapping import LabelMapping
+
+IOUS = (0.1, 0.3, 0.5, 0.7)  # told beside the one that is asked for
+
+
+@dataclass(frozen=True, slots=True)
+class ActionEvents:
+    """One action in all videos."""
+
+    action: str
+    rule: ActionRule  # as configured
+    counts: EventCounts
+    at_ious: tuple[EventCounts, ...]  # the same events, matched at other overlaps
+    curve: tuple[RuleCounts, ...]  # other thresholds
+    choice: RuleChoice | None  # None: no rate was asked for
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class JudgedEvent:
+    """One event of the configured rules, and what became of it."""
+
+    video: Path
+    event: FoundEvent
+    verdict: str  # "right", "repeated", "wrong" or "false alarm"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventEvaluation:
+    """Everything about long videos."""
+
+    videos: tuple[WatchedVideo, ...]
+    actions: tuple[ActionEvents, ...]
+    events: tuple[JudgedEvent, ...]
+    mapping: LabelMapping
+    iou: float
+    false_alarms_per_hour: float | None  # that was asked for, of each action
+
+    @property
+    def camera_hours(self) -> float:
+        """Of all videos together."""
+        return sum(video.scores.duration_s for video in self.videos) / 3600
+
+
+def actions_to_judge(
+    mapping: LabelMapping, policy: DecisionPolicy, wanted: Sequence[str]
+) -> tuple[str, ...]:
+    """Which actions are judged.
+
+    Those that are asked for; else those that the truth contains, because only of them it is known
+    when they do not happen; else, if nothing happens in the videos, all.
+
+    Raises:
+        DataError: if an action is asked for that never makes an event.
+    """
+    for action in wanted:
+        if action not in policy.rules:
+            raise DataError(
+                f"--action {action}: not an action that this model makes events of; "
+                f"these are {', '.join(policy.rules)}"
+            )
+    if wanted:
+        return tuple(dict.fromkeys(wanted))
+    labelled = {mapping.classes[number] for number in mapping.class_of_label.values()}
+    return tuple(action for action in policy.rules if action in labelled) or tuple(policy.rules)
+
+
+def evaluate_events(
+    videos: Sequence[WatchedVideo],
+    mapping: LabelMapping,
+    policy: DecisionPolicy,
+    actions: Sequence[str],
+    *,
+    iou: float,
+    false_alarms_per_hour: float | None,
+    tried: Callable[[str], object] = lambda action: None,
+) -> EventEvaluation:
+    """Judge the configured rules, and others beside them.
+
+    Args:
+        videos: with truth and scores.
+        mapping: of the labels.
+        policy: what is configured.
+        actions: that are judged.
+        iou: temporal, that a right event needs.
+        false_alarms_per_hour: of each action; None searches nothing.
+        tried: told the action after each rule of the search.
+    """
+    results = [
+        _judged_action(videos, policy, action, iou, false_alarms_per_hour, partial(tried, action))
+        for action in actions
+    ]
+    events = tuple(
+        event for video in videos for event in _judged_events(video, policy, actions, iou)
+    )
+    return EventEvaluation(
+        tuple(videos), tuple(results), events, mapping, iou, false_alarms_per_hour
+    )
+
+
+def _judged_action(
+    videos: Sequence[WatchedVideo],
+    policy: DecisionPolicy,
+    action: str,
+    iou: float,
+    target: float | None,
+    tried: Callable[[], object],
+) -> ActionEvents:
+    rule, trial = policy.rules[action], RuleTrial(videos, action, policy, iou)
+    choice = None
+    if target is not None:
+        choice = search_rule(trial, rule, false_alarms_per_hour=target, tried=tried)
+    return ActionEvents(
+        action=action,
+        rule=rule,
+        counts=trial.judge(rule),
+        at_ious=tuple(RuleTrial(videos, action, policy, other).judge(rule) for other in IOUS),
+        curve=tuple(threshold_curve(trial, rule)),
+        choice=choice,
+    )
+
+
+def _judged_events(
+    video: WatchedVideo, policy: DecisionPolicy, actions: Sequence[str], iou: float
+) -> list[JudgedEvent]:
+    scores = video.scores
+    found = decide_events(scores.tracks, scores.labels, policy)
+    judged = []
+    for action in actions:
+        mine = [event for event in found if event.action == action]
+        truths = [truth for truth in video.truths if truth.action == action]
+        matching = match_events(truths, mine, iou)
+        verdicts = dict.fromkeys(range(len(mine)), "wrong")
+        verdicts |= dict.fromkeys((event for _, event in matching.pairs), "right")
+        verdicts |= dict.fromkeys(matching.repeated, "repeated")
+        verdicts |= dict.fromkeys(matching.false_alarms, "false alarm")
+        judged += [JudgedEvent(scores.path, mine[n], verdicts[n]) for n in range(len(mine))]
+    return sorted(judged, key=lambda one: (one.event.start_s, one.event.track_id))

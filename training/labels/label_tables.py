@@ -1,0 +1,187 @@
+"""Labels in tables with named columns: CSV with a header, and JSON."""
+
+from __future__ import annotations
+
+import csv
+import json
+import logging
+import re
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from training.labels.samples import SPLITS, DataError, PersonBox, Sample, Split, TrackFile
+
+# Every field of a row. Only path and label (or labels) are needed.
+FIELDS = (
+    "path",  # of the video, relative to the table
+    "label",  # one, or several with | between them
+    "labels",  # the same
+    "start",  # seconds of the video
+    "end",
+    "box",  # four numbers x1,y1,x2,y2: pixels, a person who stays there
+    "x1",  # the same in four columns
+    "y1",
+    "x2",
+    "y2",
+    "track",  # instead of a box: a MOTChallenge file, relative to the table
+    "track_id",  # the person in it
+    "split",  # train, val or test
+    "group",  # recordings that belong together
+)
+CORNERS = ("x1", "y1", "x2", "y2")
+SHOWN_ERRORS = 10
+
+Row = Mapping[str, Any]
+R = TypeVar("R")
+
+log = logging.getLogger(__name__)
+
+
+def read_csv(path: Path, folder: Path) -> list[Sample]:
+    """Read a CSV file whose first line names its columns.
+
+    Args:
+        path: UTF-8, with or without a byte order mark; commas between the columns.
+        folder: of relative paths.
+
+    Raises:
+        DataError: naming every wrong line, up to ten.
+    """
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, skipinitialspace=True)
+        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
+        _check_fields(str(path), reader.fieldnames)
+        rows = ((f"{path}:{reader.line_num}", row) for row in reader if any(row.values()))
+        return collect_samples(rows, lambda row, origin: sample_of(row, origin, folder))
+
+
+def read_json(path: Path, folder: Path) -> list[Sample]:
+    """Read a JSON list of objects with the same fields.
+
+    `labels` may be a list, `box` a list of four numbers.
+
+    Raises:
+        DataError: naming every wrong object, up to ten.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read as JSON ({error})") from error
+    if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
+        raise DataError(f'{path}: expected a list of objects: [{{"path": ..., "label": ...}}, ...]')
+    _check_fields(str(path), sorted({key for row in content for key in row}))
+    rows = ((f"{path}[{index}]", row) for index, row in enumerate(content))
+    return collect_samples(rows, lambda row, origin: sample_of(row, origin, folder))
+
+
+def collect_samples(
+    rows: Iterable[tuple[str, R]], sample_of_row: Callable[[R, str], Sample]
+) -> list[Sample]:
+    """Turn rows into samples; all that are wrong are told at once."""
+    samples: list[Sample] = []
+    errors: list[str] = []
+    for origin, row in rows:
+        try:
+            samples.append(sample_of_row(row, origin))
+        except (DataError, ValueError) as error:
+            errors.append(f"{origin}: {error}")
+    if errors:
+        more = len(errors) - SHOWN_ERRORS
+        hidden = [f"... and {more} more lines"] if more > 0 else []
+        raise DataError("\n".join(errors[:SHOWN_ERRORS] + hidden))
+    return samples
+
+
+def sample_of(row: Row, origin: str, folder: Path) -> Sample:
+    """One row of a table.
+
+    Args:
+        row: values by field name; "" and None are not given.
+        origin: of the row.
+        folder: of relative paths.
+
+    Raises:
+        DataError: if a value is missing or of another kind.
+        ValueError: if values do not go together.
+    """
+    given = {key: value for key, value in row.items() if value not in (None, "")}
+    path = given.get("path")
+    if not isinstance(path, str):
+        raise DataError("path: missing")
+    return Sample(
+        path=folder / path.strip(),
+        labels=_labels(given),
+        start_s=_number(given, "start"),
+        end_s=_number(given, "end"),
+        box=_box(given, folder),
+        group=None if "group" not in given else str(given["group"]).strip(),
+        split=_split(given),
+        origin=origin,
+    )
+
+
+def _check_fields(name: str, fields: Iterable[str]) -> None:
+    there = set(fields)
+    if "path" not in there or not there & {"label", "labels"}:
+        raise DataError(f"{name}: it needs path and label, and has {', '.join(sorted(there))}")
+    unknown = sorted(there - set(FIELDS))
+    if unknown:
+        log.warning(
+            "%s: nothing is made of the columns %s (known: %s)",
+            name,
+            ", ".join(unknown),
+            ", ".join(FIELDS),
+        )
+
+
+def _labels(given: Row) -> tuple[str, ...]:
+    value = given.get("labels", given.get("label"))
+    if value is None:
+        raise DataError("label: missing")
+    parts = value if isinstance(value, list) else str(value).split("|")
+    return tuple(str(part).strip() for part in parts)
+
+
+def _number(given: Row, key: str) -> float | None:
+    if key not in given:
+        return None
+    try:
+        return float(given[key])
+    except (TypeError, ValueError):
+        raise DataError(f"{key}: expected a number, got {given[key]!r}") from None
+
+
+def _box(given: Row, folder: Path) -> PersonBox | TrackFile | None:
+    corners = [key for key in CORNERS if key in given]
+    ways = [bool(corners), "box" in given, "track" in given]
+    if sum(ways) > 1:
+        raise DataError("give a box or a track, not both")
+    if "track" in given:
+        person = _number(given, "track_id")
+        return TrackFile(folder / str(given["track"]), None if person is None else int(person))
+    if "box" in given:
+        value = given["box"]
+        parts = value if isinstance(value, list) else re.split(r"[\s,;]+", str(value).strip())
+        return _person_box([_number({"box": part}, "box") for part in parts])
+    if corners:
+        return _person_box([_number(given, key) for key in CORNERS])
+    return None
+
+
+def _person_box(values: list[float | None]) -> PersonBox:
+    numbers = [value for value in values if value is not None]
+    if len(numbers) != 4:
+        raise DataError(f"box: expected four numbers x1,y1,x2,y2, got {len(numbers)}")
+    x1, y1, x2, y2 = numbers
+    return PersonBox((x1, y1, x2, y2))
+
+
+def _split(given: Row) -> Split | None:
+    if "split" not in given:
+        return None
+    name = str(given["split"]).strip().lower()
+    found = next((split for split in SPLITS if split == name), None)
+    if found is None:
+        raise DataError(f"split: expected one of {', '.join(SPLITS)}, got {given['split']!r}")
+    return found

@@ -1,0 +1,152 @@
+"""Write the labels that the compact recognizer is trained on: who does what, when and where."""
+
+from __future__ import annotations
+
+import csv
+import os
+from collections.abc import Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import numpy as np
+import typer
+from numpy.typing import NDArray
+
+from models.detections import Detections
+from models.detectors.yolo import YoloPersonDetector
+from pipeline.sources.file_decoder import VideoReader
+from training.crops.person_tracks import PersonTrack, link_detections, write_mot_tracks
+from training.recipe.compact_sources import DEMO_GROUP, Source, list_sources
+from training.recipe.compact_stretches import Stretch, people_of
+
+MAX_FPS = 15.0  # pictures closer together are left out: a clip's grid has 7.5 a second
+CONFIDENCE = 0.3
+COLUMNS = ("path", "label", "start", "end", "track", "track_id", "group", "split")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Look:
+    """Everybody whom the detector sees in a source."""
+
+    frames: NDArray[np.intp]  # int (N,) indices of the pictures in the video
+    pts_s: NDArray[np.float64]  # (N,) their times
+    wh: tuple[int, int]  # pixels of a picture, or of the camera's part of a collage
+    people: list[Detections]  # N; boxes in pixels of that picture or part
+
+
+def look_at(source: Source, detector: YoloPersonDetector) -> Look:
+    """Detect people in at most `MAX_FPS` pictures a second.
+
+    Raises:
+        DecodeError: if the video cannot be read to its end.
+    """
+    frames: list[int] = []
+    times: list[float] = []
+    people: list[Detections] = []
+    wh = (0, 0)
+    with closing(VideoReader(source.path)) as reader:
+        for index, picture in enumerate(reader.pictures()):
+            early = bool(times) and picture.pts_s - times[-1] < 0.9 / MAX_FPS
+            if early or not source.start_s <= picture.pts_s < source.end_s:
+                continue
+            image = picture.image
+            if source.part is not None:
+                x1, y1, x2, y2 = source.part
+                image = np.ascontiguousarray(image[y1:y2, x1:x2])
+            frames.append(index)
+            times.append(picture.pts_s)
+            people += detector.detect([image])
+            wh = image.shape[1], image.shape[0]
+    return Look(np.array(frames), np.array(times), wh, people)
+
+
+def find_stretches(source: Source, look: Look) -> list[Stretch]:
+    """Who is learned, as what and from when to when; where nobody is seen, the whole picture."""
+    tracks = link_detections(look.people)
+    found: list[Stretch] = people_of(tracks, look.pts_s, label=source.label, rule=source.rule)
+    if found or source.dataset not in ("ut_interaction", "fight_surv"):
+        return found
+    picture = np.tile(np.array([0, 0, *look.wh], np.float32), (len(look.frames), 1))
+    whole = PersonTrack(np.arange(len(look.frames)), picture)
+    return [Stretch(source.label, whole, float(look.pts_s[0]), float(look.pts_s[-1]))]
+
+
+def write_source(
+    source: Source, look: Look, stretches: Sequence[Stretch], output: Path
+) -> list[dict[str, object]]:
+    """Write the tracks of a source; returns its rows of the label file."""
+    part = "" if source.part is None else f"-{source.part[0]}"
+    start = "" if source.start_s == 0 else f"-{source.start_s:g}"
+    name = f"tracks/{source.dataset}-{source.path.parent.name}-{source.path.stem}{part}{start}.txt"
+    offset = np.array([0, 0, 0, 0] if source.part is None else source.part[:2] * 2, np.float32)
+    tracks = [
+        PersonTrack(look.frames[one.track.frames], one.track.xyxy + offset, number)
+        for number, one in enumerate(stretches, start=1)
+    ]
+    write_mot_tracks(output / name, tracks)
+    return [
+        {
+            "path": os.path.relpath(source.path, output),
+            "label": one.label,
+            "start": f"{one.start_s:.3f}",
+            "end": f"{one.end_s:.3f}",
+            "track": name,
+            "track_id": number,
+            "group": source.group,
+            "split": "test" if source.held_out else "train",
+        }
+        for number, one in enumerate(stretches, start=1)
+    ]
+
+
+def write_labels(path: Path, rows: Sequence[dict[str, object]]) -> None:
+    """Write a label file that `run_pipeline.py train` and `evaluate` read."""
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, COLUMNS)
+        writer.writeheader()
+        writer.writerows(rows)
+
+
+def main(
+    data: Annotated[Path, typer.Option(help="Folder with mot, video, ut_interaction, ...")],
+    output: Annotated[Path, typer.Option(help="Where the label files and tracks/ go.")] = Path(
+        "runs/compact"
+    ),
+    weights: Annotated[
+        Path | None, typer.Option(help="YOLO weights; default: the YOLO11n of DATA/weights.")
+    ] = None,
+) -> None:
+    """Find everybody in the training videos and write what they do.
+
+    held_out.csv has whole groups for testing; in everything.csv all of them are for training.
+    demo.csv has the stretch of which the demo shows a part: nothing is ever learned from it.
+
+    Example: python -m training.recipe.compact_labels --data ../shared/data
+    """
+    detector = YoloPersonDetector(
+        weights or data / "weights/yolo11n_int8_openvino_model",
+        confidence=CONFIDENCE,
+        iou=0.7,
+        image_size=640,
+        device="cpu",
+        batch_size=1,
+    )
+    (output / "tracks").mkdir(parents=True, exist_ok=True)
+    rows: list[dict[str, object]] = []
+    with typer.progressbar(list_sources(data), label="videos", show_pos=True) as bar:
+        for source in bar:
+            look = look_at(source, detector)
+            if len(look.frames):
+                rows += write_source(source, look, find_stretches(source, look), output)
+    demo = [row for row in rows if row["group"] == DEMO_GROUP]
+    others = [row for row in rows if row["group"] != DEMO_GROUP]
+    write_labels(output / "held_out.csv", others)
+    write_labels(output / "everything.csv", [row | {"split": "train"} for row in others])
+    write_labels(output / "demo.csv", demo)
+    typer.echo(f"{len(rows)} stretches in {output}: held_out.csv, everything.csv, demo.csv")
+
+
+if __name__ == "__main__":
+    typer.run(main)

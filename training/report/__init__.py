@@ -1,0 +1,1 @@
+"""Reports of an evaluation: HTML, JSON, tables, plots. Imports evaluation."""

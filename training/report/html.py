@@ -1,0 +1,117 @@
+"""The evaluation as one HTML file that needs nothing else: tables, plots and pictures."""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from pathlib import Path
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from training.evaluation.clip_results import ClipEvaluation, GroupSpread, group_spread
+from training.evaluation.videos import EventEvaluation
+from training.number_texts import number, percent, seconds
+from training.report.plots import reliability_svg, threshold_svg
+
+SHOWN_GROUPS = 30
+MOST_CLASSES = 60  # of a confusion matrix that can be looked at; the JSON has any
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Picture:
+    """Something to look at."""
+
+    title: str
+    where: str
+    jpeg: bytes | None  # None: there is nothing to see
+
+
+@dataclass(frozen=True, slots=True)
+class ReportHead:
+    """What was evaluated, in words."""
+
+    model: str
+    command: str
+    data: str
+    split: str | None
+    how: str  # how clips were made into scores; a sentence
+    notes: tuple[str, ...]
+    failures: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClipPage:
+    """What the report shows of clips."""
+
+    result: ClipEvaluation
+    pictures: tuple[Picture, ...]  # of clips that are wrong
+
+    @property
+    def wrong(self) -> int:
+        """Number of clips."""
+        return int((~self.result.clips.hits()).sum())
+
+    @property
+    def confusion_rows(self) -> list[tuple[str, list[tuple[int, float]]]]:
+        """The classes that occur, with count and share of the row in each cell.
+
+        No rows where there is no matrix, or one that nobody could look at.
+        """
+        if self.result.confusion is None or len(self.result.clips.classes) > MOST_CLASSES:
+            return []
+        counts = self.result.confusion if self.has_silent_column else self.result.confusion[:, :-1]
+        rows = []
+        for label, row in zip(self.result.clips.classes, counts.tolist(), strict=True):
+            if any(row):
+                rows.append((label, [(count, count / sum(row)) for count in row]))
+        return rows
+
+    @property
+    def has_silent_column(self) -> bool:
+        """Whether nothing was said of some clips."""
+        return self.result.confusion is not None and bool(self.result.confusion[:, -1].any())
+
+    @property
+    def reliability(self) -> str:
+        """SVG."""
+        return reliability_svg(self.result.calibration)
+
+    @property
+    def spread(self) -> GroupSpread:
+        """How far groups differ."""
+        return group_spread(self.result.per_group)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class EventPage:
+    """What the report shows of long videos."""
+
+    result: EventEvaluation
+    pictures: tuple[Picture, ...]  # of events that are wrong
+
+    @property
+    def curves(self) -> list[tuple[str, str]]:
+        """Action and SVG."""
+        target = self.result.false_alarms_per_hour
+        return [(each.action, threshold_svg(each, target)) for each in self.result.actions]
+
+
+def render_report(head: ReportHead, clips: ClipPage | None, events: EventPage | None) -> str:
+    """One HTML document; every text in it is escaped."""
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {
+        "percent": percent,
+        "number": number,
+        "seconds": seconds,
+        "words": lambda name: name.replace("_", " "),
+        "base64": lambda data: base64.b64encode(data).decode(),
+    }
+    template = environment.get_template("evaluation.html.j2")
+    return template.render(head=head, clips=clips, events=events, shown_groups=SHOWN_GROUPS)

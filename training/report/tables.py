@@ -1,0 +1,114 @@
+"""The evaluation as tables for people, on standard output."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from training.evaluation.clip_results import ClipEvaluation, group_spread
+from training.evaluation.videos import EventEvaluation
+from training.number_texts import number, percent, seconds
+
+MOST_COLUMNS = 15  # of a confusion matrix; a larger one stands in the report and the JSON
+
+
+def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
+    """Measures, classes and what was taken for what."""
+    table = Table("measure", "value", "95 % interval", title="Clips")
+    for measure in evaluation.measures:
+        if measure.value is not None:
+            span = measure.interval
+            bounds = f"{percent(span.low)} to {percent(span.high)}" if span else "-"
+            table.add_row(measure.name.replace("_", " "), percent(measure.value), bounds)
+    console.print(table)
+    spread = group_spread(evaluation.per_group)
+    console.print(
+        f"{len(evaluation.scores)} clips in {spread.groups} groups; top-1 of a group from "
+        f"{percent(spread.lowest)} to {percent(spread.highest)}, median {percent(spread.median)}; "
+        f"{evaluation.silent} clips in which nobody could be scored",
+        highlight=False,
+    )
+    console.print(_classes(evaluation))
+    confusion = _confusion(evaluation)
+    if confusion is not None:
+        console.print(confusion)
+
+
+def print_events(console: Console, evaluation: EventEvaluation) -> None:
+    """What the configured rules do and, if it was asked for, what better ones would."""
+    title = f"Events in {evaluation.camera_hours:.2f} camera hours, IoU {evaluation.iou:g}"
+    table = Table("action", "true", "found", "right", "recall", "precision", title=title)
+    for name in ("false alarms", "per hour", "at most*", "delay p50", "p95"):
+        table.add_column(name)
+    for action in evaluation.actions:
+        counts = action.counts
+        table.add_row(
+            escape(action.action),
+            str(counts.truths),
+            str(counts.events),
+            str(counts.matched),
+            percent(counts.recall),
+            percent(counts.precision),
+            str(counts.false_alarms),
+            number(counts.false_alarms_per_hour),
+            number(counts.false_alarms_per_hour_at_most),
+            seconds(counts.delay_s(0.5)),
+            seconds(counts.delay_s(0.95)),
+        )
+    console.print(table)
+    console.print("* what so many hours rule out with 95 % certainty", highlight=False)
+    if evaluation.false_alarms_per_hour is not None:
+        console.print(_rules(evaluation))
+
+
+def _classes(evaluation: ClipEvaluation) -> Table:
+    table = Table("class", "clips", "recall", "precision", "average precision")
+    for each in evaluation.per_class:
+        if each.clips or each.precision is not None:
+            table.add_row(
+                escape(each.label),
+                str(each.clips),
+                percent(each.recall),
+                percent(each.precision),
+                percent(each.average_precision),
+            )
+    return table
+
+
+def _confusion(evaluation: ClipEvaluation) -> Table | None:
+    """Rows the truth; columns that nobody needs are left out. None if it would be too wide."""
+    if evaluation.confusion is None:
+        return None
+    names = [*evaluation.clips.classes, "(nothing)"]
+    used = [n for n in range(len(names)) if evaluation.confusion[:, n].any()]
+    if len(used) > MOST_COLUMNS:
+        return None
+    table = Table("truth \\ said", *(escape(names[n]) for n in used))
+    for name, row in zip(names, evaluation.confusion.tolist(), strict=False):
+        if any(row):
+            table.add_row(escape(name), *(str(row[n] or "") for n in used))
+    return table
+
+
+def _rules(evaluation: EventEvaluation) -> Table:
+    title = f"Rules for at most {evaluation.false_alarms_per_hour:g} false alarms per camera hour"
+    table = Table("action", "start", "end", "minimum duration", title=title)
+    for name in ("recall", "precision", "per hour", "at most*", "delay p50"):
+        table.add_column(name)
+    for action in evaluation.actions:
+        assert action.choice is not None
+        rule, counts = action.choice.found.rule, action.choice.found.counts
+        missed = "" if action.choice.reached else " (not reached)"
+        table.add_row(
+            escape(action.action) + missed,
+            f"{rule.start_threshold:g}",
+            f"{rule.end_threshold:g}",
+            f"{rule.min_duration_s:g} s",
+            percent(counts.recall),
+            percent(counts.precision),
+            number(counts.false_alarms_per_hour),
+            number(counts.false_alarms_per_hour_at_most),
+            seconds(counts.delay_s(0.5)),
+        )
+    return table

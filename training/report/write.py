@@ -1,0 +1,80 @@
+"""What a run of `evaluate` leaves behind: JSON, and rules as a configuration."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipeline.commands.options import DEFAULTS
+from pipeline.components import decision_policy
+from pipeline.config.schema import load_config
+from training.evaluation.clip_results import ClipEvaluation
+from training.evaluation.evaluated_model import EvaluatedModel
+from training.evaluation.rule_config import rules_yaml
+from training.evaluation.videos import EventEvaluation
+from training.labels.samples import Split
+from training.report.json_document import clips_document, events_document, to_json
+
+if TYPE_CHECKING:  # their packages take seconds to load
+    from training.metrics.detection import DetectionScore
+    from training.metrics.tracking import TrackingScore
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """What was evaluated; None where it was not asked for."""
+
+    clips: ClipEvaluation | None
+    events: EventEvaluation | None
+    tracking: TrackingScore | None
+    detection: DetectionScore | None
+    left_out: tuple[str, ...]  # what could not be read, and why
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the results come from, for whoever reads them later."""
+
+    command: str  # as it was typed
+    data: Path | None
+    split: Split | None
+    through_pipeline: bool
+
+
+def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedModel) -> None:
+    """Every number, one document."""
+    document = {
+        "command": origin.command,
+        **model.parts_document(),
+        "left_out": list(results.left_out),
+    }
+    if results.clips is not None or results.events is not None:
+        document["model"] = model.document()
+        document["split"] = origin.split
+    if results.clips is not None:
+        document["through_pipeline"] = origin.through_pipeline
+        document |= clips_document(results.clips)
+    if results.events is not None:
+        document["events"] = events_document(results.events)
+    if results.tracking is not None:
+        document["tracking"] = results.tracking.to_json()
+    if results.detection is not None:
+        document["detection"] = results.detection.to_json()
+    path.write_text(to_json(document), encoding="utf-8")
+    log.info("JSON: %s", path)
+
+
+def write_rules(path: Path, events: EventEvaluation, model: EvaluatedModel) -> None:
+    """The rules that were found; the file is read back as `replay --config` would.
+
+    Raises:
+        ConfigError: if it could not be used.
+    """
+    text = rules_yaml(events, model.parts.policy, model.name)
+    path.write_text(text, encoding="utf-8")
+    decision_policy(model.labels, load_config(DEFAULTS, path).decision)
+    log.info("rules: %s; use them with --config %s", path, path)
