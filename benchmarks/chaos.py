@@ -31,8 +31,8 @@ from rich.table import Table
 
 from benchmarks.chaos_check import Findings, check, reports
 from benchmarks.chaos_processes import GROUP, STREAM
-from benchmarks.tcp_proxy import TcpProxy
 from pipeline.redis_store.redis_server import find_redis_server, free_port
+from testbed.tcp_proxy import TcpProxy
 
 PROJECT = Path(__file__).resolve().parents[1]
 CLAIM_AFTER_S = 3.0

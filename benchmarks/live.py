@@ -27,9 +27,9 @@ from pipeline.components import Parts, build_parts
 from pipeline.config.schema import load_config
 from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame
-from tests.integration.live_runs import LiveRun
-from tests.rtsp_camera import RtspCamera
-from tests.videos_h264 import encode_h264
+from testbed.live_runs import LiveRun
+from testbed.rtsp_camera import RtspCamera
+from testbed.videos_h264 import encode_h264
 
 PROJECT = Path(__file__).resolve().parents[1]
 WARM_UP_S, MEASURED_S = 8.0, 20.0

@@ -30,9 +30,9 @@ from pipeline.live.camera_source import parse_source
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
 from pipeline.telemetry.replay_progress import ReplayProgress
-from tests.integration.live_runs import STAMP, Kept, LiveRun
-from tests.rtsp_camera import RtspCamera
-from tests.videos_h264 import encode_h264
+from testbed.live_runs import STAMP, Kept, LiveRun
+from testbed.rtsp_camera import RtspCamera
+from testbed.videos_h264 import encode_h264
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,9 +27,9 @@ from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent
 from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame, Frame
-from tests.integration.live_runs import Kept, LiveRun
-from tests.rtsp_camera import RtspCamera
-from tests.videos_h264 import Picture, draw_clock, encode_h264, read_clock
+from testbed.live_runs import Kept, LiveRun
+from testbed.rtsp_camera import RtspCamera
+from testbed.videos_h264 import Picture, draw_clock, encode_h264, read_clock
 
 PROJECT = Path(__file__).resolve().parents[1]
 SECONDS = 12

@@ -33,9 +33,9 @@ from pipeline.delivery.deliver import deliver_events
 from pipeline.live.camera_source import CameraSource, parse_source
 from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.stages.ultralytics_trackers import UltralyticsTracker
-from tests.integration.fakes import fake_parts
-from tests.integration.live_runs import LiveRun
-from tests.videos_h264 import Picture, encode_h264
+from testbed.fakes import fake_parts
+from testbed.live_runs import LiveRun
+from testbed.videos_h264 import Picture, encode_h264
 
 FPS, SECONDS, WH = 25, 8, (320, 180)
 WARM_UP = 0.2  # of the frames

@@ -38,9 +38,9 @@ from pipeline.events import CameraEvent
 from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.redis_store.redis_server import free_port
 from pipeline.subscriber import Subscriber
-from tests.bit_flipping_proxy import BitFlippingProxy
-from tests.rtsp_camera import RtspCamera
-from tests.videos_h264 import Picture, encode_h264
+from testbed.bit_flipping_proxy import BitFlippingProxy
+from testbed.rtsp_camera import RtspCamera
+from testbed.videos_h264 import Picture, encode_h264
 
 PROJECT = Path(__file__).resolve().parents[1]
 FPS, NAMES = 25, ("gate", "yard", "hall", "dock")

@@ -25,10 +25,10 @@ from pipeline.redis_store.redis_server import free_port
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
 from pipeline.telemetry.replay_progress import ReplayProgress
-from tests.integration.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
-from tests.integration.live_runs import STAMP, Kept, LiveRun
-from tests.rtsp_camera import RtspCamera, missing_rtsp_server
-from tests.videos_h264 import Picture, encode_h264
+from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
+from testbed.live_runs import STAMP, Kept, LiveRun
+from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
+from testbed.videos_h264 import Picture, encode_h264
 
 pytestmark = pytest.mark.skipif(
     missing_rtsp_server() is not None, reason=str(missing_rtsp_server())

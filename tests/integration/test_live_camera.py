@@ -17,12 +17,12 @@ import pytest
 
 from pipeline.live.camera_source import parse_source
 from pipeline.sources.shared_frames import NeedSlots, SlotOwner
-from tests.bit_flipping_proxy import BitFlippingProxy
-from tests.certificates import make_certificate
-from tests.http_cameras import HlsCamera, MjpegCamera, encode_jpegs
-from tests.integration.watched_camera import PATIENCE, WatchedCamera
-from tests.rtsp_camera import RtspCamera, missing_rtsp_server
-from tests.videos_h264 import clock_pictures, clock_video, read_clock
+from testbed.bit_flipping_proxy import BitFlippingProxy
+from testbed.certificates import make_certificate
+from testbed.http_cameras import HlsCamera, MjpegCamera, encode_jpegs
+from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
+from testbed.videos_h264 import clock_pictures, clock_video, read_clock
+from testbed.watched_camera import PATIENCE, WatchedCamera
 
 pytestmark = pytest.mark.skipif(
     missing_rtsp_server() is not None, reason=str(missing_rtsp_server())

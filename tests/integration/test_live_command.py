@@ -20,8 +20,8 @@ import pytest
 import yaml
 
 from pipeline.redis_store.redis_server import free_port
+from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
 from tests.conftest import REPOSITORY
-from tests.rtsp_camera import RtspCamera, missing_rtsp_server
 
 PROGRAM = [sys.executable, str(REPOSITORY / "run_pipeline.py")]
 PASSWORD = "hunter2@home"

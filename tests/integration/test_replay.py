@@ -26,8 +26,8 @@ from pipeline.sources.video_files import VideoFile
 from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame
+from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
 from tests.conftest import REPOSITORY, write_video
-from tests.integration.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
 
 CONFIG = load_config(REPOSITORY / "configs" / "default.yaml")
 

@@ -13,15 +13,15 @@ from typing import Any
 import pytest
 import redis
 
-from benchmarks.tcp_proxy import TcpProxy
 from pipeline.bridges.mqtt import MqttBridge
 from pipeline.bridges.mqtt_topic import check_topic, topic_of
 from pipeline.bridges.retry import AwayError, BridgeError, waiting_while_away
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.events import Event, decode_event
 from pipeline.subscriber import Subscriber
-from tests.certificates import make_certificate
-from tests.mqtt_broker import MOSQUITTO, PASSWORD, Access, Broker, Listener
+from testbed.certificates import make_certificate
+from testbed.mqtt_broker import MOSQUITTO, PASSWORD, Access, Broker, Listener
+from testbed.tcp_proxy import TcpProxy
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored
 

@@ -22,9 +22,9 @@ from pipeline.events import decode_event, encode_event
 from pipeline.redis_store.redis_server import free_port
 from pipeline.subscriber import Subscriber
 from pipeline.subscriber.reports import DeadLetter, Report
-from tests.certificates import make_certificate
-from tests.http_receiver import Answer, Receiver, http_receiver
-from tests.mqtt_broker import Access, Broker
+from testbed.certificates import make_certificate
+from testbed.http_receiver import Answer, Receiver, http_receiver
+from testbed.mqtt_broker import Access, Broker
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored
 

@@ -19,9 +19,9 @@ from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import ConfigError
 from pipeline.events import Event, decode_event
 from pipeline.redis_store.redis_server import free_port
+from testbed.http_receiver import http_receiver
+from testbed.mqtt_broker import Access, Broker, Listener, wait_until
 from tests.conftest import REPOSITORY
-from tests.http_receiver import http_receiver
-from tests.mqtt_broker import Access, Broker, Listener, wait_until
 from tests.pipeline.decided_items import make_event, stored
 
 STREAM = "behaviour:events"

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 import redis
 
-from benchmarks.tcp_proxy import proxy_to
 from pipeline.delivery.camera_heartbeat import CameraBoard
 from pipeline.delivery.outbox import Outbox, StoredEvent
 from pipeline.delivery.publisher import Publisher
@@ -22,6 +21,7 @@ from pipeline.delivery.stream_writer import Appended, EventStream, Hole, Trimmin
 from pipeline.errors import EventStoreError
 from pipeline.events import decode_event
 from pipeline.redis_store.embedded_redis import embedded_redis
+from testbed.tcp_proxy import proxy_to
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_end, make_event, make_item
 

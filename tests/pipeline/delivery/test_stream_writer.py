@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from benchmarks.tcp_proxy import proxy_to
 from pipeline.delivery.outbox import StoredEvent
 from pipeline.delivery.stream_writer import REMEMBER_S, Appended, EventStream, Hole, Trimming
 from pipeline.errors import EventStoreError
 from pipeline.events import Event, decode_event
 from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.redis_store.redis_server import free_port
+from testbed.tcp_proxy import proxy_to
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event, stored
 

@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 import redis
 
-from benchmarks.tcp_proxy import proxy_to
 from pipeline.delivery.camera_heartbeat import CameraBoard
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.publisher import Publisher
@@ -36,6 +35,7 @@ from pipeline.subscriber.reports import (
     Report,
     Trimmed,
 )
+from testbed.tcp_proxy import proxy_to
 from tests.conftest import REPOSITORY
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored

@@ -23,8 +23,8 @@ from pipeline.sources.video_files import VideoFile
 from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame
+from testbed.fakes import BrightnessRecognizer, fake_parts
 from tests.conftest import REPOSITORY, write_video
-from tests.integration.fakes import BrightnessRecognizer, fake_parts
 from training.evaluation.score_cache import ScoreCache
 from training.evaluation.track_scores import VideoScores, decide_events
 from training.evaluation.video_scores import score_video

@@ -17,8 +17,8 @@ from av.container import InputContainer
 from av.packet import Packet
 from av.video.stream import VideoStream
 
-from benchmarks.tcp_proxy import end_both_ways
-from tests.videos_h264 import Picture
+from testbed.tcp_proxy import end_both_ways
+from testbed.videos_h264 import Picture
 
 _BOUNDARY = "picture"
 

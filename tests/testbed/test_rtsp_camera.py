@@ -13,10 +13,10 @@ import av
 import numpy as np
 import pytest
 
-from tests.bit_flipping_proxy import BitFlippingProxy, picture_data
-from tests.http_cameras import HlsCamera, MjpegCamera, encode_jpegs
-from tests.rtsp_camera import RtspCamera, missing_rtsp_server
-from tests.videos_h264 import Picture, clock_pictures, clock_video, read_clock
+from testbed.bit_flipping_proxy import BitFlippingProxy, picture_data
+from testbed.http_cameras import HlsCamera, MjpegCamera, encode_jpegs
+from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
+from testbed.videos_h264 import Picture, clock_pictures, clock_video, read_clock
 
 FPS, SECONDS, WH = 25, 4, (384, 216)
 CYCLE = FPS * SECONDS

@@ -6,7 +6,7 @@ import random
 from collections.abc import Callable
 from urllib.parse import urlsplit
 
-from benchmarks.tcp_proxy import TcpProxy
+from testbed.tcp_proxy import TcpProxy
 
 _RTP_HEADER = 12
 _STAP_A, _FU_A = 24, 28  # RFC 6184: several NAL units in a packet, or a piece of one

@@ -1,0 +1,1 @@
+"""Cameras, servers, brokers, proxies and clocks that tests and benchmarks share."""
