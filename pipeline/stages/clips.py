@@ -8,8 +8,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from pipeline.stages.clip_sampling import ClipSpec, crop_person
-from pipeline.stages.clip_window import ClipWindow
+from pipeline.stages.clip_sampling import ClipSpec, ClipWindow, crop_person
 from pipeline.types import Clip, ClippedFrame, Frame, StreamEnd, TrackedFrame, TrackedPerson
 
 

@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
-from pipeline.stages.clip_sampling import ClipSpec
-from pipeline.stages.clip_window import ClipWindow
+from pipeline.stages.clip_sampling import ClipSpec, ClipWindow
 from pipeline.types import ClippedFrame, SceneClip, StreamEnd, TrackedFrame
 
 
