@@ -10,9 +10,9 @@ from typing import TextIO
 
 from pipeline.errors import ConfigError
 from pipeline.events import CameraEvent, Event, encode_event
-from pipeline.media_time import format_media_time
 from pipeline.subscriber import Subscriber
 from pipeline.subscriber.reports import Report
+from pipeline.time_text import format_media_time
 
 _VERBS = {"start": "starts", "update": "still", "end": "ended"}
 

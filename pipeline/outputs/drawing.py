@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from pipeline.events import ActionEvent
-from pipeline.media_time import format_media_time
+from pipeline.time_text import format_media_time
 from pipeline.types import Frame, Image, TrackedFrame, TrackedPerson
 
 Colour = tuple[int, int, int]  # BGR

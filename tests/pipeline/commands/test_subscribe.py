@@ -14,9 +14,9 @@ from pipeline.commands.subscribe import format_event, print_events, print_report
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.errors import ConfigError
 from pipeline.events import decode_event, encode_event
-from pipeline.media_time import format_media_time
 from pipeline.subscriber import Subscriber
 from pipeline.subscriber.reports import BadEntry
+from pipeline.time_text import format_media_time
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored
 
