@@ -23,7 +23,7 @@ import typer
 
 from benchmarks.storm import FPS, people
 from pipeline.commands.options import DEFAULTS
-from pipeline.components import Parts, build_parts
+from pipeline.components import Components, build_components
 from pipeline.config.schema import load_config
 from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame
@@ -56,19 +56,19 @@ class Busy:
 
         return run
 
-    def watch(self, parts: Parts) -> Parts:
+    def watch(self, components: Components) -> Components:
         """The same models with their times taken down."""
 
         def new_tracker() -> Any:
-            tracker = parts.new_tracker()
+            tracker = components.new_tracker()
             tracker.update = self.timed("track", tracker.update)  # type: ignore[method-assign]
             return tracker
 
-        detector, recognizer = parts.detector, parts.recognizer
+        detector, recognizer = components.detector, components.recognizer
         detector.detect = self.timed("detect", detector.detect)  # type: ignore[method-assign]
         name = "predict" if hasattr(recognizer, "predict") else "predict_scene"
         setattr(recognizer, name, self.timed("recognize", getattr(recognizer, name)))
-        return replace(parts, new_tracker=new_tracker)
+        return replace(components, new_tracker=new_tracker)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +90,17 @@ class Load:
 
 
 def measure(
-    count: int, url: str, parts: Parts, busy: Busy, detect_fps: float, settings: Sequence[str]
+    count: int,
+    url: str,
+    components: Components,
+    busy: Busy,
+    detect_fps: float,
+    settings: Sequence[str],
 ) -> Load:
     """Run so many cameras for a while."""
     sources = [parse_source(url, f"camera-{n}", detect_fps=detect_fps) for n in range(count)]
     us = psutil.Process()
-    with LiveRun(sources, parts, settings) as run:
+    with LiveRun(sources, components, settings) as run:
         run.wait_until(lambda: sum(one.state == "up" for one in run.view().cameras) == count, 60.0)
         time.sleep(WARM_UP_S)
         first, before, begun = len(run.kept.items), run.view(), time.monotonic()
@@ -136,11 +141,13 @@ def cpu_seconds(us: psutil.Process) -> tuple[float, float]:
 
 def rows(loads: Sequence[Load]) -> Iterator[str]:
     """A table for people."""
-    parts = ("decode", "detect", "track", "recognize")
-    yield "| cameras | latency p50, p95 | looked at | " + " | ".join(parts) + " | cores | carried |"
-    yield "| ---" * (5 + len(parts)) + " |"
+    columns = ("decode", "detect", "track", "recognize")
+    yield (
+        "| cameras | latency p50, p95 | looked at | " + " | ".join(columns) + " | cores | carried |"
+    )
+    yield "| ---" * (5 + len(columns)) + " |"
     for load in loads:
-        shares = " | ".join(f"{load.shares.get(part, 0.0):.2f}" for part in parts)
+        shares = " | ".join(f"{load.shares.get(part, 0.0):.2f}" for part in columns)
         yield (
             f"| {load.cameras} | {1e3 * load.p50_s:.0f}, {1e3 * load.p95_s:.0f} ms | "
             f"{100 * load.looked_at:.0f} % | {shares} | {load.cpu:.2f} | "
@@ -156,13 +163,13 @@ def main(
     """See above."""
     given = list(settings or ())
     busy = Busy()
-    parts = busy.watch(build_parts(load_config(DEFAULTS, None, given), PROJECT))
+    components = busy.watch(build_components(load_config(DEFAULTS, None, given), PROJECT))
     loads: list[Load] = []
     with tempfile.TemporaryDirectory() as folder:
         film = encode_h264(Path(folder) / "film.mp4", people(video, (640, 360), 12), FPS, kbps=1500)
         with RtspCamera(film) as server:
             for count in itertools.takewhile(lambda n: not loads or loads[-1].carried, COUNTS):
-                loads.append(measure(count, server.url, parts, busy, detect_fps, given))
+                loads.append(measure(count, server.url, components, busy, detect_fps, given))
                 print("\n".join(rows(loads[-1:])), flush=True)
     print("\n".join(rows(loads)))
 

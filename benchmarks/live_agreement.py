@@ -23,7 +23,7 @@ from rich.console import Console
 from benchmarks.storm import PROJECT, people
 from pipeline.app import replay
 from pipeline.commands.options import DEFAULTS
-from pipeline.components import build_parts
+from pipeline.components import build_components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, Event
 from pipeline.live.camera_source import parse_source
@@ -94,7 +94,7 @@ def main(
     many = ["decision.start_threshold=0.4", "decision.end_threshold=0.3"]
     given = [*patient, *many, *(settings or ())]
     config = load_config(DEFAULTS, None, given)
-    parts = build_parts(config, PROJECT)
+    components = build_components(config, PROJECT)
     with tempfile.TemporaryDirectory() as folder:
         every = round(25 / fps)
         pictures = list(people(video, (640, 360), seconds))[::every]
@@ -104,13 +104,13 @@ def main(
         recorded = Kept()
         with ReplayProgress(Console(quiet=True), time.monotonic) as progress:
             replay(
-                [VideoFile("gate", film)], parts, config, STAMP, [recorded], progress,
+                [VideoFile("gate", film)], components, config, STAMP, [recorded], progress,
                 Shutdown(), keep_pixels=False,
             )  # fmt: skip
         expected = starts_and_ends([event for item in recorded.items for event in item.events])
         with (
             RtspCamera(played, per_client=True) as server,
-            LiveRun([parse_source(server.url, "gate")], parts, given) as run,
+            LiveRun([parse_source(server.url, "gate")], components, given) as run,
         ):
             run.wait_until(lambda: run.detected("gate") > 3, 60.0)
             time.sleep(seconds - 3 / fps)

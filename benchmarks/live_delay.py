@@ -22,7 +22,7 @@ import typer
 
 from benchmarks.storm import FPS, people
 from pipeline.commands.options import DEFAULTS
-from pipeline.components import Parts, build_parts
+from pipeline.components import Components, build_components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent
 from pipeline.live.camera_source import parse_source
@@ -69,9 +69,9 @@ def with_clock(pictures: Iterator[Picture]) -> Iterator[Picture]:
         yield picture
 
 
-def slowed(parts: Parts, times: float) -> Parts:
+def slowed(components: Components, times: float) -> Components:
     """The same models, with a recognizer that takes so many times as long."""
-    recognizer: Any = parts.recognizer
+    recognizer: Any = components.recognizer
     predict = recognizer.predict
 
     def slow(clips: Sequence[Any]) -> Any:
@@ -81,7 +81,7 @@ def slowed(parts: Parts, times: float) -> Parts:
         return scores
 
     recognizer.predict = slow
-    return parts
+    return components
 
 
 def sent_at(log: Path) -> dict[int, np.ndarray]:
@@ -121,10 +121,10 @@ def main(
     many = ["decision.update_interval_s=0", "decision.start_threshold=0.3"]  # events to look at
     given = [*many, "decision.end_threshold=0.2", *(settings or ())]
     clock = Clock()
-    parts = build_parts(load_config(DEFAULTS, None, given), PROJECT)
-    parts = replace(parts, new_tracker=clock.read(parts.new_tracker))
+    components = build_components(load_config(DEFAULTS, None, given), PROJECT)
+    components = replace(components, new_tracker=clock.read(components.new_tracker))
     if slower != 1.0:
-        parts = slowed(parts, slower)
+        components = slowed(components, slower)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         pictures = with_clock(people(video, (640, 360), SECONDS))
@@ -134,7 +134,7 @@ def main(
             names = [f"camera-{n}" for n in range(CAMERAS)]
             sources = [parse_source(server.url, name, detect_fps=5.0) for name in names]
             ages: list[float] = []
-            with LiveRun(sources, parts, given) as run:
+            with LiveRun(sources, components, given) as run:
                 run.wait_until(lambda: all(run.detected(one) for one in names), 60.0)
                 time.sleep(WARM_UP_S)
                 after, began = time.time(), time.monotonic()

@@ -33,7 +33,7 @@ from pipeline.delivery.deliver import deliver_events
 from pipeline.live.camera_source import CameraSource, parse_source
 from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.stages.ultralytics_trackers import UltralyticsTracker
-from testbed.fakes import fake_parts
+from testbed.fakes import fake_components
 from testbed.live_runs import LiveRun
 from testbed.videos_h264 import Picture, encode_h264
 
@@ -93,8 +93,8 @@ def main(
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         film = encode_h264(folder / "film.mp4", flicker(), FPS)
-        parts = replace(
-            fake_parts(),
+        components = replace(
+            fake_components(),
             detector=ComingAndGoing(),
             new_tracker=partial(UltralyticsTracker, "bytetrack", max_age=30),
         )
@@ -103,7 +103,7 @@ def main(
         url = stack.enter_context(embedded_redis(folder / "redis"))
         redis = load_config(DEFAULTS).redis
         delivery = deliver_events(url, redis, folder / "outbox", "run", threading.Event())
-        run = LiveRun(sources, parts, ["live.report_interval_s=0"])
+        run = LiveRun(sources, components, ["live.report_interval_s=0"])
         run.kept = stack.enter_context(delivery)  # type: ignore[assignment]
         samples: list[tuple[float, float, float]] = []
         with run:

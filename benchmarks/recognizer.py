@@ -36,7 +36,7 @@ from models.inference.device import Backend
 from models.inference.openvino_network import OpenVinoNetwork
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
-from pipeline.components import build_parts
+from pipeline.components import build_components
 from pipeline.config.schema import load_config
 from pipeline.sources.file_decoder import VideoReader
 from pipeline.stages.clips import cut_clips
@@ -133,16 +133,16 @@ def measure(found: dict[str, Way], crops: NDArray[np.uint8], rounds: int) -> dic
 def real_clips(video: Path, settings: list[str], limit: int) -> Iterator[NDArray[np.uint8]]:
     """Person clips as the pipeline cuts them, a tenth of a second apart."""
     config = load_config(PROJECT / "configs/default.yaml", None, settings)
-    parts = build_parts(config, PROJECT)
+    components = build_components(config, PROJECT)
 
     def frames() -> Iterator[list[Frame]]:
         with closing(VideoReader(video)) as reader:
             for index, picture in enumerate(reader.pictures()):
                 yield [Frame(video.stem, index, picture.pts_s, 0.0, picture.image, 0.0)]
 
-    detected = detect_people(frames(), parts.detector, time.time)
-    tracked = track_people(detected, parts.new_tracker, time.time)
-    items = cut_clips(tracked, parts.clip_spec, time.time, stride_s=0.1)
+    detected = detect_people(frames(), components.detector, time.time)
+    tracked = track_people(detected, components.new_tracker, time.time)
+    items = cut_clips(tracked, components.clip_spec, time.time, stride_s=0.1)
     clips = (clip.crops for item in items if isinstance(item, ClippedFrame) for clip in item.clips)
     return islice(clips, limit)
 

@@ -29,7 +29,7 @@ from models.boxes import FloatArray
 from models.detections import Detections
 from models.detectors.appearance import AppearanceEncoder
 from pipeline.app import replay
-from pipeline.components import Parts, build_parts
+from pipeline.components import Components, build_components
 from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.outputs.sinks import JsonLinesSink
 from pipeline.runtime.shutdown import Shutdown
@@ -126,23 +126,23 @@ class TimedRecognizer:
             return np.asarray(self.inner.predict(clips))
 
 
-def timed(parts: Parts, clock: Clock, work: Work) -> Parts:
-    """The same parts, measured."""
-    new_tracker: Callable[[], Any] = parts.new_tracker
-    encoder = encoder_of(parts)
+def timed(components: Components, clock: Clock, work: Work) -> Components:
+    """The same components, measured."""
+    new_tracker: Callable[[], Any] = components.new_tracker
+    encoder = encoder_of(components)
     if encoder is not None:
         new_tracker = _with_encoder(new_tracker, TimedEncoder(encoder, clock, work))
     return replace(
-        parts,
-        detector=TimedDetector(parts.detector, clock, work),
+        components,
+        detector=TimedDetector(components.detector, clock, work),
         new_tracker=lambda: TimedTracker(new_tracker(), clock),
-        recognizer=TimedRecognizer(parts.recognizer, clock, work),
+        recognizer=TimedRecognizer(components.recognizer, clock, work),
     )
 
 
-def encoder_of(parts: Parts) -> AppearanceEncoder | None:
+def encoder_of(components: Components) -> AppearanceEncoder | None:
     """The appearance model that all trackers share; None for trackers without one."""
-    arguments = getattr(parts.new_tracker, "args", ())
+    arguments = getattr(components.new_tracker, "args", ())
     return next((one for one in arguments if isinstance(one, AppearanceEncoder)), None)
 
 
@@ -150,29 +150,29 @@ def _with_encoder(factory: Any, encoder: TimedEncoder) -> Callable[[], Any]:
     return lambda: factory.func(encoder, *factory.args[1:], **factory.keywords)
 
 
-def run_whole(videos: Sequence[str], parts: Parts, config: PipelineConfig) -> float:
+def run_whole(videos: Sequence[str], components: Components, config: PipelineConfig) -> float:
     """Seconds of a replay without the loading of models."""
     with tempfile.TemporaryDirectory() as folder:
         sink = JsonLinesSink(Path(folder) / "events.jsonl")
         progress = ReplayProgress(Console(file=io.StringIO()), time.monotonic)
-        stamp = EventStamp("benchmark", parts.model_name, wall_clock=True)
+        stamp = EventStamp("benchmark", components.model_name, wall_clock=True)
         started = time.perf_counter()
         files = find_videos(videos)
-        replay(files, parts, config, stamp, [sink], progress, Shutdown(), keep_pixels=False)
+        replay(files, components, config, stamp, [sink], progress, Shutdown(), keep_pixels=False)
         elapsed_s = time.perf_counter() - started
         sink.close()
     return elapsed_s
 
 
-def run_bare(parts: Parts, work: Work) -> float:
+def run_bare(components: Components, work: Work) -> float:
     """Seconds of the models alone, one after the other, on what they were given before."""
-    encoder, recognizer = encoder_of(parts), parts.recognizer
+    encoder, recognizer = encoder_of(components), components.recognizer
     assert isinstance(recognizer, ClipScorer), "crops only: a scene is one call for all its people"
     started = time.perf_counter()
 
     def work_through() -> None:
         for images in work.images:
-            parts.detector.detect(images)
+            components.detector.detect(images)
         if encoder is not None:
             for image, xyxy in work.people:
                 encoder.encode(image, xyxy)
@@ -203,13 +203,13 @@ def main(
 ) -> None:
     """Print the share of each part and the ratio of the whole run to the bare models."""
     config = load_config(PROJECT / "configs/default.yaml", None, settings or ())
-    parts = build_parts(config, PROJECT)
-    run_whole(videos, parts, config)  # warm-up
+    components = build_components(config, PROJECT)
+    run_whole(videos, components, config)  # warm-up
     wholes, bares, ratios = [], [], []
     for _ in range(rounds):
         clock, work = Clock(), Work()
-        wholes.append(run_whole(videos, timed(parts, clock, work), config))
-        bares.append(run_bare(parts, work))
+        wholes.append(run_whole(videos, timed(components, clock, work), config))
+        bares.append(run_bare(components, work))
         ratios.append(wholes[-1] / bares[-1])
     table = Table("part", "seconds", "share of the whole run")
     for part, seconds in clock.seconds.items():
@@ -220,7 +220,7 @@ def main(
     Console().print(table)
     frames = sum(len(images) for images in work.images)
     clips = sum(len(batch) for batch in work.clips)
-    print(f"{frames} frames, {clips} clips; the parts overlap, so the shares exceed 100 %")
+    print(f"{frames} frames, {clips} clips; the components overlap, so the shares exceed 100 %")
     print(f"whole {statistics.median(wholes):.1f} s, bare models {statistics.median(bares):.1f} s")
     shown = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
     print(f"ratio whole to bare: median {statistics.median(ratios):.2f} of {shown}")

@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline.components import build_parts
+from pipeline.components import build_components
 from pipeline.config.schema import load_config
 from training.labels.mot_files import read_mot
 from training.metrics.tracking import evaluate_tracking, score_tracks
@@ -40,8 +40,8 @@ def main(
     else:
         assert video is not None
         config = load_config(PROJECT / "configs/default.yaml", None, settings or ())
-        parts = build_parts(config, PROJECT)
-        score = evaluate_tracking(gt, video, parts.detector, parts.new_tracker)
+        components = build_components(config, PROJECT)
+        score = evaluate_tracking(gt, video, components.detector, components.new_tracker)
         title = f"{video.name}: {config.detector.weights}, {config.tracker.name}"
     Console(width=120).print(score.to_table(title))
 

@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Generator, Iterable, Iterator, Sequence
 
-from pipeline.components import Parts
+from pipeline.components import Components
 from pipeline.config.schema import PipelineConfig
 from pipeline.live.camera_reader import CameraReader, Patience
 from pipeline.live.camera_set import LiveCameras
@@ -42,7 +42,7 @@ _DETECTED_WAITING = 2  # frames; what waits here is seen no newer
 
 def replay(
     videos: Sequence[VideoFile],
-    parts: Parts,
+    components: Components,
     config: PipelineConfig,
     stamp: EventStamp,
     sinks: Sequence[Sink],
@@ -62,7 +62,7 @@ def replay(
 
     Args:
         videos: the files, each a camera of its own.
-        parts: the models.
+        components: the models.
         config: the queue sizes, clip and decision settings.
         stamp: what every event of this run carries.
         sinks: written in the calling thread, in order.
@@ -85,10 +85,10 @@ def replay(
             stages.start(f"read {video.camera_id}", reader, frames)
             return iter(frames)
 
-        merged = merge_by_time(map(read, videos), at_once=config.replay.files_at_once)
-        cut = _perceive(stages, in_batches(merged, parts.detect_batch), parts, config)
+        merged = merge_by_time(map(read, videos), max_concurrent_files=config.replay.files_at_once)
+        cut = _perceive(stages, in_batches(merged, components.detect_batch), components, config)
         stages.start("track", cut if keep_pixels else drop_pixels(cut), clips)
-        decided = _recognize(clips.batches(config.queues.clips), parts, stamp)
+        decided = _recognize(clips.batches(config.queues.clips), components, stamp)
         stages.start("recognize", decided, results)
 
         for item in results:
@@ -99,7 +99,7 @@ def replay(
 
 def live(
     sources: Sequence[CameraSource],
-    parts: Parts,
+    components: Components,
     config: PipelineConfig,
     stamp: EventStamp,
     sinks: Sequence[Sink],
@@ -120,7 +120,7 @@ def live(
 
     Args:
         sources: the cameras to begin with; `watch` may bring others.
-        parts: the models.
+        components: the models.
         config: the limits, clip and decision settings.
         stamp: what every event of this run carries.
         sinks: written in the calling thread, in order.
@@ -158,9 +158,9 @@ def live(
         housekeeping = watch.run(cameras, sources, shutdown.stop, frames.close)
         stages.start("watch", housekeeping, Channel[None](1))
 
-        cut = _perceive(stages, frames.batches(parts.detect_batch), parts, config)
+        cut = _perceive(stages, frames.batches(components.detect_batch), components, config)
         stages.start("track", drop_pixels(cut), clips)
-        decided = _recognize(clips.batches(parts.recognize_batch), parts, stamp)
+        decided = _recognize(clips.batches(components.recognize_batch), components, stamp)
         stages.start("recognize", decided, results)
 
         for item in results:
@@ -176,23 +176,23 @@ def live(
 def _perceive(
     stages: StageGroup,
     batches: Iterable[Sequence[Frame | StreamEnd]],
-    parts: Parts,
+    components: Components,
     config: PipelineConfig,
 ) -> Generator[ClippedFrame | StreamEnd, None, None]:
     """From frames to clips. Looks of people are compared while the next ones are detected."""
     detected = Channel[DetectedFrame | StreamEnd](_DETECTED_WAITING)
-    stages.start("detect", detect_people(batches, parts.detector, time.time), detected)
-    tracked = track_people(detected, parts.new_tracker, time.time)
-    cut = cut_scenes if isinstance(parts.recognizer, SceneScorer) else cut_clips
-    return cut(tracked, parts.clip_spec, time.time, stride_s=config.clip.stride_s)
+    stages.start("detect", detect_people(batches, components.detector, time.time), detected)
+    tracked = track_people(detected, components.new_tracker, time.time)
+    cut = cut_scenes if isinstance(components.recognizer, SceneScorer) else cut_clips
+    return cut(tracked, components.clip_spec, time.time, stride_s=config.clip.stride_s)
 
 
 def _recognize(
-    batches: Iterable[Sequence[ClippedFrame | StreamEnd]], parts: Parts, stamp: EventStamp
+    batches: Iterable[Sequence[ClippedFrame | StreamEnd]], components: Components, stamp: EventStamp
 ) -> Generator[DecidedFrame | DecidedEnd, None, None]:
     """From clips to events."""
-    if isinstance(parts.recognizer, SceneScorer):
-        recognized = recognize_scenes(batches, parts.recognizer, time.time)
+    if isinstance(components.recognizer, SceneScorer):
+        recognized = recognize_scenes(batches, components.recognizer, time.time)
     else:
-        recognized = recognize_actions(batches, parts.recognizer, time.time)
-    return decide_actions(recognized, parts.labels, parts.policy, stamp, time.time)
+        recognized = recognize_actions(batches, components.recognizer, time.time)
+    return decide_actions(recognized, components.labels, components.policy, stamp, time.time)

@@ -42,7 +42,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Parts:
+class Components:
     """What `app.replay` needs beside files and sinks; a test gives its own."""
 
     detector: PersonDetector
@@ -56,13 +56,13 @@ class Parts:
     policy: DecisionPolicy
 
 
-def build_parts(
+def build_components(
     config: PipelineConfig,
     project: Path,
     *,
     detector: PersonDetector | None = None,
     recognizer: ActionRecognizer | SceneRecognizer | None = None,
-) -> Parts:
+) -> Components:
     """Load the models.
 
     Args:
@@ -79,7 +79,7 @@ def build_parts(
         recognizer = build_recognizer(config, project, device)
     if detector is None:
         detector = build_detector(config.detector, project, device)
-    return Parts(
+    return Components(
         detector=detector,
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
         new_tracker=tracker_factory(config.tracker, device),

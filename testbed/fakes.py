@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from models.detections import Detections
-from pipeline.components import Parts
+from pipeline.components import Components
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from pipeline.types import Frame, TrackedPerson
@@ -43,9 +43,9 @@ class BrightnessRecognizer:
         return np.stack([1 - bright, bright], axis=1)
 
 
-def fake_parts() -> Parts:
+def fake_components() -> Components:
     rules = {label: ActionRule(0.6, 0.4, 0.0, 0.0) for label in LABELS}
-    return Parts(
+    return Components(
         detector=OnePersonDetector(),
         detect_batch=1,
         new_tracker=OnePersonTracker,

@@ -9,7 +9,7 @@ from typing import Self
 
 from pipeline.app import live
 from pipeline.commands.options import DEFAULTS
-from pipeline.components import Parts
+from pipeline.components import Components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, CameraEvent, Event
 from pipeline.live.camera_source import CameraSource
@@ -46,7 +46,7 @@ class LiveRun:
     """Context manager; stops the run at its end and raises what it failed of."""
 
     def __init__(
-        self, cameras: Sequence[CameraSource], parts: Parts, settings: Sequence[str] = ()
+        self, cameras: Sequence[CameraSource], components: Components, settings: Sequence[str] = ()
     ) -> None:
         self.cameras, self.reload_asked = tuple(cameras), threading.Event()
         self.status, self.shutdown, self.kept = LiveStatus(), Shutdown(), Kept()
@@ -66,7 +66,7 @@ class LiveRun:
         def run() -> None:
             try:
                 live(
-                    self.cameras, parts, config, STAMP, [self.kept],
+                    self.cameras, components, config, STAMP, [self.kept],
                     self.status, self.view, watch, self.shutdown,
                 )  # fmt: skip
             except BaseException as error:

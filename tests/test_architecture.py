@@ -148,9 +148,9 @@ def test_a_run_without_a_yolo_never_loads_ultralytics() -> None:
     """Its AGPL licence then does not matter to the user; the README promises that."""
     program = (
         "import sys; from pathlib import Path; from pipeline.config.schema import load_config;"
-        "from pipeline.components import build_parts;"
+        "from pipeline.components import build_components;"
         "config = load_config(Path('configs/default.yaml'), None, ['detector.weights=builtin']);"
-        "build_parts(config, Path('.')).new_tracker();"
+        "build_components(config, Path('.')).new_tracker();"
         "sys.exit('ultralytics' in sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], cwd=REPOSITORY, check=True)

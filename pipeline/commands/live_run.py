@@ -14,7 +14,7 @@ from rich.console import Console
 
 from models.inference.device import gpu_memory_bytes
 from pipeline.app import live
-from pipeline.components import build_parts
+from pipeline.components import build_components
 from pipeline.config.schema import PipelineConfig
 from pipeline.delivery.camera_heartbeat import CameraBoard
 from pipeline.delivery.deliver import deliver_events
@@ -76,7 +76,7 @@ def run_live(
             metrics = LiveMetrics(view)
             server = stack.enter_context(HealthServer(config.live.health, view, metrics.render))
             log.info("health: port %d, /health and /metrics", server.port)
-        parts = build_parts(config, project)
+        components = build_components(config, project)
         sinks = _open_sinks(request, config, stack, shutdown, status, view)
         watch = LiveWatch(
             view,
@@ -86,8 +86,8 @@ def run_live(
             reload_asked,
             service,
         )
-        stamp = EventStamp(request.run_id, parts.model_name, wall_clock=True)
-        live(request.cameras, parts, config, stamp, sinks, status, view, watch, shutdown)
+        stamp = EventStamp(request.run_id, components.model_name, wall_clock=True)
+        live(request.cameras, components, config, stamp, sinks, status, view, watch, shutdown)
 
 
 def _open_sinks(

@@ -11,7 +11,7 @@ from pathlib import Path
 from rich.console import Console
 
 from pipeline.app import replay
-from pipeline.components import build_parts
+from pipeline.components import build_components
 from pipeline.config.schema import PipelineConfig
 from pipeline.delivery.deliver import deliver_events
 from pipeline.errors import ConfigError
@@ -63,14 +63,14 @@ def run_replay(
     """
     videos = find_videos(request.videos)
     _check_outputs(request, videos)
-    parts = build_parts(config, project)
-    stamp = EventStamp(request.run_id, parts.model_name, request.wall_clock)
+    components = build_components(config, project)
+    stamp = EventStamp(request.run_id, components.model_name, request.wall_clock)
     with ExitStack() as stack:
         sinks = _open_sinks(request, config, stack, shutdown)
         progress = stack.enter_context(ReplayProgress(console, time.monotonic))
         replay(
             videos,
-            parts,
+            components,
             config,
             stamp,
             sinks,

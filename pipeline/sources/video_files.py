@@ -108,7 +108,7 @@ def _check_readable(path: Path) -> None:
 
 
 def merge_by_time(
-    cameras: Iterator[Iterator[Frame | StreamEnd]], *, at_once: int
+    cameras: Iterator[Iterator[Frame | StreamEnd]], *, max_concurrent_files: int
 ) -> Iterator[Frame | StreamEnd]:
     """Interleave several files by media time, always in the same order.
 
@@ -118,7 +118,7 @@ def merge_by_time(
 
     Args:
         cameras: one iterator per file, made (and so opened) only when its turn comes.
-        at_once: how many are open at the same time; when one ends, the next is opened.
+        max_concurrent_files: how many are open at the same time; when one ends, the next is opened.
     """
     heads: dict[int, tuple[Frame | StreamEnd, Iterator[Frame | StreamEnd]]] = {}
     waiting = enumerate(cameras)
@@ -128,7 +128,7 @@ def merge_by_time(
             heads[number] = head, camera
 
     while True:
-        for number, camera in islice(waiting, at_once - len(heads)):
+        for number, camera in islice(waiting, max_concurrent_files - len(heads)):
             advance(number, camera)
         if not heads:
             return

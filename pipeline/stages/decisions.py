@@ -36,16 +36,18 @@ def decide_actions(
         stamp: what every event of this run carries.
         now: Unix seconds, for the latency of an event.
     """
-    cameras: dict[str, _Camera] = {}
+    cameras: dict[str, CameraDecisions] = {}
     for item in items:
         camera_id = item.camera_id if isinstance(item, StreamEnd) else item.tracked.frame.camera_id
         # Kept after its end: a camera that comes back goes on with its numbers.
-        camera = cameras.setdefault(camera_id, _Camera(camera_id, labels, policy, stamp, now))
+        camera = cameras.setdefault(
+            camera_id, CameraDecisions(camera_id, labels, policy, stamp, now)
+        )
         yield camera.finish(item) if isinstance(item, StreamEnd) else camera.decide(item)
 
 
 @dataclass(slots=True)
-class _Camera:
+class CameraDecisions:
     """The open actions and the sequence number of one camera."""
 
     camera_id: str

@@ -25,7 +25,7 @@ from pipeline.redis_store.redis_server import free_port
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
 from pipeline.telemetry.replay_progress import ReplayProgress
-from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
+from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_components
 from testbed.live_runs import STAMP, Kept, LiveRun
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
 from testbed.videos_h264 import Picture, encode_h264
@@ -105,13 +105,13 @@ def test_replay_and_live_agree(film: Path) -> None:
     with ReplayProgress(Console(quiet=True), time.monotonic) as progress:
         config = load_config(DEFAULTS)
         replay(
-            [VideoFile("gate", film)], fake_parts(), config, STAMP, [recorded], progress,
+            [VideoFile("gate", film)], fake_components(), config, STAMP, [recorded], progress,
             Shutdown(), keep_pixels=False,
         )  # fmt: skip
     expected = changes([event for item in recorded.items for event in item.events])
     with (
         RtspCamera(film, per_client=True) as server,
-        LiveRun(cameras(server, "gate"), fake_parts()) as run,
+        LiveRun(cameras(server, "gate"), fake_components()) as run,
     ):
         run.wait_until(lambda: len(changes(run.events)) >= len(expected))
         drops = sum(run.camera("gate").drops.values())
@@ -129,7 +129,7 @@ def test_replay_and_live_agree(film: Path) -> None:
 
 def test_one_dead_camera_of_four_costs_the_others_nothing(server: RtspCamera) -> None:
     dead = parse_source(f"rtsp://127.0.0.1:{free_port()}/cam", "dead")
-    with LiveRun([dead, *cameras(server, "a", "b", "c")], fake_parts()) as run:
+    with LiveRun([dead, *cameras(server, "a", "b", "c")], fake_components()) as run:
         run.wait_until(lambda: all(run.detected(name) > 3 * FPS for name in "abc"))
         assert run.camera("dead").reason == "unreachable"
         drops = {name: sum(run.camera(name).drops.values()) for name in "abc"}
@@ -142,7 +142,7 @@ def test_one_dead_camera_of_four_costs_the_others_nothing(server: RtspCamera) ->
 
 
 def test_the_actions_of_a_camera_that_goes_away_end_and_new_ones_begin(server: RtspCamera) -> None:
-    with LiveRun(cameras(server, "gate"), fake_parts()) as run:
+    with LiveRun(cameras(server, "gate"), fake_components()) as run:
         run.wait_until(lambda: bool(run.actions("gate")))
         server.kill()
         run.wait_until(lambda: run.states("gate")[-1].kind == "camera_down")
@@ -162,8 +162,8 @@ def test_the_actions_of_a_camera_that_goes_away_end_and_new_ones_begin(server: R
 
 
 def test_a_slow_recognizer_delays_neither_detection_nor_what_is_said(server: RtspCamera) -> None:
-    parts = replace(fake_parts(), recognizer=SlowRecognizer(0.7))
-    with LiveRun(cameras(server, "a", "b", "c"), parts) as run:
+    components = replace(fake_components(), recognizer=SlowRecognizer(0.7))
+    with LiveRun(cameras(server, "a", "b", "c"), components) as run:
         run.wait_until(lambda: run.view().dropped_clips >= 15)
         ages = [run.camera(name).staleness_s for name in "abc"]
         looked_at = sum(run.detected(name) for name in "abc")
@@ -178,8 +178,8 @@ def test_a_slow_detector_looks_at_every_camera_less_often_and_never_late(
     server: RtspCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    parts = replace(fake_parts(), detector=SlowDetector(0.1))
-    with LiveRun(cameras(server, "a", "b", "c"), parts) as run:
+    components = replace(fake_components(), detector=SlowDetector(0.1))
+    with LiveRun(cameras(server, "a", "b", "c"), components) as run:
         run.wait_until(lambda: all(run.detected(name) for name in "abc"))
         before = np.array([run.detected(name) for name in "abc"])
         run.wait_until(lambda: all(run.detected(name) > before.max() + 10 for name in "abc"))
@@ -196,7 +196,7 @@ def test_cameras_come_change_and_go_while_the_others_are_not_touched(
     server: RtspCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
-    with LiveRun(cameras(server, "stays", "goes"), fake_parts()) as run:
+    with LiveRun(cameras(server, "stays", "goes"), fake_components()) as run:
         run.wait_until(lambda: run.detected("stays") > 5 and run.detected("goes") > 5)
         stays, _ = run.cameras
         run.cameras = (stays, *cameras(server, "comes"))
@@ -221,7 +221,7 @@ def test_a_stage_that_fails_ends_the_run_even_if_a_camera_hangs(
     server: RtspCamera, film: Path
 ) -> None:
     detector = FailingDetector()
-    run = LiveRun(cameras(server, "a", "b"), replace(fake_parts(), detector=detector))
+    run = LiveRun(cameras(server, "a", "b"), replace(fake_components(), detector=detector))
     with pytest.raises(ArithmeticError, match="the GPU is gone"), run:
         run.wait_until(lambda: run.detected("a") > 5)
         with RtspCamera(film) as hung:
@@ -236,11 +236,13 @@ def test_a_stage_that_fails_ends_the_run_even_if_a_camera_hangs(
 def test_stopping_takes_less_than_five_seconds_whatever_the_cameras_do(
     server: RtspCamera, film: Path
 ) -> None:
-    parts = replace(fake_parts(), detector=SlowDetector(0.2), recognizer=SlowRecognizer(0.5))
+    components = replace(
+        fake_components(), detector=SlowDetector(0.2), recognizer=SlowRecognizer(0.5)
+    )
     with RtspCamera(film) as hung:
         refused = parse_source(f"rtsp://127.0.0.1:{free_port()}/cam", "refused")
         sources = [*cameras(server, "a", "b"), *cameras(hung, "hangs"), refused]
-        with LiveRun(sources, parts) as run:
+        with LiveRun(sources, components) as run:
             run.wait_until(lambda: all(run.detected(name) for name in ("a", "b", "hangs")))
             hung.freeze()
             time.sleep(0.3)  # so that it waits for what does not come
@@ -254,7 +256,7 @@ def test_a_run_of_files_ends_with_the_last_of_them(film: Path) -> None:
         "live.max_staleness_s=60",
         "live.max_clip_staleness_s=60",
     )
-    with LiveRun([source], fake_parts(), patient) as run:
+    with LiveRun([source], fake_components(), patient) as run:
         run.join(60.0)
     assert run.error is None
     assert run.states("gate")[-1].reason == "stream_ended"

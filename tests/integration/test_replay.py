@@ -17,7 +17,7 @@ from rich.console import Console
 from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.app import replay
-from pipeline.components import Parts
+from pipeline.components import Components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, decode_event
 from pipeline.outputs.sinks import JsonLinesSink
@@ -26,7 +26,7 @@ from pipeline.sources.video_files import VideoFile
 from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame
-from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_parts
+from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_components
 from tests.conftest import REPOSITORY, write_video
 
 CONFIG = load_config(REPOSITORY / "configs" / "default.yaml")
@@ -64,7 +64,7 @@ def day_and_night(path: Path, seconds: float = 4.0, fps: float = 20.0) -> VideoF
 def run(
     videos: Sequence[VideoFile],
     *,
-    parts: Parts | None = None,
+    components: Components | None = None,
     sink: Recorder | None = None,
     shutdown: Shutdown | None = None,
     keep_pixels: bool = False,
@@ -73,7 +73,7 @@ def run(
     progress = ReplayProgress(Console(file=io.StringIO()), lambda: 0.0)
     replay(
         videos,
-        parts or fake_parts(),
+        components or fake_components(),
         CONFIG,
         EventStamp("test", "brightness", wall_clock=False),
         [sink],
@@ -146,7 +146,16 @@ def test_a_cameras_events_are_the_same_bytes_alone_and_among_eight(tmp_path: Pat
         sink = JsonLinesSink(tmp_path / name)
         progress = ReplayProgress(Console(file=io.StringIO()), lambda: 0.0)
         stamp = EventStamp("test", "brightness", wall_clock=False)
-        replay(chosen, fake_parts(), CONFIG, stamp, [sink], progress, Shutdown(), keep_pixels=False)
+        replay(
+            chosen,
+            fake_components(),
+            CONFIG,
+            stamp,
+            [sink],
+            progress,
+            Shutdown(),
+            keep_pixels=False,
+        )
         sink.close()
         return tmp_path / name
 
@@ -174,19 +183,19 @@ class BrokenDetector(OnePersonDetector):
 
 
 @pytest.mark.parametrize(
-    ("parts", "told"),
+    ("components", "told"),
     [
-        (replace(fake_parts(), recognizer=BrokenRecognizer()), "fell off the bus"),
-        (replace(fake_parts(), detector=BrokenDetector()), "no such operator"),
+        (replace(fake_components(), recognizer=BrokenRecognizer()), "fell off the bus"),
+        (replace(fake_components(), detector=BrokenDetector()), "no such operator"),
     ],
     ids=["recognizer", "detector"],
 )
 def test_a_failing_stage_is_raised_and_no_thread_is_left(
-    tmp_path: Path, parts: Parts, told: str, no_thread_left: Callable[[], bool]
+    tmp_path: Path, components: Components, told: str, no_thread_left: Callable[[], bool]
 ) -> None:
     videos = [day_and_night(tmp_path / f"cam{n}.mp4", seconds=10) for n in range(3)]
     with pytest.raises(RuntimeError, match=told):
-        run(videos, parts=parts)
+        run(videos, components=components)
     assert no_thread_left()
 
 
@@ -243,9 +252,9 @@ def test_no_more_frames_live_than_the_queues_hold(tmp_path: Path) -> None:
             nonlocal most
             most = max(most, sum(image() is not None for image in images))
 
-    parts = replace(fake_parts(), detector=RememberingDetector())
+    components = replace(fake_components(), detector=RememberingDetector())
     video = day_and_night(tmp_path / "gate.mp4", seconds=30)
-    run([video], parts=parts, sink=Forgetful(), keep_pixels=True)
+    run([video], components=components, sink=Forgetful(), keep_pixels=True)
     queues = CONFIG.queues
     in_hand = queues.clips + 8  # a batch taken from `clips`, and one frame per stage
     assert len(images) == 600
@@ -276,7 +285,7 @@ class SceneBrightness:
 def test_scenes_become_the_events_that_crops_become(tmp_path: Path) -> None:
     video = day_and_night(tmp_path / "gate.mp4")
     crops, _ = run([video])
-    scenes, _ = run([video], parts=replace(fake_parts(), recognizer=SceneBrightness()))
+    scenes, _ = run([video], components=replace(fake_components(), recognizer=SceneBrightness()))
 
     def story(sink: Recorder) -> list[tuple[str, str, float]]:
         return [(e.kind, e.action, e.start_pts_s) for e in sink.events]

@@ -8,20 +8,20 @@ import pytest
 
 from models.checkpoints.checkpoint import save_recognizer
 from models.inference.scene_recognizer import SceneRecognizer
-from pipeline.components import Parts, build_parts
+from pipeline.components import Components, build_components
 from pipeline.config.schema import load_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import small_network
 
 
-def build(path: Path, *settings: str) -> Parts:
+def build(path: Path, *settings: str) -> Components:
     config = load_config(
         REPOSITORY / "configs" / "default.yaml",
         None,
         [f"recognizer.weights={path}", "detector.weights=builtin", *settings],
     )
-    return build_parts(config, REPOSITORY)
+    return build_components(config, REPOSITORY)
 
 
 @pytest.fixture
@@ -32,9 +32,9 @@ def scene_weights(tmp_path: Path) -> Path:
 
 
 def test_a_network_for_boxes_sees_scenes(scene_weights: Path) -> None:
-    parts = build(scene_weights, "recognizer.mode=scene", "clip.crop_size=96")
-    assert isinstance(parts.recognizer, SceneRecognizer)
-    assert parts.clip_spec.crop_size == 96
+    components = build(scene_weights, "recognizer.mode=scene", "clip.crop_size=96")
+    assert isinstance(components.recognizer, SceneRecognizer)
+    assert components.clip_spec.crop_size == 96
 
 
 def test_the_mode_must_fit_the_network(scene_weights: Path, tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 
 class SplitName(StrEnum):
-    """Parts of a data set."""
+    """Components of a data set."""
 
     train = "train"
     val = "val"

@@ -72,7 +72,7 @@ def evaluate_video_samples(
         DataError: if the labels cannot be used, or nothing could be read.
     """
     mapping = _mapping(samples, request, model, merge_predictions=False)
-    policy = model.parts.policy
+    policy = model.components.policy
     actions = actions_to_judge(mapping, policy, request.actions)
     videos, unreadable = watch_videos(samples, mapping, lambda path: model.watch(path, progress))
     left_out = [f"{failure.path}: {failure.reason}" for failure in unreadable]

@@ -1,4 +1,4 @@
-"""The model that is evaluated, with the parts around it that are loaded when they are needed."""
+"""The evaluated model, and the components around it, which are loaded when they are needed."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from models.inference.action_recognizer import ActionRecognizer
 from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.input_spec import InputSpec
 from pipeline.components import (
-    Parts,
-    build_parts,
+    Components,
+    build_components,
     build_recognizer,
     choose_device,
     find_file,
@@ -58,9 +58,9 @@ class EvaluatedModel:
         return build_recognizer(self.config, self.project, self._device)
 
     @cached_property
-    def parts(self) -> Parts:
+    def components(self) -> Components:
         """The whole pipeline, built at first use."""
-        return build_parts(
+        return build_components(
             self.config,
             self.project,
             detector=self._people.detector,
@@ -110,7 +110,7 @@ class EvaluatedModel:
             ConfigError: if the network is one of scenes, which takes no single crops.
         """
         if through_pipeline:
-            span_s = self.parts.clip_spec.span_s
+            span_s = self.components.clip_spec.span_s
             return score_clips(samples, lambda path: self.watch(path, None), span_s)
         if isinstance(self.recognizer, SceneRecognizer):
             raise ConfigError(
@@ -140,7 +140,7 @@ class EvaluatedModel:
                 progress.show(f"frames of {video.name}", done, promised)
 
         stride_s = self.config.clip.stride_s
-        scores = score_video(video, self.parts, stride_s=stride_s, advance=advance)
+        scores = score_video(video, self.components, stride_s=stride_s, advance=advance)
         self._scores.save(scores)
         return scores
 

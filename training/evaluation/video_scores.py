@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.components import Parts
+from pipeline.components import Components
 from pipeline.errors import SourceError
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.sources.video_files import VideoFile, in_batches, read_frames
@@ -31,7 +31,7 @@ Advance = Callable[[int, int], object]  # frames done, frames promised or 0
 
 def score_video(
     path: Path,
-    parts: Parts,
+    components: Components,
     *,
     stride_s: float,
     advance: Advance = lambda done, promised: None,
@@ -43,7 +43,7 @@ def score_video(
 
     Args:
         path: of the file.
-        parts: the models.
+        components: the models.
         stride_s: seconds between two clips of one person, `clip.stride_s` of the configuration.
         advance: told of every frame.
 
@@ -55,8 +55,8 @@ def score_video(
     def opened(camera_id: str, info: VideoInfo) -> None:
         promised[0] = info.frames
 
-    seen = _Seen(path, parts.labels)
-    for item in _recognized(path, parts, stride_s, opened):
+    seen = _Seen(path, components.labels)
+    for item in _recognized(path, components, stride_s, opened):
         if isinstance(item, RecognizedFrame):
             seen.add(item)
             advance(len(seen.frame_pts_s), promised[0])
@@ -93,18 +93,20 @@ class _Seen:
 
 
 def _recognized(
-    path: Path, parts: Parts, stride_s: float, opened: Callable[[str, VideoInfo], None]
+    path: Path, components: Components, stride_s: float, opened: Callable[[str, VideoInfo], None]
 ) -> Iterator[RecognizedFrame | StreamEnd]:
     video = VideoFile(path.stem, path)
     frames = read_frames(video, stop=threading.Event(), now=time.time, opened=opened)
-    detected = detect_people(in_batches(frames, parts.detect_batch), parts.detector, time.time)
-    tracked = track_people(detected, parts.new_tracker, time.time)
-    cut = cut_scenes if isinstance(parts.recognizer, SceneScorer) else cut_clips
-    clipped = drop_pixels(cut(tracked, parts.clip_spec, time.time, stride_s=stride_s))
-    batches = _batches(clipped, parts.recognize_batch)
-    if isinstance(parts.recognizer, SceneScorer):
-        return recognize_scenes(batches, parts.recognizer, time.time)
-    return recognize_actions(batches, parts.recognizer, time.time)
+    detected = detect_people(
+        in_batches(frames, components.detect_batch), components.detector, time.time
+    )
+    tracked = track_people(detected, components.new_tracker, time.time)
+    cut = cut_scenes if isinstance(components.recognizer, SceneScorer) else cut_clips
+    clipped = drop_pixels(cut(tracked, components.clip_spec, time.time, stride_s=stride_s))
+    batches = _batches(clipped, components.recognize_batch)
+    if isinstance(components.recognizer, SceneScorer):
+        return recognize_scenes(batches, components.recognizer, time.time)
+    return recognize_actions(batches, components.recognizer, time.time)
 
 
 def _batches(

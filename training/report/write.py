@@ -74,7 +74,7 @@ def write_rules(path: Path, events: EventEvaluation, model: EvaluatedModel) -> N
     Raises:
         ConfigError: if it could not be used.
     """
-    text = rules_yaml(events, model.parts.policy, model.name)
+    text = rules_yaml(events, model.components.policy, model.name)
     path.write_text(text, encoding="utf-8")
     decision_policy(model.labels, load_config(DEFAULTS, path).decision)
     log.info("rules: %s; use them with --config %s", path, path)

@@ -200,7 +200,9 @@ def order(items: Iterator[Frame | StreamEnd]) -> list[str]:
 def test_files_are_merged_by_media_time() -> None:
     # a:  0    2    4  |
     # b:  0 1 .. 3     |
-    merged = merge_by_time(iter([camera("a", 0, 2, 4), camera("b", 0, 1, 3)]), at_once=8)
+    merged = merge_by_time(
+        iter([camera("a", 0, 2, 4), camera("b", 0, 1, 3)]), max_concurrent_files=8
+    )
     assert order(merged) == ["a0", "b0", "b1", "a1", "b2", "b|", "a2", "a|"]
 
 
@@ -212,7 +214,7 @@ def test_only_some_files_are_open_at_once() -> None:
             opened.append(name)
             yield camera(name, 0, 1)
 
-    merged = merge_by_time(opening(), at_once=2)
+    merged = merge_by_time(opening(), max_concurrent_files=2)
     first = next(merged)
     assert isinstance(first, Frame)
     assert opened == ["a", "b"]

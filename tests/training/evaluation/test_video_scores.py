@@ -23,7 +23,7 @@ from pipeline.sources.video_files import VideoFile
 from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame
-from testbed.fakes import BrightnessRecognizer, fake_parts
+from testbed.fakes import BrightnessRecognizer, fake_components
 from tests.conftest import REPOSITORY, write_video
 from training.evaluation.score_cache import ScoreCache
 from training.evaluation.track_scores import VideoScores, decide_events
@@ -56,9 +56,9 @@ def test_events_of_kept_scores_are_those_of_a_replay(tmp_path: Path) -> None:
     video, sink = flashing(tmp_path / "a.mp4"), Recorder()
     progress = ReplayProgress(Console(file=io.StringIO()), time.monotonic)
     stamp = EventStamp("test", "brightness", wall_clock=False)
-    parts = fake_parts()
+    components = fake_components()
     replay(
-        [VideoFile("a", video)], parts, CONFIG, stamp, [sink], progress, Shutdown(),
+        [VideoFile("a", video)], components, CONFIG, stamp, [sink], progress, Shutdown(),
         keep_pixels=False,
     )  # fmt: skip
     replayed = {
@@ -66,8 +66,8 @@ def test_events_of_kept_scores_are_those_of_a_replay(tmp_path: Path) -> None:
         for event in sink.events
         if event.kind == "end"
     }
-    scores = score_video(video, parts, stride_s=STRIDE_S)
-    ours = decide_events(scores.tracks, scores.labels, parts.policy)
+    scores = score_video(video, components, stride_s=STRIDE_S)
+    ours = decide_events(scores.tracks, scores.labels, components.policy)
     assert len(replayed) >= 4
     assert {(e.action, round(e.start_s, 3), round(e.end_s, 3)) for e in ours} == replayed
 
@@ -76,7 +76,7 @@ def test_it_knows_the_video_and_its_people(tmp_path: Path) -> None:
     told: list[tuple[int, int]] = []
     scores = score_video(
         flashing(tmp_path / "a.mp4"),
-        fake_parts(),
+        fake_components(),
         stride_s=STRIDE_S,
         advance=lambda done, promised: told.append((done, promised)),
     )
@@ -97,9 +97,9 @@ def test_clips_are_recognized_in_batches_with_the_same_result(tmp_path: Path) ->
             return super().predict(clips)
 
     video = flashing(tmp_path / "a.mp4")
-    alone = score_video(video, fake_parts(), stride_s=STRIDE_S)
-    parts = replace(fake_parts(), recognizer=Counting(), recognize_batch=4)
-    together = score_video(video, parts, stride_s=STRIDE_S)
+    alone = score_video(video, fake_components(), stride_s=STRIDE_S)
+    components = replace(fake_components(), recognizer=Counting(), recognize_batch=4)
+    together = score_video(video, components, stride_s=STRIDE_S)
     assert max(sizes) == 4
     assert (together.tracks[0].scores == alone.tracks[0].scores).all()
 
@@ -108,27 +108,27 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path) -> None:
     bad = tmp_path / "bad.mp4"
     bad.write_bytes(b"no video")
     with pytest.raises(SourceError, match=r"bad\.mp4: not a readable video"):
-        score_video(bad, fake_parts(), stride_s=STRIDE_S)
+        score_video(bad, fake_components(), stride_s=STRIDE_S)
     with pytest.raises(SourceError, match="no such file"):
-        score_video(tmp_path / "none.mp4", fake_parts(), stride_s=STRIDE_S)
+        score_video(tmp_path / "none.mp4", fake_components(), stride_s=STRIDE_S)
 
 
 def test_scores_come_back_from_the_cache_as_they_were(tmp_path: Path) -> None:
     video = flashing(tmp_path / "a.mp4")
-    scores = score_video(video, fake_parts(), stride_s=STRIDE_S)
-    cache = ScoreCache(tmp_path / "cache", "these parts")
+    scores = score_video(video, fake_components(), stride_s=STRIDE_S)
+    cache = ScoreCache(tmp_path / "cache", "these components")
     assert cache.load(video) is None
     cache.save(scores)
     known = cache.load(video)
     assert known is not None
     assert_same(known, scores)
-    assert ScoreCache(tmp_path / "cache", "other parts").load(video) is None
+    assert ScoreCache(tmp_path / "cache", "other components").load(video) is None
 
 
 def test_a_video_that_changed_is_not_taken_from_the_cache(tmp_path: Path) -> None:
     video = flashing(tmp_path / "a.mp4")
-    cache = ScoreCache(tmp_path / "cache", "these parts")
-    cache.save(score_video(video, fake_parts(), stride_s=STRIDE_S))
+    cache = ScoreCache(tmp_path / "cache", "these components")
+    cache.save(score_video(video, fake_components(), stride_s=STRIDE_S))
     flashing(video, seconds=4.0)
     assert cache.load(video) is None
 
