@@ -13,7 +13,9 @@ from pipeline.events import decode_event
 from pipeline.redis_store.connection import connect
 
 _PAGE = 5000
-_GAP = re.compile(r"Gap (?P<origin>\S+): events (?P<first>\d+) to (?P<last>\d+) are missing")
+_GAP = re.compile(
+    r"SequenceGap (?P<origin>\S+): events (?P<first>\d+) to (?P<last>\d+) are missing"
+)
 
 
 @dataclass(slots=True)

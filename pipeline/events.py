@@ -6,6 +6,7 @@ This file needs pydantic alone, so that a subscriber can import it without the m
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
@@ -94,6 +95,18 @@ class CameraEvent(_Event):
     def subject(self) -> str:
         """What goes on between up and down: the camera."""
         return self.origin
+
+
+@dataclass(frozen=True, slots=True)
+class SequenceGap:
+    """Events of one camera and run that are missing from the stream."""
+
+    origin: str  # run_id/camera_id
+    first_seq: int
+    last_seq: int
+
+    def __str__(self) -> str:
+        return f"{self.origin}: events {self.first_seq} to {self.last_seq} are missing"
 
 
 Event = ActionEvent | CameraEvent

@@ -86,7 +86,7 @@ class WatchedCamera:
     def camera(self) -> CameraSnapshot:
         """How it is said to be."""
         snapshot = self.status.snapshot(
-            queues={}, stuck=None, outbox_waiting=0, redis_trouble=None, gpu_memory_bytes=None
+            queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
         )
         return snapshot.cameras[0]
 

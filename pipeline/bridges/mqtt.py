@@ -13,7 +13,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
 from pipeline.bridges.mqtt_topic import topic_of
-from pipeline.bridges.retry import AwayError, BridgeError
+from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.events import Event, encode_event
 
 _KEEPALIVE_S = 20  # a broker that is gone without a word is noticed within twice this time
@@ -57,7 +57,7 @@ class MqttBridge:
     def __enter__(self) -> Self:
         try:
             self._connected()
-        except AwayError as error:  # a mistake is told now, not when something happens
+        except UnavailableError as error:  # a mistake is told now, not when something happens
             log.warning("%s; it is tried again with the first event", error)
         return self
 
@@ -68,7 +68,7 @@ class MqttBridge:
         """Publish the event, not retained, and wait for the broker's receipt (QoS 1).
 
         Raises:
-            AwayError: if there is no connection to be had.
+            UnavailableError: if there is no connection to be had.
             BridgeError: if there is one, but no receipt: the broker may have the event or not.
         """
         connection = self._connected()
@@ -108,7 +108,7 @@ class MqttBridge:
             problem = f"does not answer: {error}"
         if problem:
             connection.close()
-            raise AwayError(f"{self.name} {problem}")
+            raise UnavailableError(f"{self.name} {problem}")
         return connection
 
     def _disconnect(self) -> None:

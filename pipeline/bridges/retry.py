@@ -20,14 +20,14 @@ class BridgeError(PipelineError):
     """The other side was reached and did not take the event: one try of those that it has."""
 
 
-class AwayError(BridgeError):
+class UnavailableError(BridgeError):
     """The other side cannot be reached or is busy; that is not the event's fault."""
 
 
-def waiting_while_away(
+def retrying_while_unavailable(
     send: Send, stop: threading.Event, pauses_s: tuple[float, float] = _PAUSES_S
 ) -> Send:
-    """The same, but an AwayError is waited out instead of costing the event one of its tries.
+    """Wrap `send` so that an outage of the receiver costs no event one of its tries.
 
     Five tries are over in half a minute. Without this, all events of an outage of an hour would be
     put aside as if they were bad; with it they stay on the stream, in order.
@@ -38,7 +38,7 @@ def waiting_while_away(
         pauses_s: first and longest pause between two attempts; it doubles.
 
     Returns:
-        A function that raises AwayError only if it was stopped, else what `send` raises.
+        A function that raises UnavailableError only if it was stopped, else what `send` raises.
     """
 
     def send_and_wait(event: Event) -> None:
@@ -46,7 +46,7 @@ def waiting_while_away(
         while True:
             try:
                 send(event)
-            except AwayError as error:
+            except UnavailableError as error:
                 if str(error) != told:  # another reason is news, an hour of the same one is not
                     log.warning("%s; waiting for it", error)
                 told = str(error)

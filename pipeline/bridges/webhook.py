@@ -13,7 +13,7 @@ from urllib.parse import quote, urlsplit
 
 import requests
 
-from pipeline.bridges.retry import AwayError, BridgeError
+from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.errors import ConfigError
 from pipeline.events import Event, encode_event
 
@@ -67,7 +67,7 @@ class WebhookBridge:
         """POST the event; an answer of 2xx means that the receiver has it.
 
         Raises:
-            AwayError: if there is no answer, or one that says to come back later.
+            UnavailableError: if there is no answer, or one that says to come back later.
             BridgeError: for any other answer.
         """
         body = encode_event(event).encode()
@@ -82,7 +82,7 @@ class WebhookBridge:
             )
         except requests.RequestException as error:
             # Not chained: the texts of requests quote the URL.
-            raise AwayError(f"{self.name} does not answer: {self._reason(error)}") from None
+            raise UnavailableError(f"{self.name} does not answer: {self._reason(error)}") from None
         with response:
             _read_to_the_end(response)
             self._judge(response)
@@ -104,7 +104,7 @@ class WebhookBridge:
             return
         answer = f"{self.name} answers {response.status_code}"
         if response.status_code in _AWAY:
-            raise AwayError(answer)
+            raise UnavailableError(answer)
         if response.is_redirect:
             target = _origin_or_path(response.headers["Location"])
             answer += f", a redirect to {target}; it is not followed, see bridges.webhook.url"

@@ -50,7 +50,7 @@ def bridge(
     `event_id`. While the other side is away the events wait on the stream; one that it answers but
     does not take is tried five times and put aside.
     """
-    from pipeline.bridges.retry import waiting_while_away
+    from pipeline.bridges.retry import retrying_while_unavailable
 
     shutdown = Shutdown()
     with explained_errors(), ExitStack() as stack:
@@ -63,7 +63,7 @@ def bridge(
         shutdown.bind(_end_now)
         bridged = stack.enter_context(receiver)
         log.info("events of %s go to the %s", subscriber.name, bridged.name)
-        subscriber.handle(waiting_while_away(bridged.send, shutdown.stop))
+        subscriber.handle(retrying_while_unavailable(bridged.send, shutdown.stop))
 
 
 def _end_now() -> None:

@@ -16,7 +16,7 @@ from models.inference.device import gpu_memory_bytes
 from pipeline.app import live
 from pipeline.components import build_components
 from pipeline.config.schema import PipelineConfig
-from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.deliver import deliver_events
 from pipeline.delivery.outbox import StoredEvent
 from pipeline.events import ActionEvent, decode_event
@@ -112,7 +112,7 @@ def _open_sinks(
             request.run_id,
             shutdown.now,
             spool=True,
-            board=CameraBoard(request.run_id, drops=status.drops),
+            heartbeat=CameraHeartbeat(request.run_id, drops=status.drops),
             published=partial(_note_published, status),
         )
         sink = stack.enter_context(delivery)

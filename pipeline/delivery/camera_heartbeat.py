@@ -15,7 +15,9 @@ DOWN_TTL_S = 86_400.0
 
 
 @dataclass(slots=True)
-class _Camera:
+class CameraPresence:
+    """Whether one camera is up, and its frames since the last heartbeat."""
+
     up: bool
     since: float  # Unix seconds
     frames: int = 0  # since the last look
@@ -25,7 +27,7 @@ class _Camera:
     reason: str = ""  # why it is down
 
 
-class CameraBoard:
+class CameraHeartbeat:
     """Counts the frames at the end of the pipeline; one thread writes, another takes.
 
     Args:
@@ -41,23 +43,27 @@ class CameraBoard:
         drops: Callable[[str], int] | None = None,
     ) -> None:
         self._run_id, self._now, self._drops = run_id, now, drops
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, CameraPresence] = {}
         self._lock = threading.Lock()
 
-    def note(self, item: DecidedFrame | DecidedEnd) -> None:
+    def record(self, item: DecidedFrame | DecidedEnd) -> None:
         """A frame came through, or a camera has ended."""
         now = self._now()
         with self._lock:
             camera = self._cameras.get(item.camera_id)
             if isinstance(item, DecidedEnd):
-                self._cameras[item.camera_id] = _Camera(up=False, since=now, reason=item.end.reason)
+                self._cameras[item.camera_id] = CameraPresence(
+                    up=False, since=now, reason=item.end.reason
+                )
                 return
             if camera is None or not camera.up:
-                camera = self._cameras[item.camera_id] = _Camera(up=True, since=now, looked_at=now)
+                camera = self._cameras[item.camera_id] = CameraPresence(
+                    up=True, since=now, looked_at=now
+                )
             camera.frames += 1
             camera.last_frame_at = item.tracked.frame.captured_at
 
-    def take(self) -> Iterator[tuple[str, dict[str, str], float]]:
+    def collect(self) -> Iterator[tuple[str, dict[str, str], float]]:
         """Camera id, fields and how long they hold, of all that there is something to say of."""
         now = self._now()
         with self._lock:
@@ -74,7 +80,7 @@ class CameraBoard:
                 camera.frames, camera.looked_at, camera.told = 0, now, not camera.up
         yield from said
 
-    def _fields(self, camera_id: str, camera: _Camera, now: float) -> dict[str, str]:
+    def _fields(self, camera_id: str, camera: CameraPresence, now: float) -> dict[str, str]:
         fields = {
             "state": "up" if camera.up else "down",
             "since": format_utc(camera.since),

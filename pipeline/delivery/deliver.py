@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipeline.config.delivery import RedisConfig
-from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.outbox import Outbox, StoredEvent
 from pipeline.delivery.outbox_folder import open_outboxes
 from pipeline.delivery.publisher import Publisher
@@ -34,7 +34,7 @@ def deliver_events(
     give_up: threading.Event,
     *,
     spool: bool = False,
-    board: CameraBoard | None = None,
+    heartbeat: CameraHeartbeat | None = None,
     published: Callable[[StoredEvent, float], None] = lambda event, at: None,
 ) -> Iterator[OutboxSink]:
     """Yield the sink of a run; what earlier runs left is delivered first.
@@ -47,7 +47,7 @@ def deliver_events(
         give_up: ends every wait.
         spool: a server that is away is no error, at the start as little as at the end: events wait
             for it on disk, as they do while the run goes on.
-        board: says how the cameras are; None makes one.
+        heartbeat: says how the cameras are; None makes one.
         published: told of every event of this run that Redis has, and when, in Unix seconds.
 
     Raises:
@@ -64,13 +64,13 @@ def deliver_events(
         if not spool:
             _wait_until_there(stream, section.wait_s, give_up)
         assert own is not None
-        board = board or CameraBoard(run_id)
-        publisher = Publisher([*left, own], stream, board, published=published)
+        heartbeat = heartbeat or CameraHeartbeat(run_id)
+        publisher = Publisher([*left, own], stream, heartbeat, published=published)
         wait_s = min(section.wait_s, _SPOOL_WAIT_S) if spool else section.wait_s
         at_most_s = _SPOOL_WAIT_S if spool else float("inf")
         publisher.start()
         try:
-            yield OutboxSink(own, publisher, board)
+            yield OutboxSink(own, publisher, heartbeat)
         except BaseException:
             own.interrupt()  # end what the error keeps from ending
             if missing := _finish(own, publisher, wait_s, give_up, at_most_s):

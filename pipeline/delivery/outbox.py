@@ -187,7 +187,7 @@ class Outbox:
                 "DELETE FROM events WHERE id <= ? AND kept_since < ?", (self.delivered_id, before)
             )
 
-    def accept_hole(self, row_id: int, newest_seq: int) -> None:
+    def accept_gap(self, row_id: int, newest_seq: int) -> None:
         """What stood between a number and the event of a row is gone for good."""
         with self._explained():
             self._reader.execute("UPDATE events SET prev = ? WHERE id = ?", (newest_seq, row_id))

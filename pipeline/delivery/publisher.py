@@ -8,10 +8,11 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.outbox import Outbox, StoredEvent
-from pipeline.delivery.stream_writer import EventStream, Hole
+from pipeline.delivery.stream_writer import EventStream
 from pipeline.errors import EventStoreError
+from pipeline.events import SequenceGap
 from pipeline.runtime.backoff import next_pause_s
 
 BATCH = 200  # events per round trip
@@ -31,7 +32,7 @@ class PublisherCounts:
 
     delivered: int = 0  # events put on the stream
     repeated: int = 0  # sent, but there already
-    missing: int = 0  # holes on the stream: given up on disk, or lost by the server for good
+    missing: int = 0  # gaps on the stream: dropped on disk, or lost by the server for good
     outages: int = 0
 
 
@@ -42,7 +43,7 @@ class Publisher:
         outboxes: what dead runs left, oldest first; each is removed when Redis has all of it. The
             last one is the running one's, and stays.
         stream: used by this thread alone.
-        board: how the cameras are.
+        heartbeat: how the cameras are.
         now: Unix seconds.
         published: told of every event of this run that Redis has, and when, in Unix seconds.
     """
@@ -51,14 +52,14 @@ class Publisher:
         self,
         outboxes: Sequence[Outbox],
         stream: EventStream,
-        board: CameraBoard | None = None,
+        heartbeat: CameraHeartbeat | None = None,
         now: Callable[[], float] = time.time,
         published: Callable[[StoredEvent, float], None] = lambda event, at: None,
     ) -> None:
         self.counts = PublisherCounts()
-        self.trouble: str | None = None  # why nothing can be delivered at the moment
+        self.last_error: str | None = None  # why nothing can be delivered at the moment
         *self._left, self._own = outboxes
-        self._stream, self._board, self._now = stream, board, now
+        self._stream, self._heartbeat, self._now = stream, heartbeat, now
         self._published, self._published_id = published, 0
         self._work, self._drained = threading.Event(), threading.Event()
         self._stopping = threading.Event()
@@ -148,15 +149,15 @@ class Publisher:
                 self._rest()
             self._beat()
         except EventStoreError as error:
-            if self.trouble is None:
+            if self.last_error is None:
                 self.counts.outages += 1
                 log.warning("%s; events wait in %s", error, self._own.path)
-            self.trouble = str(error)
+            self.last_error = str(error)
             first_s, longest_s = _BACKOFF_S
             return next_pause_s(last_pause_s, first_s=first_s, longest_s=longest_s)
-        if self.trouble is not None:
+        if self.last_error is not None:
             log.warning("%s takes events again; %d wait", self._stream.name, self.waiting)
-            self.trouble = None
+            self.last_error = None
         return 0.0
 
     def _warn(self) -> None:
@@ -204,36 +205,36 @@ class Publisher:
                 if event.id > self._published_id:  # else it was lost by the server and sent again
                     self._published_id = event.id
                     self._published(event, delivered_at)
-        if appended.hole is not None:
-            self._mend(outbox, appended.hole, events[done])
+        if appended.gap is not None:
+            self._recover(outbox, appended.gap, events[done])
         return len(events)
 
-    def _mend(self, outbox: Outbox, hole: Hole, refused: StoredEvent) -> None:
-        """Go back to what the server has lost; what is not here either, is missing for good."""
-        first = outbox.next_of(hole.origin, hole.newest_seq)
+    def _recover(self, outbox: Outbox, gap: SequenceGap, refused: StoredEvent) -> None:
+        """Send again what the server has lost; what the outbox lacks too is missing for good."""
+        first = outbox.next_of(gap.origin, gap.first_seq - 1)
         if first is not None and first.id < refused.id:
             log.warning(
                 "%s came back without its newest events; they are sent again from %s number %d",
                 self._stream.name,
-                hole.origin,
+                gap.origin,
                 first.seq,
             )
             outbox.delivered_id = first.id - 1
             return
-        missing = refused.seq - hole.newest_seq - 1
+        missing = gap.last_seq - gap.first_seq + 1
         self.counts.missing += missing
         log.error(
             "%d events of %s are missing on %s: numbers %d to %d",
             missing,
-            hole.origin,
+            gap.origin,
             self._stream.name,
-            hole.newest_seq + 1,
-            refused.seq - 1,
+            gap.first_seq,
+            gap.last_seq,
         )
-        outbox.accept_hole(refused.id, hole.newest_seq)
+        outbox.accept_gap(refused.id, gap.first_seq - 1)
 
     def _beat(self) -> None:
-        if self._board is not None and time.monotonic() >= self._beat_at:
+        if self._heartbeat is not None and time.monotonic() >= self._beat_at:
             self._beat_at = time.monotonic() + HEARTBEAT_S
-            for camera_id, fields, ttl_s in self._board.take():
+            for camera_id, fields, ttl_s in self._heartbeat.collect():
                 self._stream.set_camera(camera_id, fields, ttl_s)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.delivery.outbox import StoredEvent
+from pipeline.events import SequenceGap
 from pipeline.redaction import mask_url
 from pipeline.redis_store.connection import NotPermittedError, connect, reporting
 from pipeline.redis_store.names import StreamKeys
@@ -20,7 +21,7 @@ from pipeline.redis_store.names import StreamKeys
 REMEMBER_S = 30 * 86_400
 
 # KEYS: stream, newest numbers, their ages. ARGV: MAXLEN or MINID, its value, now, forget before;
-# then per event: origin, number before it, number, text. It stops in front of a hole: what lies
+# then per event: origin, number before it, number, text. It stops in front of a gap: what lies
 # between the newest number here and the one that the sender believes to be here is missing.
 _APPEND = """
 local added, known, i = 0, 0, 5
@@ -62,20 +63,12 @@ class Trimming:
 
 
 @dataclass(frozen=True, slots=True)
-class Hole:
-    """The server has less of a camera and run than it once said."""
-
-    origin: str
-    newest_seq: int  # on the stream
-
-
-@dataclass(frozen=True, slots=True)
 class Appended:
     """What became of a batch: its first `added + known` events are on the stream."""
 
     added: int
     known: int  # were there already
-    hole: Hole | None
+    gap: SequenceGap | None  # before the first event that was refused
 
 
 class EventStream:
@@ -121,7 +114,7 @@ class EventStream:
             self._client.ping()
 
     def append(self, events: Sequence[StoredEvent], now: float) -> Appended:
-        """Append what is not there yet, in order, in one round trip, up to the first hole.
+        """Append what is not there yet, in order, in one round trip, up to the first gap.
 
         Args:
             events: any cameras and runs, each one's in order.
@@ -136,8 +129,11 @@ class EventStream:
         keys = (self._keys.stream, self._keys.newest, self._keys.newest_ages)
         with reporting(self.name):
             reply = self._client.eval(_APPEND, len(keys), *keys, *arguments)
-        hole = Hole(reply[2].decode(), int(reply[3])) if len(reply) > 2 else None
-        return Appended(int(reply[0]), int(reply[1]), hole)
+        added, known, gap = int(reply[0]), int(reply[1]), None
+        if len(reply) > 2:
+            refused = events[added + known]
+            gap = SequenceGap(reply[2].decode(), int(reply[3]) + 1, refused.seq - 1)
+        return Appended(added, known, gap)
 
     def unsaved_bytes(self) -> int:
         """What a kill of the server would take now although it was acknowledged.

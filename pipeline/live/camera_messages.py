@@ -68,7 +68,7 @@ class LivePicture:
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class StreamStatistics:
     """The stream lives; what was left out since the last news."""
 
     drops: dict[DropCause, int] = field(default_factory=dict)

@@ -15,11 +15,11 @@ from multiprocessing.connection import Connection
 from pipeline.events import DownReason
 from pipeline.live.camera_messages import (
     LivePicture,
-    News,
     OpenStream,
     PictureTimes,
     StreamError,
     StreamInfo,
+    StreamStatistics,
 )
 from pipeline.live.stream_decoder import StreamReader
 from pipeline.runtime.child_process import ChildProcess
@@ -74,7 +74,9 @@ class CameraProcess:
             self._slots.release()
         self._child = self._slots = None
 
-    def pictures(self, request: OpenStream) -> Iterator[StreamInfo | LivePicture | News | None]:
+    def pictures(
+        self, request: OpenStream
+    ) -> Iterator[StreamInfo | LivePicture | StreamStatistics | None]:
         """Connect, then give what comes; None from time to time while nothing does.
 
         Raises:
@@ -92,7 +94,9 @@ class CameraProcess:
             elif isinstance(message, _Ended):
                 raise StreamError(message.reason, message.detail)
             else:
-                assert message is None or isinstance(message, StreamInfo | News | _Begun)
+                assert message is None or isinstance(
+                    message, StreamInfo | StreamStatistics | _Begun
+                )
                 yield None if isinstance(message, _Begun) else message
 
     def _renew(self, slots: SlotOwner, message: NeedSlots) -> None:
@@ -162,7 +166,7 @@ def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
         size: tuple[int, ...] | None = None
         busy = 0
         for item in reader.pictures():
-            if isinstance(item, News):
+            if isinstance(item, StreamStatistics):
                 if busy:
                     item.drops["busy"] = item.drops.get("busy", 0) + busy
                     busy = 0

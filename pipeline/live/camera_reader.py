@@ -18,10 +18,10 @@ from pipeline.events import DownReason
 from pipeline.live.camera_messages import (
     MENDED_S,
     LivePicture,
-    News,
     OpenStream,
     StreamError,
     StreamInfo,
+    StreamStatistics,
 )
 from pipeline.live.camera_process import CameraProcess
 from pipeline.live.camera_source import CameraSource
@@ -111,7 +111,7 @@ class CameraReader:
                 return
             if isinstance(item, StreamInfo):
                 info = item
-            elif isinstance(item, News):
+            elif isinstance(item, StreamStatistics):
                 self._note(item)
             elif isinstance(item, LivePicture):
                 tried_at = time.monotonic()
@@ -152,7 +152,7 @@ class CameraReader:
             wall_s + times.decoded_s,
         )
 
-    def _note(self, news: News) -> None:
+    def _note(self, news: StreamStatistics) -> None:
         name = self._source.camera_id
         for cause, count in news.drops.items():
             self._status.dropped(name, cause, count)

@@ -20,11 +20,11 @@ from av.video.stream import VideoStream
 from pipeline.live.camera_messages import (
     MENDED_S,
     LivePicture,
-    News,
     OpenStream,
     PictureTimes,
     StreamError,
     StreamInfo,
+    StreamStatistics,
 )
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.capture_clock import CaptureClock
@@ -85,7 +85,7 @@ class StreamReader:
         """Release the connection."""
         self._container.close()
 
-    def pictures(self) -> Iterator[LivePicture | News]:
+    def pictures(self) -> Iterator[LivePicture | StreamStatistics]:
         """Everything that is to be looked at, as it comes, and news in between.
 
         Raises:
@@ -221,9 +221,9 @@ class StreamReader:
     def _stalled(self) -> StreamError:
         return StreamError("stalled", f"nothing came for {self._request.read_timeout_s:g} s")
 
-    def news(self) -> News:
+    def news(self) -> StreamStatistics:
         """What was left out since the last time."""
-        news = News(dict(self._drops), self._clock_off_s)
+        news = StreamStatistics(dict(self._drops), self._clock_off_s)
         self._drops.clear()
         self._clock_off_s = None
         return news

@@ -162,7 +162,7 @@ def describe(snapshot: Snapshot) -> str:
             "latency p50 {:.0f} p95 {:.0f} p99 {:.0f} ms".format(*(1e3 * s for s in total))
         )
     parts.append(f"left out {drops} frames, {snapshot.dropped_clips} clips")
-    if snapshot.outbox_waiting or snapshot.redis_trouble:
+    if snapshot.outbox_waiting or snapshot.redis_error:
         parts.append(f"{snapshot.outbox_waiting} events wait for Redis")
     return " · ".join(parts)
 

@@ -16,7 +16,7 @@ from pipeline.events import encode_event
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
 
 if TYPE_CHECKING:
-    from pipeline.delivery.camera_heartbeat import CameraBoard
+    from pipeline.delivery.camera_heartbeat import CameraHeartbeat
     from pipeline.delivery.outbox import Outbox
     from pipeline.delivery.publisher import Publisher
 
@@ -117,13 +117,13 @@ class OutboxSink(ClosingSink):
     Closing it leaves the outbox open: its owner delivers the rest.
     """
 
-    def __init__(self, outbox: Outbox, publisher: Publisher, board: CameraBoard) -> None:
+    def __init__(self, outbox: Outbox, publisher: Publisher, heartbeat: CameraHeartbeat) -> None:
         self.publisher = publisher
-        self._outbox, self._board = outbox, board
+        self._outbox, self._heartbeat = outbox, heartbeat
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """See `Sink.write`."""
-        self._board.note(item)
+        self._heartbeat.record(item)
         if item.events:
             self.publisher.check()
             self._outbox.append(item.events)

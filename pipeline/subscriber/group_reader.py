@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pipeline.event_filter import EventFilter
-from pipeline.events import Event
+from pipeline.events import Event, SequenceGap
 from pipeline.redis_store.names import FIELD, StreamKeys
 from pipeline.subscriber.group_scripts import CREATE_GROUP, READ_NEW
 from pipeline.subscriber.protocol import (
@@ -22,7 +22,7 @@ from pipeline.subscriber.protocol import (
     out_of_order,
     read_entry,
 )
-from pipeline.subscriber.reports import BadEntry, DeadLetter, Duplicate, Gap, GroupLost, Trimmed
+from pipeline.subscriber.reports import BadEntry, DeadLetter, Duplicate, GroupLost, Trimmed
 
 REMEMBER_S = 90 * 86_400  # how long a group knows what it has had of a camera and run
 _HANDED_BACK = 100  # entries at most; more are not read at a time
@@ -140,7 +140,7 @@ class GroupReader:
         report = out_of_order(event, before, entry_id)
         if report is not None:
             yield report
-        if isinstance(report, Gap):
+        if isinstance(report, SequenceGap):
             yield self._told(f"{report.origin} {report.first_seq}")
         if isinstance(report, Duplicate) or not self._wanted.matches(event):
             yield self._ack(entry_id)
@@ -156,7 +156,7 @@ class GroupReader:
         noted = yield Command("hgetall", (self._keys.gaps(self._settings.group),))
         for name, last in noted.items():
             origin, _, first = name.decode().rpartition(" ")
-            yield Gap(origin, int(first), int(last))
+            yield SequenceGap(origin, int(first), int(last))
             yield self._told(name)
 
     def _told(self, name: str | bytes) -> Command:

@@ -13,6 +13,7 @@ from typing import Any
 import redis
 
 from pipeline.event_filter import EventFilter
+from pipeline.events import SequenceGap
 from pipeline.redaction import mask_url
 from pipeline.redis_store.connection import explained
 from pipeline.redis_store.names import StreamKeys
@@ -25,8 +26,8 @@ from pipeline.subscriber.protocol import (
     ReplyLostError,
     is_entry_id,
 )
-from pipeline.subscriber.reports import Gap, GapError, Report, Trimmed
-from pipeline.subscriber.solo_reader import StreamReader
+from pipeline.subscriber.reports import GapError, Report, Trimmed
+from pipeline.subscriber.solo_reader import SoloReader
 
 DEFAULT_STREAM = "behaviour:events"
 BACKOFF_S = (0.1, 3.0)  # while the server is away
@@ -88,11 +89,9 @@ class BaseSubscriber(ABC):
         self.name = mask_url(url)
         self.last_entry_id: str | None = None  # of the newest event that was delivered
         keys, wanted = StreamKeys(stream), wanted or EventFilter()
-        self._reader: GroupReader | StreamReader
+        self._reader: GroupReader | SoloReader
         if group is None:
-            self._reader = StreamReader(
-                keys, start, wanted, block_s=block_s, to_end_only=to_end_only
-            )
+            self._reader = SoloReader(keys, start, wanted, block_s=block_s, to_end_only=to_end_only)
         else:
             settings = GroupSettings(
                 group=group,
@@ -118,7 +117,7 @@ class BaseSubscriber(ABC):
         """A client without retries: those are made here."""
 
     def _report(self, report: Report) -> None:
-        if self._raise_on_gap and isinstance(report, Gap | Trimmed):
+        if self._raise_on_gap and isinstance(report, SequenceGap | Trimmed):
             raise GapError(report)
         self._on_report(report)
 

@@ -11,9 +11,9 @@ from collections.abc import Generator
 from dataclasses import dataclass, field
 from typing import Any
 
-from pipeline.events import Event, EventError, decode_event
+from pipeline.events import Event, EventError, SequenceGap, decode_event
 from pipeline.redis_store.names import FIELD
-from pipeline.subscriber.reports import BadEntry, Duplicate, Gap, Report
+from pipeline.subscriber.reports import BadEntry, Duplicate, Report
 
 BEGINNING, NEWEST = "0", "$"
 
@@ -65,13 +65,13 @@ def read_entry(entry_id: str, text: bytes | None) -> Event | BadEntry:
         return BadEntry(entry_id, str(error))
 
 
-def out_of_order(event: Event, before: int, entry_id: str) -> Gap | Duplicate | None:
+def out_of_order(event: Event, before: int, entry_id: str) -> SequenceGap | Duplicate | None:
     """What the numbers prove. `before` is the newest one seen of this camera and run, or -1."""
     if before < 0 or event.seq == before + 1:
         return None
     if event.seq <= before:
         return Duplicate(event.origin, event.seq, entry_id)
-    return Gap(event.origin, before + 1, event.seq - 1)
+    return SequenceGap(event.origin, before + 1, event.seq - 1)
 
 
 def is_entry_id(text: str) -> bool:

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True, slots=True)
-class Gap:
-    """Events of one camera and run that are not on the stream (any more)."""
-
-    origin: str  # run_id/camera_id
-    first_seq: int
-    last_seq: int
-
-    def __str__(self) -> str:
-        return f"{self.origin}: events {self.first_seq} to {self.last_seq} are missing"
+from pipeline.events import SequenceGap
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +62,12 @@ class GroupLost:
         return f"the group {self.group} was gone; it begins anew with all that is on the stream"
 
 
-Report = Gap | Duplicate | BadEntry | Trimmed | DeadLetter | GroupLost
+Report = SequenceGap | Duplicate | BadEntry | Trimmed | DeadLetter | GroupLost
 
 
 class GapError(Exception):
     """Raised for a gap where a subscriber asked for that."""
 
-    def __init__(self, gap: Gap | Trimmed) -> None:
+    def __init__(self, gap: SequenceGap | Trimmed) -> None:
         super().__init__(str(gap))
         self.gap = gap

@@ -25,7 +25,7 @@ return {newest[1] and newest[1][1] or '0-0', redis.call('HGETALL', KEYS[2])}
 """
 
 
-class StreamReader:
+class SoloReader:
     """Reads from somewhere to the end, or for ever.
 
     Args:

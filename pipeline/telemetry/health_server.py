@@ -103,7 +103,7 @@ def health_of(snapshot: Snapshot) -> Health:
     if not snapshot.healthy:
         return "stuck"
     blind = any(camera.state != "up" for camera in snapshot.cameras)
-    return "degraded" if blind or snapshot.redis_trouble is not None else "ok"
+    return "degraded" if blind or snapshot.redis_error is not None else "ok"
 
 
 def describe(snapshot: Snapshot, now: float) -> dict[str, Any]:
@@ -128,7 +128,7 @@ def describe(snapshot: Snapshot, now: float) -> dict[str, Any]:
             for stage, (p50, p95, p99) in snapshot.latency_s.items()
         },
         "events": snapshot.events,
-        "outbox": {"waiting": snapshot.outbox_waiting, "redis_trouble": snapshot.redis_trouble},
+        "outbox": {"waiting": snapshot.outbox_waiting, "redis_trouble": snapshot.redis_error},
         "gpu_memory_bytes": snapshot.gpu_memory_bytes,
     }
 

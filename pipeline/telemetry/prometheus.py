@@ -187,7 +187,7 @@ def _run(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge(
         "redis_up",
         "1 while Redis takes events, 0 while it does not",
-        [((), float(snapshot.redis_trouble is None))],
+        [((), float(snapshot.redis_error is None))],
     )
     if snapshot.gpu_memory_bytes is not None:
         yield _gauge(

@@ -64,7 +64,7 @@ class Snapshot:
     latency_s: Mapping[str, tuple[float, float, float]]  # by stage: p50, p95, p99 of a minute
     events: int  # decided since the start
     outbox_waiting: int  # events that Redis has not got yet
-    redis_trouble: str | None  # why it gets none at the moment, without credentials
+    redis_error: str | None  # why it gets none at the moment, without credentials
     gpu_memory_bytes: int | None  # that PyTorch holds; None without a GPU
 
     @property
@@ -246,7 +246,7 @@ class LiveStatus:
         queues: Mapping[str, int],
         stuck: str | None,
         outbox_waiting: int,
-        redis_trouble: str | None,
+        redis_error: str | None,
         gpu_memory_bytes: int | None,
     ) -> Snapshot:
         """Everything at this moment; the arguments are what only the wiring knows."""
@@ -264,7 +264,7 @@ class LiveStatus:
                 latency_s={name: value for name, value in latency.items() if value is not None},
                 events=self._events,
                 outbox_waiting=outbox_waiting,
-                redis_trouble=redis_trouble,
+                redis_error=redis_error,
                 gpu_memory_bytes=gpu_memory_bytes,
             )
 

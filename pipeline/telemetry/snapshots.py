@@ -18,7 +18,7 @@ class Stage(Sized, Protocol):
 class Delivery(Protocol):
     """What is known of the way to Redis."""
 
-    trouble: str | None
+    last_error: str | None
 
     @property
     def waiting(self) -> int:
@@ -60,7 +60,7 @@ class LiveView:
             queues={name: len(queue) for name, queue in queues.items()},
             stuck=self._stuck(),
             outbox_waiting=0 if delivery is None else delivery.waiting,
-            redis_trouble=None if delivery is None else delivery.trouble,
+            redis_error=None if delivery is None else delivery.last_error,
             gpu_memory_bytes=self._gpu_memory(),
         )
 

@@ -77,7 +77,7 @@ def test_whatever_is_killed_frozen_or_cut_every_event_arrives_once(tmp_path: Pat
     outcome = run_chaos(tmp_path, faults=10, rate=200.0, seed=1, pause_s=0.3)
     assert outcome.findings.produced > 100
     assert outcome.findings.is_clean, outcome
-    assert "Gap" not in outcome.reports
+    assert "SequenceGap" not in outcome.reports
 
 
 def test_every_gap_that_trimming_made_is_told_to_the_group(tmp_path: Path) -> None:

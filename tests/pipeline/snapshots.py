@@ -44,7 +44,7 @@ def make_snapshot(*cameras: CameraSnapshot, **changes: Any) -> Snapshot:
         "latency_s": {"detect": (0.01, 0.02, 0.03), "total": (0.4, 0.8, 1.2)},
         "events": 42,
         "outbox_waiting": 0,
-        "redis_trouble": None,
+        "redis_error": None,
         "gpu_memory_bytes": 1_000_000,
     }
     return Snapshot(**values | changes)

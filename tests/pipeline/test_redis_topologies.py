@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.publisher import Publisher
 from pipeline.delivery.stream_writer import EventStream, Trimming
@@ -68,18 +68,18 @@ def port_of(client: redis.Redis) -> int:
 
 
 def check_round_trip(url: str, folder: Path) -> None:
-    board = CameraBoard("run")
-    board.note(make_item())
+    heartbeat = CameraHeartbeat("run")
+    heartbeat.record(make_item())
     with (
         EventStream(url, stream=STREAM, trimming=Trimming(1000)) as stream,
         Outbox(folder / "a.outbox") as outbox,
     ):
-        publisher = Publisher([outbox], stream, board)
+        publisher = Publisher([outbox], stream, heartbeat)
         publisher.start()
         outbox.append([make_event(seq) for seq in range(1, 301)])
         assert publisher.drain(20.0) == 0
         publisher.stop()
-        assert publisher.trouble is None
+        assert publisher.last_error is None
     seqs: list[int] = []
     with Subscriber(url, stream=STREAM, group="alarms", start="0", block_s=0.1) as subscriber:
         subscriber.handle(lambda event: seqs.append(event.seq), count=300)

@@ -15,7 +15,7 @@ import redis
 
 from pipeline.bridges.mqtt import MqttBridge
 from pipeline.bridges.mqtt_topic import check_topic, topic_of
-from pipeline.bridges.retry import AwayError, BridgeError, waiting_while_away
+from pipeline.bridges.retry import BridgeError, UnavailableError, retrying_while_unavailable
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.events import Event, decode_event
 from pipeline.subscriber import Subscriber
@@ -75,8 +75,10 @@ def test_a_broker_that_was_restarted_gets_the_next_event(broker: Broker) -> None
     with bridge_to(broker.port) as bridge:
         bridge.send(make_event(1))
         broker.kill()
-        with pytest.raises(AwayError, match=rf"127.0.0.1:{broker.port} does not answer: .*refused"):
-            send_until(AwayError, bridge, make_event(2))
+        with pytest.raises(
+            UnavailableError, match=rf"127.0.0.1:{broker.port} does not answer: .*refused"
+        ):
+            send_until(UnavailableError, bridge, make_event(2))
         broker.start()
         with Listener(broker.port) as listener:
             bridge.send(make_event(2))
@@ -102,7 +104,7 @@ def test_a_receipt_that_got_lost_is_a_failed_try_and_the_next_one_works(broker: 
                 BridgeError, match=r"no receipt .* 'behaviour/gate/start'"
             ) as caught:
                 bridge.send(make_event(1))
-            assert not isinstance(caught.value, AwayError)
+            assert not isinstance(caught.value, UnavailableError)
             bridge.send(make_event(1))
             ids = [decode_event(listener.next()[1]).event_id for _ in range(2)]
             assert ids == ["run/gate/1"] * 2  # at least once; the id tells
@@ -117,7 +119,7 @@ def test_a_frozen_broker_is_an_error_within_a_bound(broker: Broker) -> None:
         begin = time.monotonic()
         with pytest.raises(BridgeError, match="no receipt"):
             bridge.send(make_event(1))
-        with pytest.raises(AwayError, match="does not answer"):
+        with pytest.raises(UnavailableError, match="does not answer"):
             bridge.send(make_event(1))
     assert time.monotonic() - begin < 10
 
@@ -125,7 +127,7 @@ def test_a_frozen_broker_is_an_error_within_a_bound(broker: Broker) -> None:
 def test_a_port_that_takes_connections_and_says_nothing_is_away() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         bridge = bridge_to(silent.getsockname()[1], timeout_s=0.2)
-        with pytest.raises(AwayError, match=r"nothing came within 0\.2 s"):
+        with pytest.raises(UnavailableError, match=r"nothing came within 0\.2 s"):
             bridge.send(make_event(1))
 
 
@@ -139,7 +141,9 @@ def test_a_host_that_no_dns_knows_is_away() -> None:
         topic=TOPIC,
         timeout_s=1.0,
     )
-    with pytest.raises(AwayError, match=r"no-such-host.invalid:1883 does not answer: \[Errno"):
+    with pytest.raises(
+        UnavailableError, match=r"no-such-host.invalid:1883 does not answer: \[Errno"
+    ):
         bridge.send(make_event(1))
 
 
@@ -150,7 +154,9 @@ def test_a_password_opens_and_a_wrong_one_is_told_but_not_shown(
     with bridge_to(broker.port, username="cam", password=PASSWORD) as bridge:
         bridge.send(make_event(1))
     with bridge_to(broker.port, username="cam", password="wrong-secret") as bridge:
-        with pytest.raises(AwayError, match=r"refuses the connection: .*bridges\.mqtt") as caught:
+        with pytest.raises(
+            UnavailableError, match=r"refuses the connection: .*bridges\.mqtt"
+        ) as caught:
             bridge.send(make_event(1))
         assert "refuses the connection" in caplog.text  # told at the start already
     assert "wrong-secret" not in caplog.text + str(caught.value) + repr(bridge)
@@ -163,7 +169,7 @@ def test_tls_needs_a_certificate_that_the_system_trusts(
 ) -> None:
     certificate = make_certificate(tmp_path)
     broker = start_broker(certificate=certificate)
-    with pytest.raises(AwayError, match="certificate verify failed"):
+    with pytest.raises(UnavailableError, match="certificate verify failed"):
         bridge_to(broker.port, tls=True).send(make_event(1))
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with bridge_to(broker.port, tls=True) as bridge:
@@ -188,11 +194,11 @@ def test_no_event_of_the_stream_is_lost_while_the_broker_is_away(
         def send(event: Event) -> None:
             try:
                 bridge.send(event)
-            except AwayError:
+            except UnavailableError:
                 away.set()
                 raise
 
-        patient = waiting_while_away(send, stop, pauses_s=(0.01, 0.05))
+        patient = retrying_while_unavailable(send, stop, pauses_s=(0.01, 0.05))
         stream.append([stored(make_event(seq)) for seq in (1, 2)], 0.0)
         with Listener(broker.port) as listener:
             assert subscriber.handle(patient, count=2) == 2

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from pipeline.bridges.retry import AwayError, BridgeError, waiting_while_away
+from pipeline.bridges.retry import BridgeError, UnavailableError, retrying_while_unavailable
 from pipeline.events import Event
 from tests.pipeline.decided_items import make_event
 
@@ -27,8 +27,12 @@ class Scripted:
 
 
 def test_an_outage_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
-    send = Scripted(*[AwayError("hook is away")] * 7, AwayError("no DNS"), AwayError("no DNS"))
-    waiting_while_away(send, threading.Event(), (0.0, 0.0))(make_event(1))
+    send = Scripted(
+        *[UnavailableError("hook is away")] * 7,
+        UnavailableError("no DNS"),
+        UnavailableError("no DNS"),
+    )
+    retrying_while_unavailable(send, threading.Event(), (0.0, 0.0))(make_event(1))
     assert send.taken == [make_event(1)]
     assert [record.message for record in caplog.records] == [
         "hook is away; waiting for it",
@@ -38,18 +42,22 @@ def test_an_outage_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture)
 
 
 def test_an_event_that_is_refused_is_not_waited_for() -> None:
-    send = Scripted(AwayError("away"), BridgeError("refused"), AwayError("never asked"))
+    send = Scripted(
+        UnavailableError("away"),
+        BridgeError("refused"),
+        UnavailableError("never asked"),
+    )
     with pytest.raises(BridgeError, match="refused"):
-        waiting_while_away(send, threading.Event(), (0.0, 0.0))(make_event(1))
+        retrying_while_unavailable(send, threading.Event(), (0.0, 0.0))(make_event(1))
     assert send.tries == 2
 
 
 def test_a_stop_ends_the_waiting_and_the_event_is_not_done() -> None:
     stop = threading.Event()
     stop.set()
-    send = Scripted(AwayError("away"))
-    with pytest.raises(AwayError):
-        waiting_while_away(send, stop, (60.0, 60.0))(make_event(1))
+    send = Scripted(UnavailableError("away"))
+    with pytest.raises(UnavailableError):
+        retrying_while_unavailable(send, stop, (60.0, 60.0))(make_event(1))
     assert send.taken == []
 
 
@@ -61,5 +69,5 @@ def test_pauses_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> Non
         return False
 
     monkeypatch.setattr(stop, "wait", wait)
-    waiting_while_away(Scripted(*[AwayError("away")] * 7), stop)(make_event(1))
+    retrying_while_unavailable(Scripted(*[UnavailableError("away")] * 7), stop)(make_event(1))
     assert pauses == [1, 2, 4, 8, 16, 30, 30]

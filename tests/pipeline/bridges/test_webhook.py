@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 import redis
 
-from pipeline.bridges.retry import AwayError, BridgeError
+from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.bridges.webhook import WebhookBridge
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.errors import ConfigError
@@ -95,14 +95,17 @@ def test_an_answer_that_is_no_success_costs_a_try(receiver: Receiver, status: in
     receiver.answers.put(Answer(status, body=b""))
     with bridge_to(receiver.url) as bridge, pytest.raises(BridgeError) as caught:
         bridge.send(make_event(1))
-    assert not isinstance(caught.value, AwayError)
+    assert not isinstance(caught.value, UnavailableError)
     assert str(caught.value) == f"webhook at http://127.0.0.1:{receiver.port} answers {status}"
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_an_answer_that_says_come_back_is_waited_for(receiver: Receiver, status: int) -> None:
     receiver.answers.put(Answer(status))
-    with bridge_to(receiver.url) as bridge, pytest.raises(AwayError, match=str(status)):
+    with (
+        bridge_to(receiver.url) as bridge,
+        pytest.raises(UnavailableError, match=str(status)),
+    ):
         bridge.send(make_event(1))
 
 
@@ -123,7 +126,7 @@ def test_a_receiver_that_hangs_is_away_within_the_time_limit(receiver: Receiver)
     begin = time.monotonic()
     with (
         bridge_to(receiver.url, timeout_s=0.2) as bridge,
-        pytest.raises(AwayError, match=r"does not answer: nothing came within 0\.2 s"),
+        pytest.raises(UnavailableError, match=r"does not answer: nothing came within 0\.2 s"),
     ):
         bridge.send(make_event(1))
     assert time.monotonic() - begin < 5
@@ -131,13 +134,19 @@ def test_a_receiver_that_hangs_is_away_within_the_time_limit(receiver: Receiver)
 
 def test_a_receiver_that_is_not_there_is_away() -> None:
     bridge = bridge_to(f"http://127.0.0.1:{free_port()}/x")
-    with bridge, pytest.raises(AwayError, match=r"does not answer: .*Connection refused"):
+    with (
+        bridge,
+        pytest.raises(UnavailableError, match=r"does not answer: .*Connection refused"),
+    ):
         bridge.send(make_event(1))
 
 
 def test_a_host_that_no_dns_knows_is_away() -> None:
     bridge = bridge_to("http://no-such-host.invalid/x")
-    with bridge, pytest.raises(AwayError, match=r"no-such-host\.invalid does not answer: \[Errno"):
+    with (
+        bridge,
+        pytest.raises(UnavailableError, match=r"no-such-host\.invalid does not answer: \[Errno"),
+    ):
         bridge.send(make_event(1))
 
 
@@ -147,7 +156,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> Non
     with (
         Broker("amqtt", tmp_path, access) as server,
         bridge_to(f"https://127.0.0.1:{server.port}/") as bridge,
-        pytest.raises(AwayError, match="certificate verify failed"),
+        pytest.raises(UnavailableError, match="certificate verify failed"),
     ):
         bridge.send(make_event(1))
 

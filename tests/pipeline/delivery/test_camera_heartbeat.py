@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pipeline.delivery.camera_heartbeat import DOWN_TTL_S, UP_TTL_S, CameraBoard
+from pipeline.delivery.camera_heartbeat import DOWN_TTL_S, UP_TTL_S, CameraHeartbeat
 from pipeline.types import DecidedEnd, StreamEnd
 from tests.pipeline.decided_items import make_end, make_item
 
@@ -14,12 +14,12 @@ class Clock:
 
 def test_a_camera_says_how_fast_its_frames_come() -> None:
     clock = Clock()
-    board = CameraBoard("run", clock)
-    board.note(make_item())
+    heartbeat = CameraHeartbeat("run", clock)
+    heartbeat.record(make_item())
     for index in range(1, 20):
-        board.note(make_item(index))
+        heartbeat.record(make_item(index))
     clock.now += 2.0
-    [(camera_id, fields, ttl_s)] = board.take()
+    [(camera_id, fields, ttl_s)] = heartbeat.collect()
     assert (camera_id, ttl_s) == ("gate", UP_TTL_S)
     assert fields == {
         "state": "up",
@@ -29,39 +29,43 @@ def test_a_camera_says_how_fast_its_frames_come() -> None:
         "last_frame": "1970-01-01T00:00:00.000Z",
     }
     clock.now += 2.0
-    [(_, fields, _)] = board.take()
+    [(_, fields, _)] = heartbeat.collect()
     assert fields["fps"] == "0.0"
 
 
 def test_a_camera_that_is_down_is_told_once_and_longer() -> None:
     clock = Clock()
-    board = CameraBoard("run", clock)
-    board.note(make_item())
+    heartbeat = CameraHeartbeat("run", clock)
+    heartbeat.record(make_item())
     clock.now += 5.0
-    board.note(make_end())
-    [(_, fields, ttl_s)] = board.take()
+    heartbeat.record(make_end())
+    [(_, fields, ttl_s)] = heartbeat.collect()
     assert (fields["state"], fields["since"]) == ("down", "1970-01-01T00:16:45.000Z")
     assert "fps" not in fields
     assert ttl_s == DOWN_TTL_S
-    assert list(board.take()) == []
-    board.note(make_item(1))
-    [(_, fields, _)] = board.take()
+    assert list(heartbeat.collect()) == []
+    heartbeat.record(make_item(1))
+    [(_, fields, _)] = heartbeat.collect()
     assert fields["state"] == "up"
 
 
 def test_it_says_how_many_frames_were_left_out_where_some_are() -> None:
-    board = CameraBoard("run", Clock(), drops=lambda camera_id: 7 if camera_id == "gate" else 0)
-    board.note(make_item())
-    board.note(make_end("yard"))
-    assert [fields["drops"] for _, fields, _ in board.take()] == ["7", "0"]
+    heartbeat = CameraHeartbeat(
+        "run", Clock(), drops=lambda camera_id: 7 if camera_id == "gate" else 0
+    )
+    heartbeat.record(make_item())
+    heartbeat.record(make_end("yard"))
+    assert [fields["drops"] for _, fields, _ in heartbeat.collect()] == ["7", "0"]
 
 
 def test_a_camera_that_is_down_says_why_until_it_is_back() -> None:
-    board = CameraBoard("run", Clock())
-    board.note(make_item())
-    board.note(DecidedEnd(StreamEnd("gate", "unauthorized", "it refuses user and password"), ()))
-    [(_, fields, _)] = board.take()
+    heartbeat = CameraHeartbeat("run", Clock())
+    heartbeat.record(make_item())
+    heartbeat.record(
+        DecidedEnd(StreamEnd("gate", "unauthorized", "it refuses user and password"), ())
+    )
+    [(_, fields, _)] = heartbeat.collect()
     assert fields["reason"] == "unauthorized"
-    board.note(make_item(1))
-    [(_, fields, _)] = board.take()
+    heartbeat.record(make_item(1))
+    [(_, fields, _)] = heartbeat.collect()
     assert "reason" not in fields

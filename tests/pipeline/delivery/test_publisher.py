@@ -14,12 +14,12 @@ from pathlib import Path
 import pytest
 import redis
 
-from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.outbox import Outbox, StoredEvent
 from pipeline.delivery.publisher import Publisher
-from pipeline.delivery.stream_writer import Appended, EventStream, Hole, Trimming
+from pipeline.delivery.stream_writer import Appended, EventStream, Trimming
 from pipeline.errors import EventStoreError
-from pipeline.events import decode_event
+from pipeline.events import SequenceGap, decode_event
 from pipeline.redis_store.embedded_redis import embedded_redis
 from testbed.tcp_proxy import proxy_to
 from tests.pipeline.conftest import STREAM
@@ -48,7 +48,9 @@ class FakeStream:
                 if event.seq <= newest:
                     known += 1
                 elif event.prev > newest:
-                    return Appended(added, known, Hole(event.origin, newest))
+                    return Appended(
+                        added, known, SequenceGap(event.origin, newest + 1, event.seq - 1)
+                    )
                 else:
                     self.entries.append((event.origin, event.seq))
                     added += 1
@@ -78,9 +80,9 @@ def outbox(tmp_path: Path) -> Iterator[Outbox]:
 
 @contextmanager
 def publishing(
-    stream: object, *outboxes: Outbox, board: CameraBoard | None = None
+    stream: object, *outboxes: Outbox, heartbeat: CameraHeartbeat | None = None
 ) -> Iterator[Publisher]:
-    publisher = Publisher(outboxes, stream, board)  # type: ignore[arg-type]
+    publisher = Publisher(outboxes, stream, heartbeat)  # type: ignore[arg-type]
     publisher.start()
     try:
         yield publisher
@@ -112,11 +114,11 @@ def test_an_outage_delays_and_is_told_once(
     with publishing(fake, outbox) as publisher:
         append(outbox, publisher, 1, 2)
         assert publisher.drain(0.5) == 2
-        assert publisher.trouble is not None
+        assert publisher.last_error is not None
         append(outbox, publisher, 3)
         fake.away = False
         assert publisher.drain(30.0) == 0
-        assert publisher.trouble is None
+        assert publisher.last_error is None
     assert fake.entries == [("run/gate", seq) for seq in (1, 2, 3)]
     assert publisher.counts.outages == 1
     told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
@@ -273,11 +275,11 @@ def test_a_line_that_breaks_again_and_again_doubles_nothing(
 def test_how_the_cameras_are_is_told_with_a_time_to_live(
     server: str, client: redis.Redis, outbox: Outbox
 ) -> None:
-    board = CameraBoard("run")
-    board.note(make_item())
+    heartbeat = CameraHeartbeat("run")
+    heartbeat.record(make_item())
     with (
         EventStream(server, stream=STREAM, trimming=Trimming(10)) as stream,
-        publishing(stream, outbox, board=board) as publisher,
+        publishing(stream, outbox, heartbeat=heartbeat) as publisher,
     ):
         append(outbox, publisher, 1)
         assert publisher.drain(30.0) == 0
@@ -291,15 +293,15 @@ def test_how_the_cameras_are_is_told_with_a_time_to_live(
 def test_that_a_camera_went_down_is_told_before_a_run_ends(
     server: str, client: redis.Redis, outbox: Outbox
 ) -> None:
-    board = CameraBoard("run")
-    board.note(make_item())
+    heartbeat = CameraHeartbeat("run")
+    heartbeat.record(make_item())
     with (
         EventStream(server, stream=STREAM, trimming=Trimming(10)) as stream,
-        publishing(stream, outbox, board=board) as publisher,
+        publishing(stream, outbox, heartbeat=heartbeat) as publisher,
     ):
         append(outbox, publisher, 1)
         assert publisher.drain(30.0) == 0
-        board.note(make_end())
+        heartbeat.record(make_end())
         append(outbox, publisher, 2)
         assert publisher.drain(30.0) == 0
     assert client.hget(f"{{{STREAM}}}:camera:gate", "state") == b"down"

@@ -11,9 +11,9 @@ import pytest
 import redis
 
 from pipeline.delivery.outbox import StoredEvent
-from pipeline.delivery.stream_writer import REMEMBER_S, Appended, EventStream, Hole, Trimming
+from pipeline.delivery.stream_writer import REMEMBER_S, Appended, EventStream, Trimming
 from pipeline.errors import EventStoreError
-from pipeline.events import Event, decode_event
+from pipeline.events import Event, SequenceGap, decode_event
 from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.redis_store.redis_server import free_port
 from testbed.tcp_proxy import proxy_to
@@ -61,16 +61,16 @@ def test_a_lost_reply_doubles_nothing(server: str, client: redis.Redis) -> None:
     assert numbers(client) == [("gate", seq) for seq in range(1, 6)]
 
 
-def test_it_stops_in_front_of_a_hole_and_says_where(
+def test_it_stops_in_front_of_a_gap_and_says_where(
     stream: EventStream, client: redis.Redis
 ) -> None:
     stream.append(rows(1, 2), NOW)
     appended = stream.append([*rows(1, camera="yard"), *rows(5, 6)], NOW)
-    assert appended == Appended(1, 0, Hole("run/gate", 2))
+    assert appended == Appended(1, 0, SequenceGap("run/gate", 3, 4))
     assert numbers(client) == [("gate", 1), ("gate", 2), ("yard", 1)]
 
 
-def test_a_hole_that_the_sender_knows_of_is_none(stream: EventStream, client: redis.Redis) -> None:
+def test_a_gap_that_the_sender_knows_of_is_none(stream: EventStream, client: redis.Redis) -> None:
     stream.append(rows(1, 2), NOW)
     late = stored(make_event(7), prev=2)
     assert stream.append([late], NOW) == Appended(1, 0, None)

@@ -67,7 +67,7 @@ def file(camera_id: str) -> CameraSource:
 
 def names(status: LiveStatus) -> list[str]:
     snapshot = status.snapshot(
-        queues={}, stuck=None, outbox_waiting=0, redis_trouble=None, gpu_memory_bytes=None
+        queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
     )
     return [camera.camera_id for camera in snapshot.cameras]
 

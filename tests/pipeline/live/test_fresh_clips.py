@@ -60,7 +60,7 @@ def shown(batch: list[ClippedFrame | StreamEnd]) -> list[str]:
 
 def look(status: LiveStatus) -> Snapshot:
     return status.snapshot(
-        queues={}, stuck=None, outbox_waiting=0, redis_trouble=None, gpu_memory_bytes=None
+        queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
     )
 
 

@@ -63,7 +63,7 @@ def shown(batch: list[Frame | StreamEnd]) -> list[str]:
 
 def drops(status: LiveStatus, camera_id: str = "gate") -> dict[str, int]:
     snapshot = status.snapshot(
-        queues={}, stuck=None, outbox_waiting=0, redis_trouble=None, gpu_memory_bytes=None
+        queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
     )
     [camera] = [one for one in snapshot.cameras if one.camera_id == camera_id]
     return {cause: count for cause, count in camera.drops.items() if count}
@@ -200,7 +200,7 @@ def test_what_is_taken_is_told_with_its_age(
     clock.now = NOW + 0.1
     next(mailbox.batches(8))
     snapshot = status.snapshot(
-        queues={}, stuck=None, outbox_waiting=0, redis_trouble=None, gpu_memory_bytes=None
+        queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
     )
     assert snapshot.cameras[0].staleness_s == pytest.approx(0.3)
     assert [one.frames_detected for one in snapshot.cameras[:2]] == [1, 0]

@@ -288,7 +288,7 @@ def test_the_line_says_which_cameras_are_away_and_why() -> None:
     ("changes", "end"),
     [
         ({"outbox_waiting": 3}, " · 3 events wait for Redis"),
-        ({"redis_trouble": "it does not answer"}, " · 0 events wait for Redis"),
+        ({"redis_error": "it does not answer"}, " · 0 events wait for Redis"),
         ({}, "4 clips"),
     ],
 )
@@ -303,7 +303,7 @@ class Queue(list[int]):
 
 
 class Publisher:
-    trouble: str | None = "it does not answer"
+    last_error: str | None = "it does not answer"
     waiting = 17
 
 
@@ -318,7 +318,7 @@ def view(monkeypatch: pytest.MonkeyPatch) -> LiveView:
 def test_a_view_before_anything_runs_is_healthy_and_empty(view: LiveView) -> None:
     snapshot = view()
     assert snapshot.healthy
-    assert (snapshot.queues, snapshot.outbox_waiting, snapshot.redis_trouble) == ({}, 0, None)
+    assert (snapshot.queues, snapshot.outbox_waiting, snapshot.redis_error) == ({}, 0, None)
     assert snapshot.gpu_memory_bytes == 4096
 
 
@@ -327,7 +327,7 @@ def test_a_view_shows_queues_and_the_way_to_redis(view: LiveView) -> None:
     view.delivery = Publisher()
     snapshot = view()
     assert snapshot.queues == {"detect": 2, "results": 3}
-    assert (snapshot.outbox_waiting, snapshot.redis_trouble) == (17, "it does not answer")
+    assert (snapshot.outbox_waiting, snapshot.redis_error) == (17, "it does not answer")
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.outbox import Outbox
 from pipeline.errors import PipelineError
 from pipeline.events import decode_event
@@ -114,7 +114,7 @@ def test_events_are_on_disk_before_the_next_item_is_taken(tmp_path: Path) -> Non
             woken.append(outbox.waiting)
 
     with Outbox(tmp_path / "a.outbox") as outbox:
-        with OutboxSink(outbox, FakePublisher(), CameraBoard("run")) as sink:  # type: ignore[arg-type]
+        with OutboxSink(outbox, FakePublisher(), CameraHeartbeat("run")) as sink:  # type: ignore[arg-type]
             sink.write(make_item(events=[make_event(1), make_event(2)]))
             assert outbox.waiting == 2
             sink.write(make_item(1))

@@ -17,20 +17,19 @@ from typing import Any
 import pytest
 import redis
 
-from pipeline.delivery.camera_heartbeat import CameraBoard
+from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.publisher import Publisher
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import EventStoreError
 from pipeline.event_filter import EventFilter
-from pipeline.events import Event, encode_event
+from pipeline.events import Event, SequenceGap, encode_event
 from pipeline.subscriber import AsyncSubscriber, GapError, Subscriber
 from pipeline.subscriber.protocol import Command
 from pipeline.subscriber.reports import (
     BadEntry,
     DeadLetter,
     Duplicate,
-    Gap,
     GroupLost,
     Report,
     Trimmed,
@@ -177,7 +176,7 @@ def test_gaps_duplicates_and_foreign_entries_are_told_and_the_rest_goes_on(
     assert [report.entry_id for report in bad] == [foreign, unknown, broken]
     assert "this program reads event schema 3, this event has 99" in bad[1].problem
     rest = [report for report in reader.reports if not isinstance(report, BadEntry)]
-    assert rest == [Gap("run/gate", 2, 3), Duplicate("run/gate", 4, twice)]
+    assert rest == [SequenceGap("run/gate", 2, 3), Duplicate("run/gate", 4, twice)]
 
 
 def test_a_gap_is_an_error_where_that_was_asked_for(client: redis.Redis, server: str) -> None:
@@ -363,7 +362,7 @@ def test_what_was_trimmed_before_the_group_read_it_is_a_gap(
         kept = reader.rest()
         assert kept == list(range(kept[0], 500))
         assert 100 <= len(kept) < 469
-        assert reader.reports == [Gap("run/gate", 31, kept[0] - 1)]
+        assert reader.reports == [SequenceGap("run/gate", 31, kept[0] - 1)]
     client.config_set("stream-node-max-entries", 100)
 
 
@@ -373,7 +372,7 @@ def test_a_group_that_begins_at_a_trimmed_stream_is_told_what_is_missing(
     force(client, make_event(41), make_event(42))
     with Reader(server, group="alarms", start="0") as reader:
         assert reader.rest() == [41, 42]
-        assert reader.reports == [Gap("run/gate", 1, 40)]
+        assert reader.reports == [SequenceGap("run/gate", 1, 40)]
 
 
 def test_a_gap_is_told_though_the_reply_that_had_it_was_lost(
@@ -392,7 +391,7 @@ def test_a_gap_is_told_though_the_reply_that_had_it_was_lost(
         getattr(reader.subscriber._client, step.name)(*step.arguments, **step.options)
     with Reader(server, group="alarms") as reader:
         assert reader.rest() == [4]
-        assert reader.reports == [Gap("run/gate", 2, 3)]
+        assert reader.reports == [SequenceGap("run/gate", 2, 3)]
         assert not client.exists(f"{{{STREAM}}}:gaps:alarms")
 
 
@@ -486,7 +485,7 @@ def test_a_user_with_the_rights_that_the_readme_names_may_write_and_read(
         EventStream(url, stream=STREAM, trimming=Trimming(9)) as stream,
         Outbox(tmp_path / "a.outbox") as outbox,
     ):
-        publisher = Publisher([outbox], stream, CameraBoard("run"))
+        publisher = Publisher([outbox], stream, CameraHeartbeat("run"))
         publisher.start()
         outbox.append([make_event(1), make_event(2)])
         assert publisher.drain(20.0) == 0

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.event_filter import EventFilter
-from pipeline.events import encode_event
+from pipeline.events import SequenceGap, encode_event
 from pipeline.redis_store.names import StreamKeys
 from pipeline.subscriber.group_reader import GroupReader, GroupSettings
 from pipeline.subscriber.protocol import (
@@ -16,7 +16,7 @@ from pipeline.subscriber.protocol import (
     Step,
     Steps,
 )
-from pipeline.subscriber.reports import BadEntry, Gap, GroupLost, Trimmed
+from pipeline.subscriber.reports import BadEntry, GroupLost, Trimmed
 from tests.pipeline.decided_items import make_event
 
 SETTINGS = GroupSettings(
@@ -105,7 +105,7 @@ def test_malformed_and_trimmed_entries_of_a_reply_that_never_came_are_reported(
 def test_a_gap_in_a_reply_that_never_came_is_told_once(steps: Steps) -> None:
     begun(steps)
     assert name(steps.throw(ReplyLostError())) == "hgetall"
-    assert steps.send({b"run/gate 5": b"9"}) == Gap("run/gate", 5, 9)
+    assert steps.send({b"run/gate 5": b"9"}) == SequenceGap("run/gate", 5, 9)
     told = next(steps)
     assert isinstance(told, Command)
     assert (told.name, told.arguments[1]) == ("hdel", b"run/gate 5")

@@ -110,7 +110,7 @@ def test_a_camera_that_is_down_degrades_the_page() -> None:
 
 
 def test_redis_that_is_away_degrades_the_page() -> None:
-    with serving(lambda: make_snapshot(redis_trouble="away", outbox_waiting=9)) as port:
+    with serving(lambda: make_snapshot(redis_error="away", outbox_waiting=9)) as port:
         answer = ask(port, "/health")
     assert (answer.status, answer.page["status"]) == (200, "degraded")
     assert answer.page["outbox"] == {"waiting": 9, "redis_trouble": "away"}

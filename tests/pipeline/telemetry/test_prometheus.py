@@ -110,9 +110,7 @@ def test_what_is_unknown_is_absent_instead_of_zero() -> None:
 
 
 def test_trouble_shows_as_zeros() -> None:
-    found = numbers(
-        make_snapshot(healthy=False, stuck="detect", redis_trouble="it does not answer")
-    )
+    found = numbers(make_snapshot(healthy=False, stuck="detect", redis_error="it does not answer"))
     assert (found["behaviour_healthy",], found["behaviour_redis_up",]) == (0.0, 0.0)
 
 

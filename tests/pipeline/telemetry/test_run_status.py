@@ -44,14 +44,14 @@ def look(
     queues: Mapping[str, int] | None = None,
     stuck: str | None = None,
     outbox_waiting: int = 0,
-    redis_trouble: str | None = None,
+    redis_error: str | None = None,
     gpu_memory_bytes: int | None = None,
 ) -> Snapshot:
     return status.snapshot(
         queues=queues or {},
         stuck=stuck,
         outbox_waiting=outbox_waiting,
-        redis_trouble=redis_trouble,
+        redis_error=redis_error,
         gpu_memory_bytes=gpu_memory_bytes,
     )
 
@@ -221,7 +221,7 @@ def test_a_snapshot_keeps_what_the_wiring_said(status: LiveStatus, clock: Clock)
         queues=queues,
         stuck="detect for 70 s",
         outbox_waiting=7,
-        redis_trouble="away",
+        redis_error="away",
         gpu_memory_bytes=1024,
     )
     queues["frames"] = 99
@@ -229,7 +229,7 @@ def test_a_snapshot_keeps_what_the_wiring_said(status: LiveStatus, clock: Clock)
     assert snapshot.started_at == 1_000_000.0
     assert (snapshot.healthy, snapshot.stuck) == (False, "detect for 70 s")
     assert (snapshot.queues, snapshot.outbox_waiting) == ({"frames": 3}, 7)
-    assert (snapshot.redis_trouble, snapshot.gpu_memory_bytes) == ("away", 1024)
+    assert (snapshot.redis_error, snapshot.gpu_memory_bytes) == ("away", 1024)
     assert look(status).healthy
 
 
