@@ -17,7 +17,7 @@ TRAIN_DEFAULTS = PROJECT / "configs" / "train" / "default.yaml"
 SHARED_WITH_PIPELINE = ("detector", "tracker", "device")
 LISTED_IN = "configs/train/default.yaml, and configs/default.yaml for detector and tracker,"
 
-Share = Annotated[float, Field(ge=0.0, le=1.0)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 BelowOne = Annotated[float, Field(ge=0.0, lt=1.0)]
 
 
@@ -27,13 +27,13 @@ class DataConfig(Section):
     labels: tuple[str, ...] | None
     multi_label: bool | None
     fps: PositiveFloat
-    min_track_share: Share
+    min_track_share: Fraction
     val_share: BelowOne
     ava_start_s: float
     cache: Path
 
 
-class ModelConfig(Section):
+class NetworkConfig(Section):
     """Where the weights come from, and which of them are trained."""
 
     weights: str
@@ -73,10 +73,10 @@ class AugmentationConfig(Section):
     scale: BelowOne
     shift: BelowOne
     jitter: BelowOne
-    cut_share: Share
+    cut_share: Fraction
     max_cut: Annotated[float, Field(ge=0.0, lt=0.5)]
-    blur_share: Share
-    grey_share: Share
+    blur_share: Fraction
+    grey_share: Fraction
     colour: NonNegativeFloat
 
 
@@ -103,8 +103,8 @@ class ScheduleConfig(Section):
 
     name: Literal["cosine", "step"]
     warm_up_share: BelowOne
-    step_at: tuple[Share, ...]
-    step_factor: Share
+    step_at: tuple[Fraction, ...]
+    step_factor: Fraction
 
 
 class LoopConfig(Section):
@@ -130,7 +130,7 @@ class TrainConfig(Section):
     tracker: TrackerConfig
     device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
     data: DataConfig
-    model: ModelConfig
+    model: NetworkConfig
     input: InputConfig
     sampling: SamplingConfig
     augmentation: AugmentationConfig

@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.events import ActionEvent, CameraEvent, CameraEventKind, DownReason, EndReason
-from pipeline.stages.track_decider import Change, DecisionPolicy, Moment, TrackDecider
+from pipeline.stages.track_decider import Change, DecisionPolicy, Timestamp, TrackDecider
 from pipeline.time_text import format_utc
 from pipeline.types import DecidedEnd, DecidedFrame, RecognizedFrame, StreamEnd, TrackedFrame
 
@@ -63,8 +63,8 @@ class CameraDecisions:
     def decide(self, item: RecognizedFrame) -> DecidedFrame:
         """What this frame's scores and lost tracks change; the first one says that it is up."""
         frame = item.tracked.frame
-        moment = Moment(frame.pts_s, frame.captured_at)
-        up = (self._camera_event("camera_up", moment),) if self.newest is None else ()
+        timestamp = Timestamp(frame.pts_s, frame.captured_at)
+        up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
         self.newest, self.told_down = item, False
         changes = []
         for prediction in item.predictions:
@@ -72,7 +72,7 @@ class CameraDecisions:
                 prediction.track_id, TrackDecider(prediction.track_id, self.policy)
             )
             scores = dict(zip(self.labels, prediction.scores.tolist(), strict=True))
-            changes += track.observe(scores, moment, prediction.xyxy)
+            changes += track.observe(scores, timestamp, prediction.xyxy)
         for track_id in item.tracked.ended:
             track_or_none = self.tracks.pop(track_id, None)
             if track_or_none is not None:
@@ -88,20 +88,20 @@ class CameraDecisions:
             if end.at is None or self.told_down:
                 return DecidedEnd(end, ())
             ends: tuple[ActionEvent, ...] = ()
-            last = Moment(0.0, end.at)
+            last = Timestamp(0.0, end.at)
         else:
             ended: EndReason = "stream_ended" if end.at is None else "camera_down"
             changes = [c for track in self.tracks.values() for c in track.finish(ended)]
             latency_s = _latency_s(self.newest, self.now()) if self.stamp.wall_clock else {}
             ends = self._events(changes, self.newest, latency_s)
             frame = self.newest.tracked.frame
-            last = Moment(frame.pts_s, frame.captured_at)
+            last = Timestamp(frame.pts_s, frame.captured_at)
         self.newest, self.told_down = None, True
         self.tracks.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
 
     def _camera_event(
-        self, kind: CameraEventKind, at: Moment, reason: DownReason | None = None
+        self, kind: CameraEventKind, at: Timestamp, reason: DownReason | None = None
     ) -> CameraEvent:
         return CameraEvent(
             kind=kind,
@@ -151,10 +151,10 @@ class CameraDecisions:
             latency_ms=latency_ms,
         )
 
-    def _utc(self, moment: Moment) -> str | None:
+    def _utc(self, timestamp: Timestamp) -> str | None:
         if not self.stamp.wall_clock:
             return None
-        return format_utc(moment.captured_at)
+        return format_utc(timestamp.captured_at)
 
 
 def _corners(change: Change) -> tuple[float, float, float, float]:

@@ -35,7 +35,7 @@ class DecisionPolicy:
 
 
 @dataclass(frozen=True, slots=True)
-class Moment:
+class Timestamp:
     """A point of a camera's time."""
 
     pts_s: float
@@ -52,8 +52,8 @@ class Change:
     ordinal: int  # counts the instances of this action of this track, from 1
     score: float
     peak_score: float
-    start: Moment
-    end: Moment
+    start: Timestamp
+    end: Timestamp
     xyxy: FloatArray  # float32 (4,) newest known box
     reason: EndReason | None
 
@@ -62,10 +62,10 @@ class Change:
 class _ActionState:
     """Where one action of one track stands."""
 
-    above_since: Moment | None = None  # idle, but the score has reached the start threshold
-    below_since: Moment | None = None  # open, but the score is under the end threshold
-    start: Moment | None = None  # open since; None: idle
-    last: Moment | None = None  # newest moment at which it was known to go on
+    above_since: Timestamp | None = None  # idle, but the score has reached the start threshold
+    below_since: Timestamp | None = None  # open, but the score is under the end threshold
+    start: Timestamp | None = None  # open since; None: idle
+    last: Timestamp | None = None  # newest time at which it was known to go on
     peak_score: float = 0.0
     score: float = 0.0
     updated_pts_s: float = -math.inf
@@ -83,7 +83,9 @@ class TrackDecider:
     _xyxy: FloatArray = field(default_factory=lambda: np.zeros(4, np.float32))
     _states: dict[str, _ActionState] = field(default_factory=dict)
 
-    def observe(self, scores: Mapping[str, float], now: Moment, xyxy: FloatArray) -> list[Change]:
+    def observe(
+        self, scores: Mapping[str, float], now: Timestamp, xyxy: FloatArray
+    ) -> list[Change]:
         """Take the scores of one clip into account.
 
         Args:
@@ -107,7 +109,7 @@ class TrackDecider:
         return changes
 
     def finish(self, reason: EndReason) -> list[Change]:
-        """End whatever is open, at the last moment at which it was known to go on."""
+        """End whatever is open, at the last time at which it was known to go on."""
         return [
             self._end(action, state, reason)
             for action, state in self._states.items()
@@ -125,7 +127,7 @@ class TrackDecider:
         return self._smoothed
 
     def _step(
-        self, action: str, rule: ActionRule, state: _ActionState, now: Moment
+        self, action: str, rule: ActionRule, state: _ActionState, now: Timestamp
     ) -> Change | None:
         if state.start is None:
             return self._step_idle(action, rule, state, now)
@@ -142,7 +144,7 @@ class TrackDecider:
         return self._change("update", action, state)
 
     def _step_idle(
-        self, action: str, rule: ActionRule, state: _ActionState, now: Moment
+        self, action: str, rule: ActionRule, state: _ActionState, now: Timestamp
     ) -> Change | None:
         if state.score < rule.start_threshold:
             state.above_since = None

@@ -20,7 +20,7 @@ from training.crops.person_tracks import PersonTrack
 from training.labels.samples import Sample
 
 CROP = 32
-SMALL = CutSpec(fps=15.0, crop_size=CROP, crop_margin=0.25, span_s=2.0, min_track_share=0.6)
+SMALL = CutSpec(fps=15.0, crop_size=CROP, crop_margin=0.25, span_s=2.0, min_track_fraction=0.6)
 
 
 def path_of(

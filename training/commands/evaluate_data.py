@@ -11,7 +11,7 @@ from training.console import CommandProgress
 from training.evaluation.clip_results import ClipEvaluation
 from training.evaluation.clips import evaluate_clips
 from training.evaluation.evaluated_model import EvaluatedModel
-from training.evaluation.labelled_videos import watch_videos
+from training.evaluation.labelled_videos import score_labelled_videos
 from training.evaluation.scored_clip import ClipScore
 from training.evaluation.videos import (
     EventEvaluation,
@@ -74,7 +74,9 @@ def evaluate_video_samples(
     mapping = _mapping(samples, request, model, merge_predictions=False)
     policy = model.components.policy
     actions = actions_to_judge(mapping, policy, request.actions)
-    videos, unreadable = watch_videos(samples, mapping, lambda path: model.watch(path, progress))
+    videos, unreadable = score_labelled_videos(
+        samples, mapping, lambda path: model.watch(path, progress)
+    )
     left_out = [f"{failure.path}: {failure.reason}" for failure in unreadable]
     for failure in left_out:
         log.error("left out: %s", failure)

@@ -35,7 +35,13 @@ def entry_of(sample: Sample, spec: CutSpec, cache: Path, people: str) -> Path | 
         "video": identity,
         "stretch": [sample.start_s, sample.end_s],
         "box": [box, track],
-        "spec": asdict(spec),
+        "spec": {
+            "fps": spec.fps,
+            "crop_size": spec.crop_size,
+            "crop_margin": spec.crop_margin,
+            "span_s": spec.span_s,
+            "min_track_share": spec.min_track_fraction,  # the name that made the first entries
+        },
         "people": people if box is None else None,
     }
     key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()

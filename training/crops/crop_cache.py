@@ -36,13 +36,15 @@ class CutSpec:
     crop_size: int  # S of the network, pixels
     crop_margin: float  # of the network, share of the box's longer side on each side
     span_s: float  # from the first to the last frame of the network's clip
-    min_track_share: float  # of its sample in which a person must be seen, or of a clip if shorter
+    min_track_fraction: (
+        float  # of its sample in which a person must be seen, or of a clip if shorter
+    )
 
     @classmethod
-    def of(cls, spec: InputSpec, *, fps: float, min_track_share: float) -> CutSpec:
+    def of(cls, spec: InputSpec, *, fps: float, min_track_fraction: float) -> CutSpec:
         """What a network needs."""
         span_s = (spec.clip_len - 1) * spec.interval_s
-        return cls(fps, spec.crop_size, spec.crop_margin, span_s, min_track_share)
+        return cls(fps, spec.crop_size, spec.crop_margin, span_s, min_track_fraction)
 
     @property
     def cache_size(self) -> int:

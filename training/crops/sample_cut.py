@@ -109,7 +109,7 @@ class SampleCut:
         if self._given is not None:
             return [track for track in self._people.values() if len(track.pts_s) >= MIN_CROPS]
         longest_s = self._seen[-1] - self._seen[0] if self._seen else 0.0
-        needed_s = self._spec.min_track_share * min(longest_s, self._spec.span_s)
+        needed_s = self._spec.min_track_fraction * min(longest_s, self._spec.span_s)
         return [
             track
             for who, track in self._people.items()

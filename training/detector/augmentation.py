@@ -20,9 +20,9 @@ MIN_ZOOM_ALONE = 0.7  # of a picture that is not one of four: no canvas is mostl
 MAX_TURN_DEGREES = 6.0
 MAX_STRETCH = 0.25  # of the aspect ratio
 MAX_OUTSIDE = 0.2  # share of a picture, or of its canvas, that may lie outside of the other
-MOSAIC_SHARE = 0.55  # of pictures made of four
-MIX_SHARE = 0.12  # of pictures with another one shining through
-PASTE_SHARE = 0.25  # of pictures with patches of another one
+MOSAIC_PROB = 0.55  # of pictures made of four
+MIX_PROB = 0.12  # of pictures with another one shining through
+PASTE_PROB = 0.25  # of pictures with patches of another one
 FILLING = 114  # grey level outside of pictures, as ultralytics pads
 
 
@@ -39,17 +39,17 @@ def make_view(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) ->
         uint8 (size, size, 3) BGR.
     """
     view = _geometry(draw, rng, size, shown_at)
-    if rng.random() < PASTE_SHARE:
+    if rng.random() < PASTE_PROB:
         _paste_patches(view, _geometry(draw, rng, size, shown_at), rng)
-    if rng.random() < MIX_SHARE:
+    if rng.random() < MIX_PROB:
         other = _geometry(draw, rng, size, shown_at)
-        share = rng.uniform(0.55, 0.9)
-        view = np.asarray(cv2.addWeighted(view, share, other, 1 - share, 0), np.uint8)
+        weight = rng.uniform(0.55, 0.9)
+        view = np.asarray(cv2.addWeighted(view, weight, other, 1 - weight, 0), np.uint8)
     return degrade(recolour(view, rng), rng)
 
 
 def _geometry(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) -> Image:
-    if rng.random() < MOSAIC_SHARE:
+    if rng.random() < MOSAIC_PROB:
         return mosaic(draw, rng, size, shown_at)
     return place(draw(rng), rng, (size, size), shown_at, MIN_ZOOM_ALONE)
 

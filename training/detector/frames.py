@@ -39,7 +39,7 @@ class FrameSource:
     part: str  # the data set; draws are shared between data sets
     path: Path
     count: int  # pictures to take
-    share: float  # of all draws, for the whole data set
+    draw_prob: float  # of the whole data set
     last_frame: int | None = None  # frames from this index on are held out
 
 
@@ -54,14 +54,16 @@ def list_sources(data: Path) -> list[FrameSource]:
     """
     held_out = set(held_out_clips(data)) | set(held_out_images(data))
     sources = []
-    for folder, pattern, count, share in _PARTS:
+    for folder, pattern, count, draw_prob in _PARTS:
         paths = sorted((data / folder).glob(pattern))
         if not paths:
             raise FileNotFoundError(f"{data / folder} has no {pattern}; --data is the data folder")
         name = folder if folder != "video" else Path(pattern).stem
         last = PETS_FRAMES if name == "pets09_s2l1" else None
         sources += [
-            FrameSource(name, path, count, share, last) for path in paths if path not in held_out
+            FrameSource(name, path, count, draw_prob, last)
+            for path in paths
+            if path not in held_out
         ]
     return sources
 
@@ -125,10 +127,10 @@ class FrameCache:
     """
 
     def __init__(self, folder: Path) -> None:
-        shares = np.loadtxt(folder / "shares.txt", dtype=str, ndmin=2)
-        self._parts = [sorted((folder / part).glob("*.npy")) for part, _ in shares]
-        weight = shares[:, 1].astype(float)
-        self._share = weight / weight.sum()
+        probs = np.loadtxt(folder / "shares.txt", dtype=str, ndmin=2)
+        self._parts = [sorted((folder / part).glob("*.npy")) for part, _ in probs]
+        weight = probs[:, 1].astype(float)
+        self._probs = weight / weight.sum()
 
     @staticmethod
     def fill(folder: Path, sources: list[FrameSource]) -> Iterator[int]:
@@ -143,14 +145,14 @@ class FrameCache:
                 np.save(folder / source.part / f"{number:04d}_{index:03d}.npy", image)
                 count += 1
             yield count
-        shares = {source.part: source.share for source in sources}
-        (folder / "shares.txt").write_text("".join(f"{p} {s}\n" for p, s in shares.items()))
+        probs = {source.part: source.draw_prob for source in sources}
+        (folder / "shares.txt").write_text("".join(f"{p} {s}\n" for p, s in probs.items()))
 
     def __len__(self) -> int:
         return sum(map(len, self._parts))
 
     def draw(self, rng: np.random.Generator) -> Image:
         """One picture, uint8 (H, W, 3) BGR, read-only."""
-        part = self._parts[rng.choice(len(self._parts), p=self._share)]
+        part = self._parts[rng.choice(len(self._parts), p=self._probs)]
         image: Image = np.load(part[rng.integers(len(part))], mmap_mode="r")
         return image

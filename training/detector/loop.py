@@ -21,7 +21,7 @@ from training.detector.teacher import BLOCKS, Teacher
 EMA_DECAY = 0.998
 WEIGHT_DECAY = 0.01
 WARM_UP_STEPS = 150
-LAST_RATE_SHARE = 0.01  # of the learning rate, at the end
+FINAL_RATE_RATIO = 0.01  # of the learning rate, at the end
 GIVEN_UNTIL = 0.35  # share of the run after which every block lives on the student's own features
 LARGE_FROM = 0.95  # share of the run after which pictures have the size they are shown at
 FEATURES_WEIGHT = (5.0, 1.0)  # at the start and at the end
@@ -43,13 +43,13 @@ class DetectorPlan:
         """Sides of the pictures of a step, pixels."""
         return self.shown_at if step >= LARGE_FROM * self.steps else self.view_size
 
-    def rate_share(self, step: int) -> float:
+    def rate_factor(self, step: int) -> float:
         """Share of the learning rate: linear warm-up, then a cosine."""
         warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
-        return warm_up * (LAST_RATE_SHARE + (1 - LAST_RATE_SHARE) * cosine)
+        return warm_up * (FINAL_RATE_RATIO + (1 - FINAL_RATE_RATIO) * cosine)
 
-    def given_share(self, step: int) -> float:
+    def teacher_prob(self, step: int) -> float:
         """Share of the pictures for which a block sees the teacher's features."""
         return max(0.0, 1 - step / (GIVEN_UNTIL * self.steps))
 
@@ -118,11 +118,11 @@ class DetectorTrainer:
         torch.manual_seed(self.plan.seed * 1_000_003 + self.step)  # the same after a restart
         images, size = self._images()
         wanted = self._teachers[size](images.numpy())
-        share = self.plan.given_share(self.step)
-        given = {layer: torch.rand(len(images), 1, 1, 1) < share for layer in BLOCKS}
+        prob = self.plan.teacher_prob(self.step)
+        given = {layer: torch.rand(len(images), 1, 1, 1) < prob for layer in BLOCKS}
         with torch.autocast("cpu", torch.bfloat16):
             pictures = images.to(memory_format=torch.channels_last)
-            got = answer(self._model, pictures, wanted.features, given if share else None)
+            got = answer(self._model, pictures, wanted.features, given if prob else None)
         losses = compare(got, wanted)
         self._learn(losses)
         return {name: getattr(losses, name).item() for name in losses.__slots__}
@@ -132,7 +132,7 @@ class DetectorTrainer:
         if not torch.isfinite(total):
             raise FloatingPointError(f"the loss of step {self.step} is {total.item()}: {losses}")
         for group in self._optimizer.param_groups:
-            group["lr"] = self.plan.learning_rate * self.plan.rate_share(self.step)
+            group["lr"] = self.plan.learning_rate * self.plan.rate_factor(self.step)
         self._optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         torch.nn.utils.clip_grad_norm_(self._model.parameters(), MAX_GRADIENT_NORM)

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from training.detector.teacher import Answer
+from training.detector.teacher import DetectorOutputs
 
 BINS = 16  # of each distance from a location to a side of its box, in strides
 CHANNEL_FLOOR = 0.1  # share of a layer's mean variance below which no channel counts as quieter
@@ -37,7 +37,7 @@ class Losses:
         return features_weight * self.features + PERSON_WEIGHT * self.person + boxes
 
 
-def compare(student: Answer, teacher: Answer) -> Losses:
+def compare(student: DetectorOutputs, teacher: DetectorOutputs) -> Losses:
     """All terms for one batch."""
     layers = [
         feature_error(feature, teacher.features[layer])

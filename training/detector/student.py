@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from models.detectors.ultralytics_import import import_ultralytics
-from training.detector.teacher import BLOCKS, Answer
+from training.detector.teacher import BLOCKS, DetectorOutputs
 
 ARCHITECTURE = "yolo11n.yaml"  # 2.6 million parameters
 
@@ -29,7 +29,7 @@ def answer(
     images: Tensor,
     taught: dict[int, Tensor] | None = None,
     given: dict[int, Tensor] | None = None,
-) -> Answer:
+) -> DetectorOutputs:
     """Run the student, some of its blocks on what the teacher saw there.
 
     Each block then learns its own step of the way at once, instead of waiting until all before it
@@ -59,4 +59,4 @@ def answer(
         passed_on.append(x)
     # In training mode the head returns its logits; in evaluation mode (decoded, logits).
     logits = x if isinstance(x, dict) else x[1]
-    return Answer(features, logits["boxes"], logits["scores"])
+    return DetectorOutputs(features, logits["boxes"], logits["scores"])

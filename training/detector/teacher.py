@@ -21,7 +21,7 @@ _ATTENTION = 10  # the layer with constant shapes inside
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Answer:
+class DetectorOutputs:
     """What a network says about a batch."""
 
     features: dict[int, Tensor]  # layer -> bfloat16 (B, C, H, W), after the activation
@@ -61,8 +61,8 @@ class Teacher:
         settings = {"INFERENCE_NUM_THREADS": 1, "PERFORMANCE_HINT": "LATENCY"}
         self._compiled = core.compile_model(cut, "CPU", settings)
 
-    def __call__(self, images: NDArray[np.float32]) -> Answer:
-        """Answer for a batch: float32 (B, 3, size, size) RGB in 0..1."""
+    def __call__(self, images: NDArray[np.float32]) -> DetectorOutputs:
+        """DetectorOutputs for a batch: float32 (B, 3, size, size) RGB in 0..1."""
         layers = [
             np.empty((len(images), *port.get_shape()[1:]), np.float32)
             for port in self._compiled.outputs
@@ -74,7 +74,7 @@ class Teacher:
         tensors = [torch.from_numpy(layer) for layer in layers]
         blocks, heads = tensors[: len(BLOCKS)], tensors[len(BLOCKS) :]
         answers = torch.cat([head.flatten(2) for head in heads], dim=2)
-        return Answer(
+        return DetectorOutputs(
             # As the student computes: half the memory traffic, and its order of channels.
             {
                 layer: block.to(torch.bfloat16).contiguous(memory_format=torch.channels_last)

@@ -25,7 +25,7 @@ from training.labels.samples import Sample
 
 # As in configs/train/default.yaml, so that both use the same cache.
 FPS = 10.0
-MIN_TRACK_SHARE = 0.6
+MIN_TRACK_FRACTION = 0.6
 
 
 def score_cached_clips(
@@ -52,7 +52,7 @@ def score_cached_clips(
     Yields:
         One item per sample.
     """
-    cut = CutSpec.of(spec, fps=FPS, min_track_share=MIN_TRACK_SHARE)
+    cut = CutSpec.of(spec, fps=FPS, min_track_fraction=MIN_TRACK_FRACTION)
     prepared = prepare_tracks(samples, cut, cache, people, advanced)
     for failure in prepared.failures:
         yield UnreadableClip(failure.sample, failure.reason)

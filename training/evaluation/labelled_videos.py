@@ -16,7 +16,7 @@ from training.metrics.label_mapping import LabelMapping
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class WatchedVideo:
+class LabelledVideo:
     """A video with its truth and the scores of its people."""
 
     scores: VideoScores
@@ -31,9 +31,9 @@ class UnreadableVideo:
     reason: str
 
 
-def watch_videos(
+def score_labelled_videos(
     samples: Sequence[Sample], mapping: LabelMapping, run: Callable[[Path], VideoScores]
-) -> tuple[list[WatchedVideo], list[UnreadableVideo]]:
+) -> tuple[list[LabelledVideo], list[UnreadableVideo]]:
     """Run the pipeline once over every video.
 
     Args:
@@ -56,7 +56,7 @@ def watch_videos(
             unreadable.append(UnreadableVideo(path, str(error).removeprefix(f"{path}: ")))
             continue
         truths = tuple(truth for sample in mine for truth in _truths(sample, mapping, scores))
-        watched.append(WatchedVideo(scores, truths))
+        watched.append(LabelledVideo(scores, truths))
     return watched, unreadable
 
 

@@ -13,8 +13,8 @@ from pipeline.errors import SourceError
 from training.crops.sample_regions import region_of
 from training.evaluation.scored_clip import (
     ClipScore,
-    FilmedView,
     UnreadableClip,
+    VideoView,
     mean_scores,
     most_typical,
 )
@@ -57,7 +57,7 @@ def _score(video: VideoScores, sample: Sample, span_s: float) -> ClipScore:
 
 def views_of(
     video: VideoScores, sample: Sample, span_s: float
-) -> tuple[FloatArray, list[FilmedView]]:
+) -> tuple[FloatArray, list[VideoView]]:
     """The clips of a sample's people whose middle lies in its stretch of time.
 
     Returns:
@@ -67,11 +67,11 @@ def views_of(
     start_s = sample.start_s or 0.0
     end_s = np.inf if sample.end_s is None else sample.end_s
     rows = [np.zeros((0, len(video.labels)), np.float32)]
-    views: list[FilmedView] = []
+    views: list[VideoView] = []
     for track in video.tracks:
         path, ends_s = track.path, track.path.pts_s
         inside = (ends_s - span_s / 2 >= start_s) & (ends_s - span_s / 2 <= end_s)
         if inside.any() and is_where(path, region, start_s, min(end_s, video.duration_s)):
             rows.append(track.scores[inside])
-            views += [FilmedView(path, end - span_s, end) for end in ends_s[inside].tolist()]
+            views += [VideoView(path, end - span_s, end) for end in ends_s[inside].tolist()]
     return np.concatenate(rows), views

@@ -13,7 +13,7 @@ from training.metrics.event_matching import PersonPath
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class FilmedView:
+class VideoView:
     """A view that the pipeline cut out of a video."""
 
     person: PersonPath
@@ -37,7 +37,7 @@ class ClipScore:
     scores: FloatArray | None  # float32 (M,) of the model's labels; None: there was no view
     views: int  # people times moments
     people: int  # tracked; 0 if the whole frame was shown instead
-    view: FilmedView | CachedView | None  # the one that speaks most for the answer
+    view: VideoView | CachedView | None  # the one that speaks most for the answer
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from pipeline.stages.track_decider import ActionRule, DecisionPolicy
-from training.evaluation.labelled_videos import WatchedVideo
+from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.track_scores import TrackScores, VideoScores, decide_events
 from training.metrics.event_matching import FoundEvent
 from training.metrics.event_metrics import EventCounts, JudgedVideo, count_events
 
 START_THRESHOLDS = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.975, 0.99)
-END_SHARES = (0.5, 0.65, 0.8, 1.0)  # of the start threshold
+END_RATIOS = (0.5, 0.65, 0.8, 1.0)  # of the start threshold
 MIN_DURATIONS_S = (0.0, 0.5, 1.0, 2.0, 3.0)
 
 
@@ -45,7 +45,7 @@ class RuleTrial:
     """
 
     def __init__(
-        self, videos: Sequence[WatchedVideo], action: str, policy: DecisionPolicy, iou: float
+        self, videos: Sequence[LabelledVideo], action: str, policy: DecisionPolicy, iou: float
     ) -> None:
         self._videos, self._action, self._policy, self._iou = videos, action, policy, iou
         self._tracks = [self._with_peaks(video.scores) for video in videos]
@@ -79,7 +79,7 @@ class RuleTrial:
 def threshold_curve(trial: RuleTrial, base: ActionRule) -> list[RuleCounts]:
     """What other start thresholds would do.
 
-    The end threshold keeps its share of the start threshold, the durations stay.
+    The end threshold keeps its ratio of the start threshold, the durations stay.
     """
     return [RuleCounts(rule, trial.judge(rule)) for rule in _scaled(base)]
 
@@ -116,9 +116,9 @@ def search_rule(
 
 def _scaled(base: ActionRule) -> list[ActionRule]:
     """Other thresholds in the same relation; the durations stay."""
-    share = base.end_threshold / base.start_threshold if base.start_threshold else 1.0
+    ratio = base.end_threshold / base.start_threshold if base.start_threshold else 1.0
     return [
-        replace(base, start_threshold=start, end_threshold=round(start * share, 4))
+        replace(base, start_threshold=start, end_threshold=round(start * ratio, 4))
         for start in START_THRESHOLDS
     ]
 
@@ -134,11 +134,11 @@ def _rules(base: ActionRule) -> list[ActionRule]:
         replace(
             base,
             start_threshold=start,
-            end_threshold=round(start * share, 4),
+            end_threshold=round(start * ratio, 4),
             min_duration_s=duration_s,
         )
         for start in START_THRESHOLDS
-        for share in END_SHARES
+        for ratio in END_RATIOS
         for duration_s in MIN_DURATIONS_S
     ]
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
-from pipeline.stages.track_decider import Change, DecisionPolicy, Moment, TrackDecider
+from pipeline.stages.track_decider import Change, DecisionPolicy, Timestamp, TrackDecider
 from training.metrics.event_matching import FoundEvent, PersonPath
 
 
@@ -81,7 +81,7 @@ def _events_of(
 
     for pts_s, xyxy, row in zip(track.path.pts_s.tolist(), track.path.xyxy, rows, strict=True):
         scores = dict(zip(names, row, strict=True))
-        take(decider.observe(scores, Moment(pts_s, pts_s), xyxy))
+        take(decider.observe(scores, Timestamp(pts_s, pts_s), xyxy))
     take(decider.finish("track_ended"))
     return events
 

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from pipeline.stages.track_decider import ActionRule, DecisionPolicy
-from training.evaluation.labelled_videos import WatchedVideo
+from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.threshold_search import (
     RuleChoice,
     RuleCounts,
@@ -50,7 +50,7 @@ class JudgedEvent:
 class EventEvaluation:
     """Everything about long videos."""
 
-    videos: tuple[WatchedVideo, ...]
+    videos: tuple[LabelledVideo, ...]
     actions: tuple[ActionEvents, ...]
     events: tuple[JudgedEvent, ...]
     mapping: LabelMapping
@@ -87,7 +87,7 @@ def actions_to_judge(
 
 
 def evaluate_events(
-    videos: Sequence[WatchedVideo],
+    videos: Sequence[LabelledVideo],
     mapping: LabelMapping,
     policy: DecisionPolicy,
     actions: Sequence[str],
@@ -120,7 +120,7 @@ def evaluate_events(
 
 
 def _judged_action(
-    videos: Sequence[WatchedVideo],
+    videos: Sequence[LabelledVideo],
     policy: DecisionPolicy,
     action: str,
     iou: float,
@@ -142,7 +142,7 @@ def _judged_action(
 
 
 def _judged_events(
-    video: WatchedVideo, policy: DecisionPolicy, actions: Sequence[str], iou: float
+    video: LabelledVideo, policy: DecisionPolicy, actions: Sequence[str], iou: float
 ) -> list[JudgedEvent]:
     scores = video.scores
     found = decide_events(scores.tracks, scores.labels, policy)

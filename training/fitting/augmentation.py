@@ -20,10 +20,10 @@ class ViewSpec:
     scale: float = 0.0  # a detector's box is up to this share larger or smaller
     shift: float = 0.0  # share of the crop
     jitter: float = 0.0  # deviation from frame to frame, share of the crop
-    cut_share: float = 0.0  # of clips that show less than they could, as at the border of an image
+    cut_prob: float = 0.0  # of clips that show less than they could, as at the border of an image
     max_cut: float = 0.0  # of the crop's width or height, on one side
-    blur_share: float = 0.0  # of clips that look as if people were far away
-    grey_share: float = 0.0  # of clips without colour
+    blur_prob: float = 0.0  # of clips that look as if people were far away
+    grey_prob: float = 0.0  # of clips without colour
     colour: float = 0.0  # strength of brightness, contrast, gamma and tint
 
 
@@ -42,10 +42,10 @@ def augment(
     Returns:
         uint8 (T, S, S, 3).
     """
-    if rng.random() < spec.cut_share:
+    if rng.random() < spec.cut_prob:
         crops = _cut_edges(crops, spec.max_cut, rng)
     crops = _reframe(crops, size, spec, rng, mirror=-1.0 if mirrored else 1.0)
-    if rng.random() < spec.blur_share:
+    if rng.random() < spec.blur_prob:
         crops = _reduce(crops, int(rng.integers(*BLUR_SIDES)))
     return _recolour(crops, spec, rng)
 
@@ -107,7 +107,7 @@ def _recolour(crops: Crops, spec: ViewSpec, rng: np.random.Generator) -> Crops:
     tint = 1 + strength * rng.uniform(-0.1, 0.1, 3)
     table = (255 * levels * tint).round().clip(0, 255).astype(np.uint8)
     tall = crops.reshape(-1, crops.shape[2], 3)
-    if rng.random() < spec.grey_share:
+    if rng.random() < spec.grey_prob:
         tall = np.repeat(cv2.cvtColor(tall, cv2.COLOR_BGR2GRAY)[..., None], 3, axis=2)
     coloured = cv2.LUT(tall, table[None])
     return np.asarray(coloured.reshape(crops.shape), np.uint8)

@@ -7,7 +7,7 @@ from collections import Counter
 
 from models.checkpoints.checkpoint import load_recognizer, save_recognizer
 from models.inference.action_recognizer import ActionRecognizer
-from training.config import ModelConfig
+from training.config import NetworkConfig
 from training.crops.preparation import Prepared
 from training.crops.training_data import LabelledData, tracks_of
 from training.fitting.epochs import best_model
@@ -22,7 +22,7 @@ HELD_OUT: tuple[Split, ...] = ("val", "test")
 log = logging.getLogger(__name__)
 
 
-def origin_of(section: ModelConfig) -> str:
+def origin_of(section: NetworkConfig) -> str:
     """What the weights come from, for people."""
     return section.weights if section.architecture is None else f"scratch ({section.architecture})"
 

@@ -50,14 +50,14 @@ def trainer_spec(
         schedule=Schedule(
             steps=plan.steps,
             name=schedule.name,
-            warm_up_share=schedule.warm_up_share,
+            warm_up_fraction=schedule.warm_up_share,
             step_at=schedule.step_at,
             step_factor=schedule.step_factor,
         ),
         optimizer=OptimizerSpec(
             name=optimizer.name,
             learning_rate=optimizer.learning_rate,
-            backbone_share=optimizer.backbone_share,
+            backbone_lr_ratio=optimizer.backbone_share,
             weight_decay=optimizer.weight_decay,
             momentum=optimizer.momentum,
         ),
@@ -81,10 +81,10 @@ def view_spec(section: AugmentationConfig) -> ViewSpec:
         scale=section.scale,
         shift=section.shift,
         jitter=section.jitter,
-        cut_share=section.cut_share,
+        cut_prob=section.cut_share,
         max_cut=section.max_cut,
-        blur_share=section.blur_share,
-        grey_share=section.grey_share,
+        blur_prob=section.blur_share,
+        grey_prob=section.grey_share,
         colour=section.colour,
     )
 

@@ -17,7 +17,7 @@ class OptimizerSpec:
 
     name: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3
-    backbone_share: float = 1.0  # of the learning rate, for the backbone
+    backbone_lr_ratio: float = 1.0  # of the learning rate, for the backbone
     weight_decay: float = 0.05
     momentum: float = 0.9
 
@@ -25,8 +25,8 @@ class OptimizerSpec:
 def build_optimizer(model: Recognizer3D, spec: OptimizerSpec) -> torch.optim.Optimizer:
     """Frozen weights are left out; batch norms and biases do not decay (Goyal et al. 2017, 5.3)."""
     groups: list[dict[str, Any]] = []
-    for part, share in ((model.backbone, spec.backbone_share), (model.cls_head, 1.0)):
-        groups += _groups(part, share * spec.learning_rate, spec.weight_decay)
+    for part, ratio in ((model.backbone, spec.backbone_lr_ratio), (model.cls_head, 1.0)):
+        groups += _groups(part, ratio * spec.learning_rate, spec.weight_decay)
     if spec.name == "sgd":
         return torch.optim.SGD(groups, momentum=spec.momentum, nesterov=spec.momentum > 0)
     return torch.optim.AdamW(groups)

@@ -14,13 +14,13 @@ class Schedule:
 
     steps: int  # of the run
     name: Literal["cosine", "step"] = "cosine"
-    warm_up_share: float = 0.05  # of the steps
+    warm_up_fraction: float = 0.05  # of the steps
     step_at: Sequence[float] = ()  # shares of the run at which the learning rate falls
     step_factor: float = 0.1
 
-    def share(self, step: int) -> float:
+    def factor(self, step: int) -> float:
         """Of the highest learning rate, for step 0 and on; above 0 while the run lasts."""
-        warm_up = round(self.warm_up_share * self.steps)
+        warm_up = round(self.warm_up_fraction * self.steps)
         if step < warm_up:
             return (step + 1) / (warm_up + 1)
         if self.name == "step":

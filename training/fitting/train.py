@@ -110,7 +110,7 @@ def _prepare(
     console: Console,
 ) -> Prepared:
     section = config.data
-    cut = CutSpec.of(model.input_spec, fps=section.fps, min_track_share=section.min_track_share)
+    cut = CutSpec.of(model.input_spec, fps=section.fps, min_track_fraction=section.min_track_share)
     people = ConfiguredPeopleFinder(config.detector, config.tracker, project, device)
     return cut_people(data, cut, section.cache, people, console)
 

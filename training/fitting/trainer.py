@@ -39,7 +39,7 @@ class StepResult:
     """Of the batches of one step, before the step."""
 
     loss: float
-    top1: float | None  # share that was right; None for several labels
+    top1: float | None  # fraction that was right; None for several labels
 
 
 class Trainer:
@@ -80,9 +80,9 @@ class Trainer:
         """
         world, rank = self._fabric.world_size, self._fabric.global_rank
         torch.manual_seed((self._spec.seed * 1_000_003 + self.steps) * world + rank)
-        share = self._spec.schedule.share(self.steps)
+        factor = self._spec.schedule.factor(self.steps)
         for group, highest in zip(self._optimizer.param_groups, self._highest, strict=True):
-            group["lr"] = highest * share
+            group["lr"] = highest * factor
         self._network.train()
         self._optimizer.zero_grad(set_to_none=True)
         results = [

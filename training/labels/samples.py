@@ -26,8 +26,8 @@ class PersonBox:
         ValueError: if the corners are not in order, or a normalized box leaves the image.
     """
 
-    xyxy: Xyxy  # pixels of the video, or shares of its width and height
-    normalized: bool = False  # shares, 0 to 1
+    xyxy: Xyxy  # pixels of the video, or fractions of its width and height
+    normalized: bool = False  # fractions, 0 to 1
 
     def __post_init__(self) -> None:
         x1, y1, x2, y2 = self.xyxy

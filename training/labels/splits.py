@@ -19,32 +19,32 @@ def unit_of(sample: Sample) -> str:
     return f"file {sample.path.resolve()}"
 
 
-def with_validation(samples: Sequence[Sample], share: float, seed: int) -> tuple[Sample, ...]:
+def with_validation(samples: Sequence[Sample], fraction: float, seed: int) -> tuple[Sample, ...]:
     """Give every sample a split; validation is drawn from training where there is none.
 
     Args:
         samples: some may have a split; the others are for training.
-        share: of the training samples that validation gets, about, of every class; 0: none.
+        fraction: of the training samples that validation gets, about, of every class; 0: none.
         seed: of the draw.
 
     Raises:
         DataError: if there is one group only.
     """
     placed = [one if one.split else replace(one, split="train") for one in samples]
-    if share == 0 or any(one.split == "val" for one in placed):
+    if fraction == 0 or any(one.split == "val" for one in placed):
         return tuple(placed)
     learned = [one for one in placed if one.split == "train"]
-    held_out = draw_units(learned, share, seed)
+    held_out = draw_units(learned, fraction, seed)
     return tuple(
         replace(one, split="val") if one.split == "train" and unit_of(one) in held_out else one
         for one in placed
     )
 
 
-def draw_units(samples: Sequence[Sample], share: float, seed: int) -> set[str]:
-    """Draw whole groups until about a share of every class is in them.
+def draw_units(samples: Sequence[Sample], fraction: float, seed: int) -> set[str]:
+    """Draw whole groups until about a fraction of every class is in them.
 
-    Groups come in random order; one is taken if that brings the classes closer to their share.
+    Groups come in random order; one is taken if that brings the classes closer to their fraction.
 
     Raises:
         DataError: if there is one group only, or none fits.
@@ -62,7 +62,7 @@ def draw_units(samples: Sequence[Sample], share: float, seed: int) -> set[str]:
     missing = Counter[str]()
     for counts in units.values():
         missing.update(counts)
-    wanted = {label: share * count for label, count in missing.items()}
+    wanted = {label: fraction * count for label, count in missing.items()}
     chosen: set[str] = set()
     for name in np.random.default_rng(seed).permutation(sorted(units)):
         counts = units[str(name)]
@@ -71,11 +71,11 @@ def draw_units(samples: Sequence[Sample], share: float, seed: int) -> set[str]:
             chosen.add(str(name))
             for label, count in counts.items():
                 wanted[label] -= count
-    if not chosen:  # every group is larger than its share: the smallest
+    if not chosen:  # every group is larger than its fraction: the smallest
         chosen.add(min(sorted(units), key=lambda name: units[name].total()))
     return chosen
 
 
 def _closer(missing: float, count: int) -> float:
-    """How much nearer to its share a class comes by so many samples."""
+    """How much nearer to its fraction a class comes by so many samples."""
     return abs(missing) - abs(missing - count)

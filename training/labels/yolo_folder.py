@@ -21,7 +21,7 @@ class LabelledImage:
     """One image file and the people in it."""
 
     path: Path
-    cxcywh: FloatArray  # float32 (N, 4) centre, width, height as shares of the image's sides
+    cxcywh: FloatArray  # float32 (N, 4) centre, width, height as fractions of the image's sides
 
     def read(self) -> NDArray[np.uint8]:
         """The picture, uint8 (H, W, 3) BGR, upright.
@@ -37,8 +37,8 @@ class LabelledImage:
     def xyxy(self, width: int, height: int) -> FloatArray:
         """The people's boxes in a picture of this size, float32 (N, 4) pixels."""
         centre, sides = self.cxcywh[:, :2], self.cxcywh[:, 2:]
-        shares = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
-        return clip_to_image(shares * np.array([width, height] * 2, np.float32), width, height)
+        fractions = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
+        return clip_to_image(fractions * np.array([width, height] * 2, np.float32), width, height)
 
 
 def read_yolo_folder(folder: Path) -> list[LabelledImage]:
@@ -75,13 +75,15 @@ def read_people(file: Path) -> FloatArray:
 
 
 def _parse(line: str, file: Path, number: int) -> list[float]:
-    wanted = "class, centre x, centre y, width, height as shares of the image, with spaces between"
+    wanted = (
+        "class, centre x, centre y, width, height as fractions of the image, with spaces between"
+    )
     try:
         row = [float(field) for field in line.split()]
     except ValueError as error:
         raise ValueError(f"{file}, line {number}: {error}; wanted: {wanted}") from error
     if len(row) != 5 or row[0] != int(row[0]):
         raise ValueError(f"{file}, line {number}: {line.strip()!r} is not {wanted}")
-    if not all(-_TOLERANCE <= share <= 1 + _TOLERANCE for share in row[1:]):
+    if not all(-_TOLERANCE <= side <= 1 + _TOLERANCE for side in row[1:]):
         raise ValueError(f"{file}, line {number}: {line.strip()!r} is outside of 0..1; {wanted}")
     return row

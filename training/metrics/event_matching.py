@@ -13,9 +13,9 @@ from models.boxes import FloatArray
 
 # An event whose time lies for this share or more inside true intervals is no false alarm, whatever
 # its borders are.
-TRUE_SHARE = 0.5
+TRUE_FRACTION = 0.5
 # A truth with a box is of the person whose boxes lie on average for this share or more inside it.
-SAME_PERSON_SHARE = 0.5
+SAME_PERSON_FRACTION = 0.5
 
 Matrix = NDArray[np.float64]
 
@@ -88,7 +88,7 @@ def match_events(truths: Sequence[TrueEvent], events: Sequence[FoundEvent], iou:
     fits = np.asarray((overlap[of_scene] >= iou).any(axis=0)).tolist()
     repeated = [n for n in range(len(events)) if n not in paired and fits[n]]
     wrong = [n for n in range(len(events)) if n not in paired and not fits[n]]
-    false_alarms = [n for n in wrong if true_share(events[n], truths) < TRUE_SHARE]
+    false_alarms = [n for n in wrong if true_fraction(events[n], truths) < TRUE_FRACTION]
     delays_s = []
     for truth, event in pairs:
         fitting = np.flatnonzero(overlap[truth] >= iou).tolist() if of_scene[truth] else [event]
@@ -110,7 +110,7 @@ def temporal_iou(truths: Sequence[TrueEvent], events: Sequence[FoundEvent]) -> M
     return out
 
 
-def true_share(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
+def true_fraction(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
     """Share of an event's time that lies inside true intervals of this person or the scene."""
     mine = [truth for truth in truths if is_same_person(truth, event)]
     spans = sorted((max(t.start_s, event.start_s), min(t.end_s, event.end_s)) for t in mine)
@@ -137,7 +137,7 @@ def is_where(person: PersonPath, region: PersonPath | None, start_s: float, end_
     times = times[(times >= start_s) & (times <= end_s)]
     if not len(times):
         times = np.array([(start_s + end_s) / 2])
-    return float(_inside(person.at(times), region.at(times)).mean()) >= SAME_PERSON_SHARE
+    return float(_inside(person.at(times), region.at(times)).mean()) >= SAME_PERSON_FRACTION
 
 
 def _inside(boxes: FloatArray, regions: FloatArray) -> NDArray[np.float32]:

@@ -40,9 +40,9 @@ def group_weights(
     """
     rng = np.random.default_rng(seed)
     names, of_clip = np.unique(np.array(groups), return_inverse=True)
-    share = np.full(len(names), 1 / len(names))
+    probability = np.full(len(names), 1 / len(names))
     for first in range(0, resamples, AT_ONCE):
-        draws = rng.multinomial(len(names), share, size=min(AT_ONCE, resamples - first))
+        draws = rng.multinomial(len(names), probability, size=min(AT_ONCE, resamples - first))
         yield draws[:, of_clip].astype(np.float64)
 
 

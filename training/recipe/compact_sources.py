@@ -21,7 +21,7 @@ COLLAGE = ((0, 0, 852, 640), (854, 0, 1280, 318))
 # jogging in one room are too few for a class of their own as well: they are "nothing".
 DAILY_LABELS = {"01": "walk", "02": "walk"}
 DAILY_HELD_OUT = ("01", "04", "13", "17")
-HELD_OUT_SHARE, HELD_OUT_SEED = 0.2, 0
+HELD_OUT_FRACTION, HELD_OUT_SEED = 0.2, 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def _labelled_clips(data: Path) -> list[Source]:
                 label = "nothing" if row["label"] == "noFight" else row["label"]
                 path = data / dataset / row["path"]
                 rows.append((dataset, path, label, f"{dataset}:{row['group']}"))
-    held_out = held_out_groups([row[3] for row in rows], HELD_OUT_SHARE, HELD_OUT_SEED)
+    held_out = held_out_groups([row[3] for row in rows], HELD_OUT_FRACTION, HELD_OUT_SEED)
     return [Source(*row[:3], "as labelled", row[3], row[3] in held_out) for row in rows]
 
 
@@ -97,22 +97,22 @@ def _scenes(data: Path) -> list[Source]:
     ]
 
 
-def held_out_groups(groups: Sequence[str], share: float, seed: int) -> set[str]:
-    """Draw whole groups for testing, from each data set its share.
+def held_out_groups(groups: Sequence[str], fraction: float, seed: int) -> set[str]:
+    """Draw whole groups for testing, from each data set its fraction.
 
     Groups, because cuts of one recording sit in several classes: a random split would test on
     backgrounds and people that were learned.
 
     Args:
         groups: `dataset:number` of every video, with repetitions.
-        share: of the videos of each data set, about.
+        fraction: of the videos of each data set, about.
         seed: of the draw.
     """
     rng = np.random.default_rng(seed)
     chosen: set[str] = set()
     for dataset in sorted({group.split(":")[0] for group in groups}):
         mine = [group for group in groups if group.split(":")[0] == dataset]
-        wanted = share * len(mine)
+        wanted = fraction * len(mine)
         taken = 0
         for group in rng.permutation(sorted(set(mine))):
             if taken >= wanted:

@@ -13,7 +13,10 @@ from training.recipe.compact_sources import Rule
 from training.recipe.labels import STAND_BELOW, WALK_ABOVE, body_speed, height_change, speed_runs
 
 MIN_LOOKS = 3
-MIN_SHARE, FULL_LOOKS = 0.5, 30  # a person is seen in half of a video, or of two seconds of it
+MIN_SEEN_FRACTION, FULL_LOOKS = (
+    0.5,
+    30,
+)  # a person is seen in half of a video, or of two seconds of it
 MIN_BODY_PX = 24.0
 MIN_SPAN_S = 1.6  # of a stretch of walking or standing
 NEARS_FROM = 0.1  # change of body height per second of somebody who walks along the line of sight
@@ -50,7 +53,7 @@ def people_of(
         In the order of the tracks. Of fights and interactions only people close to somebody,
         where anybody is: bystanders do not take part.
     """
-    needed = max(MIN_LOOKS, MIN_SHARE * min(len(pts_s), FULL_LOOKS))
+    needed = max(MIN_LOOKS, MIN_SEEN_FRACTION * min(len(pts_s), FULL_LOOKS))
     seen = [track for track in tracks if len(track) >= needed and _body_px(track) >= MIN_BODY_PX]
     if rule == "by speed":
         return [stretch for track in seen for stretch in _by_speed(track, pts_s)]

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pipeline.sources.video_files import VideoFile, read_frames
 from pipeline.stages.clip_sampling import crop_person
 from pipeline.types import Frame, StreamEnd
-from training.evaluation.scored_clip import FilmedView
+from training.evaluation.scored_clip import VideoView
 
 PICTURES = 4  # per strip
 SIZE = 112  # pixels, each
@@ -36,7 +36,7 @@ def strip_of(crops: Sequence[NDArray[np.uint8]]) -> bytes:
     return data.tobytes()
 
 
-def film_strips(video: Path, views: Sequence[FilmedView]) -> list[bytes | None]:
+def video_strips(video: Path, views: Sequence[VideoView]) -> list[bytes | None]:
     """Read a video once and cut a strip for every view; None where it shows nothing.
 
     Args:
@@ -61,6 +61,6 @@ def film_strips(video: Path, views: Sequence[FilmedView]) -> list[bytes | None]:
     return [strip_of(cut) if cut else None for cut in crops]
 
 
-def _crop(frame: Frame, view: FilmedView) -> NDArray[np.uint8]:
+def _crop(frame: Frame, view: VideoView) -> NDArray[np.uint8]:
     xyxy = view.person.at(np.array([frame.pts_s]))[0]
     return crop_person(frame.image, xyxy, size=SIZE, margin=MARGIN)

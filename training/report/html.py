@@ -19,7 +19,7 @@ TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class MistakeImage:
     """Something to look at."""
 
     title: str
@@ -45,7 +45,7 @@ class ClipPage:
     """What the report shows of clips."""
 
     result: ClipEvaluation
-    pictures: tuple[Picture, ...]  # of clips that are wrong
+    pictures: tuple[MistakeImage, ...]  # of clips that are wrong
 
     @property
     def wrong(self) -> int:
@@ -88,7 +88,7 @@ class EventPage:
     """What the report shows of long videos."""
 
     result: EventEvaluation
-    pictures: tuple[Picture, ...]  # of events that are wrong
+    pictures: tuple[MistakeImage, ...]  # of events that are wrong
 
     @property
     def curves(self) -> list[tuple[str, str]]:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from training.evaluation.clip_results import ClipEvaluation, group_spread
-from training.evaluation.labelled_videos import WatchedVideo
+from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.scored_clip import ClipScore
 from training.evaluation.threshold_search import RuleCounts
 from training.evaluation.videos import ActionEvents, EventEvaluation
@@ -149,7 +149,7 @@ def _rule_counts(point: RuleCounts) -> dict[str, Any]:
     return {"rule": asdict(point.rule), **counts_document(point.counts)}
 
 
-def _video(video: WatchedVideo) -> dict[str, Any]:
+def _video(video: LabelledVideo) -> dict[str, Any]:
     scores = video.scores
     return {
         "path": str(scores.path),

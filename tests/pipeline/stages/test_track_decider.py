@@ -3,7 +3,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.stages.track_decider import ActionRule, Change, DecisionPolicy, Moment, TrackDecider
+from pipeline.stages.track_decider import (
+    ActionRule,
+    Change,
+    DecisionPolicy,
+    Timestamp,
+    TrackDecider,
+)
 
 BOX = np.array([1, 2, 3, 4], np.float32)
 RULE = ActionRule(start_threshold=0.6, end_threshold=0.4, min_duration_s=1.0, min_gap_s=1.0)
@@ -17,8 +23,8 @@ def decide(
     track = TrackDecider(7, policy)
     changes = []
     for n, digit in enumerate(scores):
-        moment = Moment(pts_s=n * step_s, captured_at=100 + n * step_s)
-        changes += track.observe({"walk": int(digit) / 10, "nothing": 0.9}, moment, BOX)
+        timestamp = Timestamp(pts_s=n * step_s, captured_at=100 + n * step_s)
+        changes += track.observe({"walk": int(digit) / 10, "nothing": 0.9}, timestamp, BOX)
     return changes + track.finish("track_ended")
 
 
@@ -91,7 +97,7 @@ def test_smoothing_follows_time_and_not_the_number_of_clips() -> None:
         track = TrackDecider(1, policy)
         for n in range(round(3 / step_s) + 1):
             score = 0.0 if n == 0 else 1.0
-            [change] = track.observe({"walk": score}, Moment(n * step_s, 0.0), BOX)
+            [change] = track.observe({"walk": score}, Timestamp(n * step_s, 0.0), BOX)
         scores.append(change.score)
     assert scores == pytest.approx([1 - np.exp(-3.0)] * 2, abs=1e-5)
 
@@ -101,7 +107,7 @@ def test_several_actions_of_one_person_run_independently() -> None:
     track = TrackDecider(1, DecisionPolicy(rules, 0.0, 99.0))
     changes = []
     for n in range(4):
-        changes += track.observe({"walk": 0.9, "point": 0.8}, Moment(n * 0.5, 0.0), BOX)
+        changes += track.observe({"walk": 0.9, "point": 0.8}, Timestamp(n * 0.5, 0.0), BOX)
     assert [(change.kind, change.action) for change in changes] == [
         ("start", "walk"),
         ("start", "point"),

@@ -31,7 +31,7 @@ def test_the_network_s_crop_sits_in_the_centre_of_the_cached_one(crop_size: int)
 
 
 def test_the_geometry_comes_with_the_network() -> None:
-    spec = CutSpec.of(slowfast_compact(2).input_spec, fps=10.0, min_track_share=0.6)
+    spec = CutSpec.of(slowfast_compact(2).input_spec, fps=10.0, min_track_fraction=0.6)
     assert (spec.crop_size, spec.crop_margin, spec.span_s) == (112, 0.25, 2.0)
 
 

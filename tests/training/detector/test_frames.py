@@ -59,7 +59,7 @@ def test_the_end_of_the_film_with_ground_truth_is_held_out(data: Path) -> None:
     (pets,) = [s for s in list_sources(data) if s.part == "pets09_s2l1"]
     assert pets.last_frame == 560
     film = data / "video/people.mp4"
-    short = FrameSource("pets", film, count=3, share=1.0, last_frame=5)
+    short = FrameSource("pets", film, count=3, draw_prob=1.0, last_frame=5)
     levels = [round(image.mean()) for image in take_frames(short)]
     assert levels == pytest.approx([40, 80, 120], abs=6)  # frames 0, 2 and 4 of nine
 
@@ -87,9 +87,9 @@ def test_draws_are_shared_between_data_sets_and_not_between_files(tmp_path: Path
         image = np.full((8, 8, 3), level, np.uint8)
         assert cv2.imwrite(str(tmp_path / f"{name}.jpg"), image)
     sources = [
-        FrameSource("dark", tmp_path / "one.jpg", 1, share=0.5),
-        FrameSource("bright", tmp_path / "two.jpg", 1, share=0.5),
-        FrameSource("bright", tmp_path / "three.jpg", 1, share=0.5),
+        FrameSource("dark", tmp_path / "one.jpg", 1, draw_prob=0.5),
+        FrameSource("bright", tmp_path / "two.jpg", 1, draw_prob=0.5),
+        FrameSource("bright", tmp_path / "three.jpg", 1, draw_prob=0.5),
     ]
     assert list(FrameCache.fill(tmp_path / "cache", sources)) == [1, 2, 3]
     cache = FrameCache(tmp_path / "cache")

@@ -14,7 +14,7 @@ from training.detector import loop as detector_training
 from training.detector.export import load_student, shift_person, to_openvino
 from training.detector.loop import DetectorPlan, DetectorTrainer
 from training.detector.student import answer, new_student
-from training.detector.teacher import BLOCKS, STRIDES, Answer, Teacher
+from training.detector.teacher import BLOCKS, STRIDES, DetectorOutputs, Teacher
 
 SIZE = 64
 CHANNELS = {2: 64, 4: 128, 6: 128, 8: 256, 10: 256, 13: 128, 16: 64, 19: 128, 22: 256}
@@ -27,7 +27,7 @@ class MadeUpTeacher:
     def __init__(self, folder: Path, size: int) -> None:
         self._size = size
 
-    def __call__(self, images: NDArray[np.float32]) -> Answer:
+    def __call__(self, images: NDArray[np.float32]) -> DetectorOutputs:
         made = torch.Generator().manual_seed(int(images.sum()) % 10_000)
 
         def some(*shape: int) -> torch.Tensor:
@@ -39,7 +39,7 @@ class MadeUpTeacher:
         }
         locations = sum((self._size // stride) ** 2 for stride in STRIDES)
         halved = {layer: feature.bfloat16() for layer, feature in features.items()}
-        return Answer(halved, some(64, locations), some(1, locations) - 2)
+        return DetectorOutputs(halved, some(64, locations), some(1, locations) - 2)
 
 
 def trainer(monkeypatch: pytest.MonkeyPatch, steps: int = 4) -> DetectorTrainer:
@@ -81,13 +81,13 @@ def test_a_loss_that_is_no_number_stops_the_run_with_its_step(
 
 def test_the_plan_warms_up_falls_to_almost_nothing_and_ends_at_the_size_of_use() -> None:
     plan = DetectorPlan(1000)
-    rates = [plan.rate_share(step) for step in range(1001)]
+    rates = [plan.rate_factor(step) for step in range(1001)]
     assert rates[0] < 0.01
     assert max(rates) > 0.9
     assert rates[-1] == pytest.approx(0.01)
     assert (plan.size(949), plan.size(950)) == (320, 416)
-    assert plan.given_share(0) == 1
-    assert plan.given_share(350) == 0 == plan.given_share(999)
+    assert plan.teacher_prob(0) == 1
+    assert plan.teacher_prob(350) == 0 == plan.teacher_prob(999)
     assert plan.features_weight(0) > plan.features_weight(1000) > 0
 
 

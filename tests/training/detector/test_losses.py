@@ -15,15 +15,15 @@ from training.detector.losses import (
     person_error,
     to_distances,
 )
-from training.detector.teacher import Answer
+from training.detector.teacher import DetectorOutputs
 
 
-def made_up_answer(seed: int, person_logit: float = 2.0) -> Answer:
+def made_up_answer(seed: int, person_logit: float = 2.0) -> DetectorOutputs:
     """Two pictures, two layers, 21 locations of which the first holds a person."""
     made = torch.Generator().manual_seed(seed)
     person = torch.full((2, 1, 21), -12.0)
     person[:, :, 0] = person_logit
-    return Answer(
+    return DetectorOutputs(
         {4: torch.randn(2, 3, 8, 8, generator=made), 6: torch.randn(2, 5, 4, 4, generator=made)},
         torch.randn(2, 4 * BINS, 21, generator=made),
         person,

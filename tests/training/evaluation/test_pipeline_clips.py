@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import SourceError
 from tests.training.made_events import track_of, video_of
 from training.evaluation.pipeline_clips import score_clips, views_of
-from training.evaluation.scored_clip import ClipScore, FilmedView, UnreadableClip
+from training.evaluation.scored_clip import ClipScore, UnreadableClip, VideoView
 from training.evaluation.track_scores import VideoScores
 from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
@@ -62,7 +62,7 @@ def test_scores_are_averaged_and_the_most_telling_view_is_kept() -> None:
     assert score.scores is not None
     assert score.scores[0] == pytest.approx(np.mean([LEFT.scores[:, 0], RIGHT.scores[:, 0]]))
     assert (score.views, score.people) == (40, 2)
-    assert isinstance(score.view, FilmedView)  # nothing is the answer: the quietest clip
+    assert isinstance(score.view, VideoView)  # nothing is the answer: the quietest clip
     assert (score.view.person, score.view.end_s) == (LEFT.path, 2.0)
 
 

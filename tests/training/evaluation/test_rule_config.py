@@ -12,7 +12,7 @@ from pipeline.config.schema import load_config
 from pipeline.stages.track_decider import ActionRule
 from tests.conftest import REPOSITORY
 from tests.training.made_events import policy_of, track_of, true, video_of
-from training.evaluation.labelled_videos import WatchedVideo
+from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.rule_config import rules_yaml
 from training.evaluation.videos import evaluate_events
 from training.metrics.label_mapping import map_labels
@@ -24,7 +24,7 @@ DEFAULTS = REPOSITORY / "configs" / "default.yaml"
 def test_what_is_written_is_what_was_found(tmp_path: Path, label: str) -> None:
     scores = video_of(track_of([0.1] * 6 + [0.9] * 10 + [0.1] * 6), duration_s=3600)
     scores_labels = (label, "walk", "nothing")
-    watched = WatchedVideo(replace(scores, labels=scores_labels), (true(5, 9.5, action=label),))
+    watched = LabelledVideo(replace(scores, labels=scores_labels), (true(5, 9.5, action=label),))
     mapping = map_labels([(label,)], scores_labels, ("nothing",), {})
     policy = policy_of({label: ActionRule(0.6, 0.4, 0.5, 0.75)}, smoothing_s=0.3)
     result = evaluate_events(

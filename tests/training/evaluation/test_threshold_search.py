@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.stages.track_decider import DecisionPolicy
 from tests.training.made_events import policy_of, track_of, true, video_of
-from training.evaluation.labelled_videos import WatchedVideo
+from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.threshold_search import (
     RuleChoice,
     RuleTrial,
@@ -24,23 +24,23 @@ LIKE_A_FIGHT = [*QUIET, *[0.72] * 10, *QUIET]  # as long, less sure
 FLICKER = [*QUIET, 0.9, 0.9, *QUIET]  # surer, but only for half a second
 
 
-def watched(*tracks: list[float], fights: bool = True, hours: float = 1.0) -> WatchedVideo:
+def watched(*tracks: list[float], fights: bool = True, hours: float = 1.0) -> LabelledVideo:
     scores = video_of(
         *(track_of(row, track_id=n + 1, x=100 * n) for n, row in enumerate(tracks)),
         duration_s=3600 * hours,
     )
-    return WatchedVideo(scores, (true(5.0, 9.5),) if fights else ())
+    return LabelledVideo(scores, (true(5.0, 9.5),) if fights else ())
 
 
 BASE = policy_of().rules["fight"]
 
 
-def trial(videos: Sequence[WatchedVideo], policy: DecisionPolicy | None = None) -> RuleTrial:
+def trial(videos: Sequence[LabelledVideo], policy: DecisionPolicy | None = None) -> RuleTrial:
     return RuleTrial(videos, "fight", policy or policy_of(), 0.5)
 
 
 def searched(
-    videos: Sequence[WatchedVideo],
+    videos: Sequence[LabelledVideo],
     *,
     false_alarms_per_hour: float,
     tried: Callable[[], object] = lambda: None,

@@ -10,7 +10,7 @@ import pytest
 from pipeline.errors import SourceError
 from pipeline.stages.track_decider import ActionRule
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
-from training.evaluation.labelled_videos import watch_videos
+from training.evaluation.labelled_videos import score_labelled_videos
 from training.evaluation.track_scores import VideoScores
 from training.evaluation.videos import actions_to_judge, evaluate_events
 from training.labels.samples import DataError, PersonBox, Sample
@@ -41,7 +41,7 @@ def test_true_and_false_events_are_judged_per_video() -> None:
         Sample(Path("street.mp4"), ("nothing",)),
     ]
     mapping = mapping_of(samples)
-    watched, unreadable = watch_videos(samples, mapping, run)
+    watched, unreadable = score_labelled_videos(samples, mapping, run)
     assert unreadable == []
     assert [len(video.truths) for video in watched] == [1, 0]
     result = evaluate_events(
@@ -64,7 +64,7 @@ def test_true_and_false_events_are_judged_per_video() -> None:
 def test_a_true_interval_without_box_is_anybodys() -> None:
     samples = [Sample(Path("a.mp4"), ("fight",), 5.0, 9.5)]
     mapping = mapping_of(samples)
-    watched, _ = watch_videos(samples, mapping, run)
+    watched, _ = score_labelled_videos(samples, mapping, run)
     result = evaluate_events(watched, mapping, POLICY, ["fight"], iou=0.5, false_alarms_per_hour=1)
     assert [one.verdict for one in result.events] == ["right", "repeated"]
     choice = result.actions[0].choice
@@ -74,7 +74,7 @@ def test_a_true_interval_without_box_is_anybodys() -> None:
 
 def test_a_video_that_cannot_be_read_is_left_out_and_named() -> None:
     samples = [Sample(Path("bad.mp4"), ("nothing",)), Sample(Path("a.mp4"), ("nothing",))]
-    watched, unreadable = watch_videos(samples, mapping_of(samples), run)
+    watched, unreadable = score_labelled_videos(samples, mapping_of(samples), run)
     assert [video.scores.path.name for video in watched] == ["a.mp4"]
     assert [(one.path.name, one.reason) for one in unreadable] == [("bad.mp4", "truncated")]
 
@@ -82,7 +82,7 @@ def test_a_video_that_cannot_be_read_is_left_out_and_named() -> None:
 def test_an_interval_behind_the_end_of_its_video_is_an_error() -> None:
     samples = [Sample(Path("a.mp4"), ("fight",), 50.0, 60.0, origin="events.csv:3")]
     with pytest.raises(DataError, match=r"events\.csv:3: start 50 lies behind the end of a\.mp4"):
-        watch_videos(samples, mapping_of(samples), run)
+        score_labelled_videos(samples, mapping_of(samples), run)
 
 
 def test_only_actions_that_are_labelled_are_judged_unless_asked_for() -> None:

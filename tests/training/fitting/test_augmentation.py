@@ -10,17 +10,17 @@ from pipeline.stages.clip_sampling import crop_person
 from training.crops.crop_cache import CutSpec
 from training.fitting.augmentation import ViewSpec, augment, centre
 
-SPEC = CutSpec(fps=10.0, crop_size=112, crop_margin=0.25, span_s=2.0, min_track_share=0.6)
+SPEC = CutSpec(fps=10.0, crop_size=112, crop_margin=0.25, span_s=2.0, min_track_fraction=0.6)
 CROP_SIZE, CROP_MARGIN = SPEC.crop_size, SPEC.crop_margin
 CACHE_SIZE, CACHE_MARGIN = SPEC.cache_size, SPEC.cache_margin
 DIFFERENT = ViewSpec(
     scale=0.2,
     shift=0.08,
     jitter=0.008,
-    cut_share=0.5,
+    cut_prob=0.5,
     max_cut=0.3,
-    blur_share=0.3,
-    grey_share=0.15,
+    blur_prob=0.3,
+    grey_prob=0.15,
     colour=1.0,
 )
 

@@ -10,7 +10,7 @@ from training.fitting.optimization import OptimizerSpec, build_optimizer
 
 def test_backbone_and_classifier_have_their_own_learning_rates() -> None:
     model = tiny_model()
-    spec = OptimizerSpec(learning_rate=0.01, backbone_share=0.1)
+    spec = OptimizerSpec(learning_rate=0.01, backbone_lr_ratio=0.1)
     rates = {
         id(weight): group["lr"]
         for group in build_optimizer(model, spec).param_groups

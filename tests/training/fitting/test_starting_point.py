@@ -90,8 +90,10 @@ def test_a_checkpoint_of_mmaction2_is_tuned_with_frozen_stages_and_rates_per_par
     model.cls_head.dropout.p = 0.0
     before = {name: value.clone() for name, value in model.state_dict().items()}
     spec = TrainerSpec(
-        schedule=Schedule(steps=4, warm_up_share=0.0),
-        optimizer=OptimizerSpec(name="sgd", learning_rate=1e-3, backbone_share=0.1, momentum=0.0),
+        schedule=Schedule(steps=4, warm_up_fraction=0.0),
+        optimizer=OptimizerSpec(
+            name="sgd", learning_rate=1e-3, backbone_lr_ratio=0.1, momentum=0.0
+        ),
         frozen_stages=3,
         norm_eval=True,
     )

@@ -16,7 +16,7 @@ from training.fitting.optimization import OptimizerSpec
 from training.fitting.schedules import Schedule
 from training.fitting.trainer import Trainer, TrainerSpec
 
-SPEC = TrainerSpec(schedule=Schedule(steps=100, warm_up_share=0.0))
+SPEC = TrainerSpec(schedule=Schedule(steps=100, warm_up_fraction=0.0))
 
 
 def made_clips(count: int = 2) -> Tensor:
@@ -113,8 +113,10 @@ def test_a_restored_trainer_goes_on_bit_by_bit() -> None:
 
 def test_the_schedule_sets_the_learning_rate_of_every_part() -> None:
     spec = TrainerSpec(
-        schedule=Schedule(steps=4, name="step", warm_up_share=0, step_at=(0.5,), step_factor=0.1),
-        optimizer=OptimizerSpec(learning_rate=0.01, backbone_share=0.1),
+        schedule=Schedule(
+            steps=4, name="step", warm_up_fraction=0, step_at=(0.5,), step_factor=0.1
+        ),
+        optimizer=OptimizerSpec(learning_rate=0.01, backbone_lr_ratio=0.1),
     )
     trainer = trained(tiny_model(), spec)
     rates = []

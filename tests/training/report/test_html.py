@@ -18,13 +18,13 @@ from tests.training.factories import cached
 from tests.training.made_events import path_at, policy_of, track_of, true, video_of
 from training.evaluation.clip_results import ClipEvaluation
 from training.evaluation.clips import evaluate_clips
-from training.evaluation.labelled_videos import WatchedVideo
-from training.evaluation.scored_clip import CachedView, ClipScore, FilmedView
+from training.evaluation.labelled_videos import LabelledVideo
+from training.evaluation.scored_clip import CachedView, ClipScore, VideoView
 from training.evaluation.videos import EventEvaluation, evaluate_events
 from training.labels.samples import Sample
 from training.metrics.label_mapping import map_labels
-from training.report.film_strips import PICTURES, SIZE, film_strips
-from training.report.html import ClipPage, EventPage, Picture, ReportHead, render_report
+from training.report.film_strips import PICTURES, SIZE, video_strips
+from training.report.html import ClipPage, EventPage, MistakeImage, ReportHead, render_report
 from training.report.mistakes import clip_pictures, event_pictures
 
 EVIL = '<script>alert("1")</script>'
@@ -74,13 +74,13 @@ def events(video: Path = Path("a.mp4"), label: str = "fight") -> EventEvaluation
     fight = [0.1] * 6 + [0.9] * 4 + [0.1] * 3
     scores = video_of(track_of(fight), duration_s=8.0, name=str(video))
     mapping = map_labels([("fight",)], scores.labels, ("nothing",), {})
-    watched = WatchedVideo(scores, (true(0.5, 1.5, action=label),))
+    watched = LabelledVideo(scores, (true(0.5, 1.5, action=label),))
     policy = policy_of({"fight": ActionRule(0.6, 0.4, 0.5, 0.5)})
     return evaluate_events([watched], mapping, policy, ["fight"], iou=0.5, false_alarms_per_hour=1)
 
 
 def test_labels_paths_and_options_are_escaped() -> None:
-    page = ClipPage(clips(), (Picture(EVIL, EVIL, b"jpeg"),))
+    page = ClipPage(clips(), (MistakeImage(EVIL, EVIL, b"jpeg"),))
     html = render_report(HEAD, page, EventPage(events(), ()))
     assert EVIL not in html
     assert html.count("&lt;script&gt;") > 10
@@ -90,7 +90,7 @@ def test_labels_paths_and_options_are_escaped() -> None:
 
 
 def test_it_loads_nothing_from_anywhere() -> None:
-    html = render_report(HEAD, ClipPage(clips(), (Picture("a", "b", b"jpeg"),)), None)
+    html = render_report(HEAD, ClipPage(clips(), (MistakeImage("a", "b", b"jpeg"),)), None)
     parser = Balanced()
     parser.feed(html)
     assert parser.sources
@@ -114,7 +114,7 @@ def test_the_same_results_give_the_same_file() -> None:
 def test_a_strip_shows_the_person_over_the_stretch(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", [n / 10 for n in range(40)], shade=lambda n: 5 * n)
     person = path_at(10, 0, 4)
-    late, early = film_strips(video, [FilmedView(person, 2.0, 3.5), FilmedView(person, 0.5, 2.0)])
+    late, early = video_strips(video, [VideoView(person, 2.0, 3.5), VideoView(person, 0.5, 2.0)])
     for jpeg, first, last in ((late, 100, 175), (early, 25, 100)):
         assert jpeg is not None
         image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
