@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from models.checkpoints.naming_schemes import OUR_HEAD, Layout
-from models.checkpoints.training_config import TrainingNotes
+from models.checkpoints.naming_schemes import OUR_HEAD, NamingScheme
+from models.checkpoints.training_config import SavedTrainingConfig
 from models.slowfast.architecture import Architecture, Inflation
 from models.slowfast.non_local import BlocksPerStage
-from models.slowfast.residual_blocks import BasicBlock3d, Triple
+from models.slowfast.residual_blocks import BasicBlock3d, Kernel3d
 from models.slowfast.resnet3d import DEPTHS, STAGES
 
 AVA_CLASSES = 80  # PySlowFast's detection checkpoints; mmaction2's have a class more, for nothing
@@ -33,15 +33,15 @@ class Inferred:
 
 
 def infer_architecture(
-    tensors: Mapping[str, Tensor], layout: Layout, notes: TrainingNotes
+    tensors: Mapping[str, Tensor], scheme: NamingScheme, saved: SavedTrainingConfig
 ) -> Inferred:
-    """Read depths, channels, kernels and inflation from the shapes, the rest from habit and notes.
+    """Read depths, channels, kernels and inflation from the shapes, the rest from convention.
 
     Raises:
         UnknownNetworkError: if the stages are those of no ResNet, or a part is not there.
     """
-    roi = _has_roi_head(tensors, layout, notes)
-    shapes = _Shapes(tensors, layout, roi)
+    roi = _has_roi_head(tensors, scheme, saved)
+    shapes = _Shapes(tensors, scheme, roi)
     slow = _read_pathway(shapes, "slow")
     head = shapes.need(f"{OUR_HEAD}weight")
     common = {
@@ -49,23 +49,23 @@ def infer_architecture(
         "base_channels": slow.base_channels,
         "slow_conv1_kernel": slow.conv1_kernel,
         "slow_inflate": slow.inflate,
-        **(_non_local_habits(slow, roi, notes) if any(slow.non_local_at) else {}),
-        **(_roi_habits(layout, notes) if roi else {}),
+        **(_non_local_conventions(slow, roi, saved) if any(slow.non_local_at) else {}),
+        **(_roi_conventions(scheme, saved) if roi else {}),
     }
     if shapes.get("backbone.fast_path.conv1.conv.weight") is None:
-        _check_slow_only(slow, notes)
+        _check_slow_only(slow, saved)
         architecture = Architecture(fast_depth=None, alpha=1, **common)  # type: ignore[arg-type]
     else:
         fast = _read_pathway(shapes, "fast")
         lateral = shapes.need("backbone.slow_path.conv1_lateral.conv.weight")
-        alpha = notes.alpha or _usual_alpha(layout, lateral[2], slow.depth)
+        alpha = saved.alpha or _usual_alpha(scheme, lateral[2], slow.depth)
         architecture = Architecture(
             fast_depth=fast.depth,
             fast_conv1_kernel=fast.conv1_kernel,
             fast_inflate=fast.inflate,
             beta_inv=slow.base_channels // fast.base_channels,
             alpha=alpha,
-            resample_rate=None if notes.resample_rate == alpha else notes.resample_rate,
+            resample_rate=None if saved.resample_rate == alpha else saved.resample_rate,
             fusion_kernel=lateral[2],
             fusion_ratio=lateral[0] // lateral[1],
             lateral_norm=shapes.get("backbone.slow_path.conv1_lateral.bn.weight") is not None,
@@ -74,22 +74,24 @@ def infer_architecture(
     return Inferred(architecture, head[0])
 
 
-def _usual_alpha(layout: Layout, fusion_kernel: int, depth: int) -> int:
+def _usual_alpha(scheme: NamingScheme, fusion_kernel: int, depth: int) -> int:
     """No shape shows alpha. All public models: kernel 7 goes with 4, kernel 5 with 8.
 
     Except the deep ones of PySlowFast and pytorchvideo (R101 8x8 and 16x8), which have 5 and 4.
     """
-    if layout.library != "mmaction2" and depth > 50:
+    if scheme.library != "mmaction2" and depth > 50:
         return 4
     return 4 if fusion_kernel == 7 else 8
 
 
-def _has_roi_head(tensors: Mapping[str, Tensor], layout: Layout, notes: TrainingNotes) -> bool:
-    weight = f"{layout.roi_head}.weight"
-    if layout.roi_head != layout.head:
+def _has_roi_head(
+    tensors: Mapping[str, Tensor], scheme: NamingScheme, saved: SavedTrainingConfig
+) -> bool:
+    weight = f"{scheme.roi_head}.weight"
+    if scheme.roi_head != scheme.head:
         return weight in tensors
-    if notes.boxes is not None:
-        return notes.boxes
+    if saved.boxes is not None:
+        return saved.boxes
     is_ava = weight in tensors and len(tensors[weight]) == AVA_CLASSES
     if is_ava:
         log.warning(
@@ -99,30 +101,32 @@ def _has_roi_head(tensors: Mapping[str, Tensor], layout: Layout, notes: Training
     return is_ava
 
 
-def _roi_habits(layout: Layout, notes: TrainingNotes) -> dict[str, object]:
+def _roi_conventions(scheme: NamingScheme, saved: SavedTrainingConfig) -> dict[str, object]:
     return {
         "head": "roi",
         "spatial_strides": (1, 2, 2, 1),
-        "dilations": (1, 1, 1, layout.roi_dilation),
-        "roi_resolution": layout.roi_resolution,
-        "roi_aligned": layout.roi_aligned if notes.roi_aligned is None else notes.roi_aligned,
+        "dilations": (1, 1, 1, scheme.roi_dilation),
+        "roi_resolution": scheme.roi_resolution,
+        "roi_aligned": scheme.roi_aligned if saved.roi_aligned is None else saved.roi_aligned,
     }
 
 
-def _non_local_habits(slow: _PathwayShape, roi: bool, notes: TrainingNotes) -> dict[str, object]:
+def _non_local_conventions(
+    slow: _PathwayShape, roi: bool, saved: SavedTrainingConfig
+) -> dict[str, object]:
     # Without a configuration in the file: configs/AVA/c2 pools time too, the default does not.
     return {
         "slow_non_local_at": slow.non_local_at,
-        "non_local_pool": notes.non_local_pool or ((2, 2, 2) if roi else (1, 2, 2)),
-        "non_local_instantiation": notes.non_local_instantiation or "dot_product",
+        "non_local_pool": saved.non_local_pool or ((2, 2, 2) if roi else (1, 2, 2)),
+        "non_local_instantiation": saved.non_local_instantiation or "dot_product",
     }
 
 
-def _check_slow_only(slow: _PathwayShape, notes: TrainingNotes) -> None:
+def _check_slow_only(slow: _PathwayShape, saved: SavedTrainingConfig) -> None:
     """C2D and I3D have the weights of a slow pathway, and pooling in time that no weight shows."""
-    if notes.network is not None:
-        if not notes.network.startswith("slow"):
-            raise UnknownNetworkError(f"its MODEL.ARCH is {notes.network}, not slowfast or slow")
+    if saved.network is not None:
+        if not saved.network.startswith("slow"):
+            raise UnknownNetworkError(f"its MODEL.ARCH is {saved.network}, not slowfast or slow")
     elif slow.conv1_kernel[0] > 1 or not any(map(any, map(_per_block, slow.inflate))):
         raise UnknownNetworkError("its one pathway is inflated as in C2D or I3D, not in SlowOnly")
 
@@ -130,17 +134,17 @@ def _check_slow_only(slow: _PathwayShape, notes: TrainingNotes) -> None:
 class _Shapes:
     """Shapes of the file's weights under our names."""
 
-    def __init__(self, tensors: Mapping[str, Tensor], layout: Layout, roi: bool) -> None:
-        self._tensors, self._layout, self._roi = tensors, layout, roi
+    def __init__(self, tensors: Mapping[str, Tensor], scheme: NamingScheme, roi: bool) -> None:
+        self._tensors, self._scheme, self._roi = tensors, scheme, roi
 
     def get(self, ours: str) -> tuple[int, ...] | None:
-        tensor = self._tensors.get(self._layout.name(ours, roi=self._roi))
+        tensor = self._tensors.get(self._scheme.name(ours, roi=self._roi))
         return None if tensor is None else tuple(tensor.shape)
 
     def need(self, ours: str) -> tuple[int, ...]:
         shape = self.get(ours)
         if shape is None:
-            name = self._layout.name(ours, roi=self._roi)
+            name = self._scheme.name(ours, roi=self._roi)
             raise UnknownNetworkError(f"it has no {name}")
         return shape
 
@@ -149,7 +153,7 @@ class _Shapes:
 class _PathwayShape:
     depth: int
     base_channels: int
-    conv1_kernel: Triple
+    conv1_kernel: Kernel3d
     inflate: Inflation
     non_local_at: BlocksPerStage
 

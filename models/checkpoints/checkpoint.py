@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
-from models.checkpoints.foreign_checkpoint import understand
+from models.checkpoints.foreign_checkpoint import identify
 from models.checkpoints.naming_schemes import OUR_HEAD
 from models.checkpoints.weight_files import CheckpointError, WeightFile, read_weights
 from models.slowfast.architecture import Architecture
@@ -73,7 +73,7 @@ def load_recognizer(
         architecture, spec = _own_description(file)
         fast_first, name = True, _our_name
     else:
-        foreign = understand(file)
+        foreign = identify(file)
         file, architecture, spec = foreign.file, foreign.architecture, foreign.spec
         fast_first, name = foreign.fast_first, foreign.name
     fresh_head = num_classes is not None and num_classes != len(spec.labels)

@@ -10,8 +10,8 @@ from torch import Tensor
 from models.checkpoints.architecture_inference import UnknownNetworkError, infer_architecture
 from models.checkpoints.caffe2_names import from_caffe2
 from models.checkpoints.label_files import find_label_file, read_labels
-from models.checkpoints.naming_schemes import Layout, find_layout
-from models.checkpoints.training_config import TrainingNotes, read_notes
+from models.checkpoints.naming_schemes import NamingScheme, find_naming_scheme
+from models.checkpoints.training_config import SavedTrainingConfig, read_training_config
 from models.checkpoints.weight_files import CheckpointError, WeightFile
 from models.slowfast.architecture import Architecture
 from models.slowfast.input_spec import InputSpec, numbered_labels
@@ -31,47 +31,47 @@ class ForeignCheckpoint:
     """A file of another library, understood."""
 
     file: WeightFile  # without what is no weight of a network
-    layout: Layout
+    scheme: NamingScheme
     architecture: Architecture
     spec: InputSpec
 
     def name(self, ours: str) -> str:
         """What the file calls the weight that is `ours` here."""
-        return self.layout.name(ours, roi=self.architecture.head == "roi")
+        return self.scheme.name(ours, roi=self.architecture.head == "roi")
 
     @property
     def fast_first(self) -> bool:
         """Order of the classifier's columns; ours is [fast, slow]."""
-        return self.layout.fast_first and self.architecture.head == "clip"
+        return self.scheme.fast_first and self.architecture.head == "clip"
 
 
-def understand(file: WeightFile) -> ForeignCheckpoint:
+def identify(file: WeightFile) -> ForeignCheckpoint:
     """Recognize library, network and input.
 
     Raises:
         CheckpointError: if it is none of the known libraries, or no SlowFast network.
     """
     tensors = _bare_names(file)
-    layout = find_layout(tensors)
-    if layout is None:
+    scheme = find_naming_scheme(tensors)
+    if scheme is None:
         first = ", ".join(list(tensors)[:3]) or "nothing"
         raise CheckpointError(
             f"{file.path}: holds no SlowFast network of mmaction2, PySlowFast, pytorchvideo or "
             f"this program; its weights are called {first}, ..."
         )
     if _is_caffe2(file):  # from before half a pixel's shift (DETECTION.ALIGNED in configs/AVA/c2)
-        layout = replace(layout, roi_aligned=False)
+        scheme = replace(scheme, roi_aligned=False)
     try:
-        notes = read_notes(file.extras)
-        inferred = infer_architecture(tensors, layout, notes)
-        spec = _input_spec(inferred.architecture, inferred.num_classes, layout, notes)
+        saved = read_training_config(file.extras)
+        inferred = infer_architecture(tensors, scheme, saved)
+        spec = _input_spec(inferred.architecture, inferred.num_classes, scheme, saved)
     except (UnknownNetworkError, ValueError) as error:
         raise CheckpointError(
-            f"{file.path}: looks like a file of {layout.library}, but {error}"
+            f"{file.path}: looks like a file of {scheme.library}, but {error}"
         ) from error
-    spec = _with_labels(spec, file, notes)
-    log.info("%s: %s of %s", file.path, spec.name, layout.library)
-    return ForeignCheckpoint(replace(file, tensors=tensors), layout, inferred.architecture, spec)
+    spec = _with_labels(spec, file, saved)
+    log.info("%s: %s of %s", file.path, spec.name, scheme.library)
+    return ForeignCheckpoint(replace(file, tensors=tensors), scheme, inferred.architecture, spec)
 
 
 def _bare_names(file: WeightFile) -> dict[str, Tensor]:
@@ -89,26 +89,26 @@ def _is_caffe2(file: WeightFile) -> bool:
 
 
 def _input_spec(
-    architecture: Architecture, num_classes: int, layout: Layout, notes: TrainingNotes
+    architecture: Architecture, num_classes: int, scheme: NamingScheme, saved: SavedTrainingConfig
 ) -> InputSpec:
     clip_len, frame_interval = _usual_clip(architecture)
     boxes = architecture.head == "roi"
-    clip_len = notes.clip_len or clip_len
-    frame_interval = notes.frame_interval or frame_interval
+    clip_len = saved.clip_len or clip_len
+    frame_interval = saved.frame_interval or frame_interval
     return InputSpec(
         name=_model_name(architecture, clip_len, frame_interval),
         labels=numbered_labels(num_classes),
-        multi_label=boxes if notes.multi_label is None else notes.multi_label,
+        multi_label=boxes if saved.multi_label is None else saved.multi_label,
         clip_len=clip_len,
         frame_interval=frame_interval,
-        target_fps=notes.target_fps or 30.0,
+        target_fps=saved.target_fps or 30.0,
         # Boxes are looked for in scenes whose shorter side is 256, in all three libraries.
-        crop_size=256 if boxes else notes.crop_size or 224,
+        crop_size=256 if boxes else saved.crop_size or 224,
         alpha=architecture.alpha,
-        slow_sampling=layout.slow_sampling,
-        mean=notes.mean or layout.mean,
-        std=notes.std or layout.std,
-        colour_order=notes.colour_order or "rgb",
+        slow_sampling=scheme.slow_sampling,
+        mean=saved.mean or scheme.mean,
+        std=saved.std or scheme.std,
+        colour_order=saved.colour_order or "rgb",
     )
 
 
@@ -130,7 +130,7 @@ def _model_name(architecture: Architecture, clip_len: int, frame_interval: int) 
     return f"{kind}_{depths}_{clip_len // stride}x{stride * frame_interval}{boxes}"
 
 
-def _with_labels(spec: InputSpec, file: WeightFile, notes: TrainingNotes) -> InputSpec:
+def _with_labels(spec: InputSpec, file: WeightFile, saved: SavedTrainingConfig) -> InputSpec:
     count = len(spec.labels)
     beside = find_label_file(file.path)
     if beside is not None:
@@ -138,8 +138,8 @@ def _with_labels(spec: InputSpec, file: WeightFile, notes: TrainingNotes) -> Inp
             return replace(spec, labels=read_labels(beside, count))
         except ValueError as error:
             raise CheckpointError(f"{file.path}: {error}") from error
-    if notes.labels is not None and len(set(notes.labels)) == count:
-        return replace(spec, labels=notes.labels)
+    if saved.labels is not None and len(set(saved.labels)) == count:
+        return replace(spec, labels=saved.labels)
     log.warning(
         "%s: does not say what its %d classes are called; they are class_0, class_1, ... "
         "until a file %s.labels.txt beside it names them, one per line",

@@ -1,6 +1,6 @@
 """How the libraries name the weights of one and the same network, and what else they differ in.
 
-Our own names are mmaction2's. A layout translates one of ours into the library's, so that
+Our own names are mmaction2's. A scheme translates one of ours into the library's, so that
 messages speak of the names that stand in the user's file.
 """
 
@@ -15,7 +15,7 @@ from models.slowfast.input_spec import (
     FACEBOOK_STD,
     IMAGENET_MEAN,
     IMAGENET_STD,
-    Triplet,
+    RgbTriple,
 )
 from models.slowfast.slowfast import SlowSampling
 
@@ -23,19 +23,19 @@ OUR_HEAD = "cls_head.fc_cls."
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Layout:
+class NamingScheme:
     """One library's names and habits."""
 
     library: str
-    mark: str  # a name that only files of this layout have
+    marker: str  # a name that only files of this scheme have
     rename: Callable[[str], str]  # our name of a backbone's weight -> the library's
     head: str  # the classifier, in front of .weight and .bias
     roi_head: str  # the same in a network for boxes
     roi_prefix: str = ""  # in front of the backbone's names in a network for boxes
     fast_first: bool = False  # columns of a clip's classifier; a box's are [slow, fast] everywhere
     slow_sampling: SlowSampling = "linspace"
-    mean: Triplet = FACEBOOK_MEAN  # RGB on 0..255
-    std: Triplet = FACEBOOK_STD
+    mean: RgbTriple = FACEBOOK_MEAN  # RGB on 0..255
+    std: RgbTriple = FACEBOOK_STD
     # What the weights of a network for boxes do not show.
     roi_resolution: int = 7
     roi_aligned: bool = True
@@ -110,10 +110,10 @@ def _pyslowfast_name(name: str) -> str:
     return name
 
 
-LAYOUTS = (
-    Layout(
+NAMING_SCHEMES = (
+    NamingScheme(
         library="mmaction2",
-        mark="backbone.slow_path.conv1.conv.weight",
+        marker="backbone.slow_path.conv1.conv.weight",
         rename=str,  # the names are ours
         head="cls_head.fc_cls",
         roi_head="roi_head.bbox_head.fc_cls",
@@ -124,9 +124,9 @@ LAYOUTS = (
         roi_resolution=8,
         roi_dilation=1,
     ),
-    Layout(
+    NamingScheme(
         library="mmaction2",
-        mark="backbone.conv1.conv.weight",
+        marker="backbone.conv1.conv.weight",
         rename=_slowonly_name,
         head="cls_head.fc_cls",
         roi_head="roi_head.bbox_head.fc_cls",
@@ -136,27 +136,27 @@ LAYOUTS = (
         roi_resolution=8,
         roi_dilation=1,
     ),
-    Layout(
+    NamingScheme(
         library="pytorchvideo",
-        mark="blocks.0.multipathway_blocks.0.conv.weight",
+        marker="blocks.0.multipathway_blocks.0.conv.weight",
         rename=_pytorchvideo_name,
         head="blocks.6.proj",
         roi_head="detection_head.proj",
         roi_prefix="model.",
         roi_aligned=False,
     ),
-    Layout(
+    NamingScheme(
         library="pytorchvideo",
-        mark="blocks.0.conv.weight",
+        marker="blocks.0.conv.weight",
         rename=_pytorchvideo_slow_name,
         head="blocks.5.proj",
         roi_head="detection_head.proj",
         roi_prefix="model.",
         roi_aligned=False,
     ),
-    Layout(
+    NamingScheme(
         library="PySlowFast",
-        mark="s1.pathway0_stem.conv.weight",
+        marker="s1.pathway0_stem.conv.weight",
         rename=_pyslowfast_name,
         head="head.projection",
         roi_head="head.projection",
@@ -164,10 +164,10 @@ LAYOUTS = (
 )
 
 
-def find_layout(names: Iterable[str]) -> Layout | None:
-    """The layout whose mark is among the names of a file's weights."""
+def find_naming_scheme(names: Iterable[str]) -> NamingScheme | None:
+    """The scheme whose marker is among the names of a file's weights."""
     names = set(names)
-    for layout in LAYOUTS:
-        if layout.mark in names or layout.roi_prefix + layout.mark in names:
-            return layout
+    for scheme in NAMING_SCHEMES:
+        if scheme.marker in names or scheme.roi_prefix + scheme.marker in names:
+            return scheme
     return None

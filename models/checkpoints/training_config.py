@@ -14,15 +14,15 @@ from typing import Any
 
 import yaml
 
-from models.slowfast.input_spec import ColourOrder, Triplet
+from models.slowfast.input_spec import ColourOrder, RgbTriple
 from models.slowfast.non_local import Instantiation
-from models.slowfast.residual_blocks import Triple
+from models.slowfast.residual_blocks import Kernel3d
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class TrainingNotes:
+class SavedTrainingConfig:
     """What was found; None where nothing was."""
 
     network: str | None = None  # MODEL.ARCH of PySlowFast: slowfast, slow, i3d, ...
@@ -32,18 +32,18 @@ class TrainingNotes:
     frame_interval: int | None = None
     target_fps: float | None = None
     crop_size: int | None = None
-    mean: Triplet | None = None
-    std: Triplet | None = None
+    mean: RgbTriple | None = None
+    std: RgbTriple | None = None
     colour_order: ColourOrder | None = None
     multi_label: bool | None = None
     boxes: bool | None = None  # it answers for boxes (AVA)
     roi_aligned: bool | None = None
-    non_local_pool: Triple | None = None
+    non_local_pool: Kernel3d | None = None
     non_local_instantiation: Instantiation | None = None
     labels: tuple[str, ...] | None = None
 
 
-def read_notes(extras: Mapping[str, Any]) -> TrainingNotes:
+def read_training_config(extras: Mapping[str, Any]) -> SavedTrainingConfig:
     """Notes among the things that stood beside the weights of a PyTorch file.
 
     Raises:
@@ -52,17 +52,17 @@ def read_notes(extras: Mapping[str, Any]) -> TrainingNotes:
     meta = extras.get("meta")
     if isinstance(extras.get("cfg"), str):
         return _pyslowfast(extras["cfg"])
-    return _mmaction2(meta) if isinstance(meta, Mapping) else TrainingNotes()
+    return _mmaction2(meta) if isinstance(meta, Mapping) else SavedTrainingConfig()
 
 
-def _pyslowfast(text: str) -> TrainingNotes:
+def _pyslowfast(text: str) -> SavedTrainingConfig:
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError:
         log.warning("the checkpoint's configuration is not plain YAML and is left out of account")
-        return TrainingNotes()
+        return SavedTrainingConfig()
     if not isinstance(config, dict):
-        return TrainingNotes()
+        return SavedTrainingConfig()
     data, model = _section(config, "DATA"), _section(config, "MODEL")
     detection = _section(config, "DETECTION")
     network = model.get("ARCH")
@@ -71,7 +71,7 @@ def _pyslowfast(text: str) -> TrainingNotes:
     # Two keys for one thing: the first is for data sets of clips, the second for AVA.
     bgr = _section(config, "AVA").get("BGR") if boxes else data.get("REVERSE_INPUT_CHANNEL")
     non_local = _section(config, "NONLOCAL")
-    return TrainingNotes(
+    return SavedTrainingConfig(
         network=network,
         alpha=_section(config, "SLOWFAST").get("ALPHA") if two_pathways else None,
         clip_len=data.get("NUM_FRAMES"),
@@ -89,7 +89,7 @@ def _pyslowfast(text: str) -> TrainingNotes:
     )
 
 
-def _non_local_pool(section: Mapping[str, Any]) -> Triple | None:
+def _non_local_pool(section: Mapping[str, Any]) -> Kernel3d | None:
     """The pooling of the slow pathway's blocks, the same in all stages that have any."""
     # Per stage and pathway: the blocks, the groups of frames they are confined to, the pooling.
     location, group, pool = (section.get(name) for name in ("LOCATION", "GROUP", "POOL"))
@@ -107,21 +107,21 @@ def _section(config: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     return section if isinstance(section, Mapping) else {}
 
 
-def _of_255(values: Any) -> Triplet | None:
+def _of_255(values: Any) -> RgbTriple | None:
     if not isinstance(values, list) or len(values) != 3:
         return None
     red, green, blue = (255.0 * value for value in values)
     return red, green, blue
 
 
-def _mmaction2(meta: Mapping[str, Any]) -> TrainingNotes:
+def _mmaction2(meta: Mapping[str, Any]) -> SavedTrainingConfig:
     config = meta.get("config", meta.get("cfg"))
     values = dict(_named_constants(config)) if isinstance(config, str) else {}
     dataset = meta.get("dataset_meta")
     labels = meta.get("CLASSES") or (
         dataset.get("classes") if isinstance(dataset, Mapping) else None
     )
-    return TrainingNotes(
+    return SavedTrainingConfig(
         alpha=_integer(values, "speed_ratio"),
         resample_rate=_integer(values, "resample_rate"),
         clip_len=_integer(values, "clip_len"),

@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args
 
 from models.slowfast.non_local import BlocksPerStage, Instantiation, NonLocal
-from models.slowfast.residual_blocks import Triple
+from models.slowfast.residual_blocks import Kernel3d
 from models.slowfast.resnet3d import Lateral, Pathway, PerStage
 
 HeadKind = Literal["clip", "roi"]
@@ -31,14 +31,14 @@ class Architecture:
     fusion_kernel: int = 5
     fusion_ratio: int = 2
     lateral_norm: bool = False
-    slow_conv1_kernel: Triple = (1, 7, 7)
-    fast_conv1_kernel: Triple = (5, 7, 7)
+    slow_conv1_kernel: Kernel3d = (1, 7, 7)
+    fast_conv1_kernel: Kernel3d = (5, 7, 7)
     slow_inflate: Inflation = (0, 0, 1, 1)
     fast_inflate: Inflation = (1, 1, 1, 1)
     spatial_strides: PerStage = (1, 2, 2, 2)
     dilations: PerStage = (1, 1, 1, 1)
     slow_non_local_at: BlocksPerStage = ((), (), (), ())  # per stage, behind which blocks
-    non_local_pool: Triple = (1, 2, 2)
+    non_local_pool: Kernel3d = (1, 2, 2)
     non_local_instantiation: Instantiation = "dot_product"
     head: HeadKind = "clip"  # one answer per clip, or one per box in it
     roi_resolution: int = 7  # cells per side of a box

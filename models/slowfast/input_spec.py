@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args
 
 from models.slowfast.slowfast import SlowSampling
 
-Triplet = tuple[float, float, float]
+RgbTriple = tuple[float, float, float]
 ColourOrder = Literal["rgb", "bgr"]
 
 # Mean and deviation of the colours on 0..255. ImageNet's, as in mmaction2's configs:
@@ -38,8 +38,8 @@ class InputSpec:
     crop_margin: float = 0.25  # share of the box's longer side added on each side
     alpha: int  # T_fast / T_slow
     slow_sampling: SlowSampling = "stride"
-    mean: Triplet  # on 0..255, in the order of the colours
-    std: Triplet  # on 0..255, in the order of the colours
+    mean: RgbTriple  # on 0..255, in the order of the colours
+    std: RgbTriple  # on 0..255, in the order of the colours
     colour_order: ColourOrder = "rgb"  # of the network's input
 
     def __post_init__(self) -> None:

@@ -11,7 +11,7 @@ from typing import Literal, cast, get_args
 import torch
 from torch import Tensor, nn
 
-from models.slowfast.residual_blocks import Triple
+from models.slowfast.residual_blocks import Kernel3d
 
 BlocksPerStage = tuple[tuple[int, ...], ...]
 Instantiation = Literal["dot_product", "softmax"]
@@ -26,7 +26,7 @@ class NonLocal:
     """
 
     at: BlocksPerStage  # for each of the four stages, behind which residual blocks; 0 is the first
-    pool: Triple = (1, 2, 2)  # positions that are looked at: the strongest of so many, T x H x W
+    pool: Kernel3d = (1, 2, 2)  # positions that are looked at: the strongest of so many, T x H x W
     instantiation: Instantiation = "dot_product"  # f and C(x) in the paper's equation 1
 
     def __post_init__(self) -> None:

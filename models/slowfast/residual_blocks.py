@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-Triple = tuple[int, int, int]
+Kernel3d = tuple[int, int, int]
 
 
 class ConvModule(nn.Module):
@@ -27,8 +27,8 @@ class ConvModule(nn.Module):
         self,
         in_channels: int,
         out_channels: int,
-        kernel: Triple,
-        stride: Triple = (1, 1, 1),
+        kernel: Kernel3d,
+        stride: Kernel3d = (1, 1, 1),
         *,
         dilation: int = 1,
         norm: bool = True,
@@ -68,7 +68,7 @@ class BlockShape:
     dilation: int = 1  # of its 3x3 convolutions, in space
 
     @property
-    def stride(self) -> Triple:
+    def stride(self) -> Kernel3d:
         """Time is never strided: SlowFast keeps T to the end."""
         return (1, self.spatial_stride, self.spatial_stride)
 
@@ -110,7 +110,7 @@ class BasicBlock3d(ResidualBlock):
 
     def __init__(self, in_channels: int, planes: int, shape: BlockShape) -> None:
         super().__init__(in_channels, planes, shape)
-        kernel: Triple = (3, 3, 3) if shape.inflate else (1, 3, 3)
+        kernel: Kernel3d = (3, 3, 3) if shape.inflate else (1, 3, 3)
         self.conv1 = ConvModule(in_channels, planes, kernel, shape.stride, dilation=shape.dilation)
         self.conv2 = ConvModule(planes, planes, kernel, relu=False)
 

@@ -19,8 +19,8 @@ from models.slowfast.residual_blocks import (
     BlockShape,
     Bottleneck3d,
     ConvModule,
+    Kernel3d,
     ResidualBlock,
-    Triple,
 )
 
 PerStage = tuple[int, int, int, int]
@@ -69,7 +69,7 @@ class Pathway:
 
     depth: int  # 18, 34, 50, 101 or 152
     base_channels: int = 64  # of the stem
-    conv1_kernel: Triple = (1, 7, 7)  # of the stem; (5, 7, 7) fast
+    conv1_kernel: Kernel3d = (1, 7, 7)  # of the stem; (5, 7, 7) fast
     # Per stage, 1 where the blocks see neighbouring frames; or one number per block of the stage.
     inflate: tuple[int | tuple[int, ...], ...] = (0, 0, 1, 1)
     spatial_strides: PerStage = (1, 2, 2, 2)

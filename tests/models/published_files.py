@@ -1,4 +1,4 @@
-"""Files in the layouts of other libraries, with small networks inside."""
+"""Files in the naming schemes of other libraries, with small networks inside."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints.naming_schemes import OUR_HEAD, Layout, find_layout
+from models.checkpoints.naming_schemes import OUR_HEAD, NamingScheme, find_naming_scheme
 from models.slowfast.architecture import Architecture
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
@@ -45,22 +45,22 @@ def _fitting(spec: InputSpec, architecture: Architecture) -> InputSpec:
     return replace(spec, alpha=architecture.alpha, multi_label=architecture.head == "roi")
 
 
-def in_layout(model: Recognizer3D, mark: str) -> dict[str, Tensor]:
-    """The weights as the library with that mark names and orders them."""
-    layout = find_layout([mark])
-    assert layout is not None
+def in_naming_scheme(model: Recognizer3D, marker: str) -> dict[str, Tensor]:
+    """The weights as the library with that marker names and orders them."""
+    scheme = find_naming_scheme([marker])
+    assert scheme is not None
     roi = model.architecture.head == "roi"
     state = dict(model.state_dict())
-    if not layout.fast_first or roi:
+    if not scheme.fast_first or roi:
         fast_channels = sum(model.backbone.out_channels[1:])
         weight = state[f"{OUR_HEAD}weight"]
         turned = [weight[:, fast_channels:], weight[:, :fast_channels]]  # to [slow, fast]
         state[f"{OUR_HEAD}weight"] = torch.cat(turned, dim=1)
-    return {_their_name(layout, name, roi): value for name, value in state.items()}
+    return {_their_name(scheme, name, roi): value for name, value in state.items()}
 
 
-def _their_name(layout: Layout, name: str, roi: bool) -> str:
-    return layout.name(name, roi=roi)
+def _their_name(scheme: NamingScheme, name: str, roi: bool) -> str:
+    return scheme.name(name, roi=roi)
 
 
 def write_caffe2(path: Path, state: dict[str, Tensor]) -> None:

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from models import CheckpointError, load_recognizer
 from models.checkpoints.checkpoint import save_recognizer
-from models.checkpoints.naming_schemes import LAYOUTS
+from models.checkpoints.naming_schemes import NAMING_SCHEMES
 from models.slowfast.input_spec import (
     FACEBOOK_MEAN,
     FACEBOOK_STD,
@@ -25,9 +25,9 @@ from models.slowfast.input_spec import (
     numbered_labels,
 )
 from models.slowfast.recognizer3d import Recognizer3D
-from tests.models.published_files import in_layout, small_network, write_caffe2
+from tests.models.published_files import in_naming_scheme, small_network, write_caffe2
 
-MMACTION2, SLOWONLY, PYTORCHVIDEO, SLOW, PYSLOWFAST = (layout.mark for layout in LAYOUTS)
+MMACTION2, SLOWONLY, PYTORCHVIDEO, SLOW, PYSLOWFAST = (scheme.marker for scheme in NAMING_SCHEMES)
 FACEBOOK = {"lateral_norm": True}
 ONE_PATHWAY = {"fast_depth": None, "alpha": 1, "beta_inv": 8, "fusion_kernel": 5}
 
@@ -92,30 +92,30 @@ CASES: list[Any] = [
 ]
 
 
-@pytest.mark.parametrize(("mark", "container", "changes"), CASES)
-def test_a_file_of_each_layout_gives_the_scores_of_its_network(
-    mark: str, container: str, changes: dict[str, Any], tmp_path: Path
+@pytest.mark.parametrize(("marker", "container", "changes"), CASES)
+def test_a_file_of_each_naming_scheme_gives_the_scores_of_its_network(
+    marker: str, container: str, changes: dict[str, Any], tmp_path: Path
 ) -> None:
     model = small_network(**changes)
     path = tmp_path / "checkpoint.pth"
-    torch.save({container: in_layout(model, mark), "epoch": 3}, path)
+    torch.save({container: in_naming_scheme(model, marker), "epoch": 3}, path)
     loaded = load_recognizer(path)
     assert loaded.architecture == model.architecture
     assert not loaded.training
-    same_logits(loaded, model, "stride" if "backbone" in mark else "linspace")
+    same_logits(loaded, model, "stride" if "backbone" in marker else "linspace")
 
 
 def test_a_caffe2_file_gives_the_scores_of_its_network(tmp_path: Path) -> None:
     model = small_network(**FACEBOOK, slow_depth=50, fast_depth=50)
     path = tmp_path / "SLOWFAST_8x8_R50.pkl"
-    write_caffe2(path, in_layout(model, PYSLOWFAST))
+    write_caffe2(path, in_naming_scheme(model, PYSLOWFAST))
     same_logits(load_recognizer(path), model, "linspace")
 
 
 def test_a_caffe2_file_for_boxes_aligns_them_as_caffe2_did(tmp_path: Path) -> None:
     changes = {"head": "roi", "spatial_strides": (1, 2, 2, 1), "dilations": (1, 1, 1, 2)}
     model = small_network(**FACEBOOK, **changes, roi_aligned=False)
-    state = in_layout(model, PYSLOWFAST)
+    state = in_naming_scheme(model, PYSLOWFAST)
     eighty = {"head.projection.weight": torch.randn(80, 80), "head.projection.bias": torch.ones(80)}
     write_caffe2(tmp_path / "ava.pkl", state | eighty)
     assert load_recognizer(tmp_path / "ava.pkl").architecture == model.architecture
@@ -135,7 +135,7 @@ def test_a_caffe2_file_for_boxes_has_non_local_blocks_as_caffe2_had(tmp_path: Pa
         model.architecture, replace(model.input_spec, labels=numbered_labels(80))
     ).eval()
     eighty.backbone.load_state_dict(model.backbone.state_dict())
-    write_caffe2(tmp_path / "ava.pkl", in_layout(eighty, PYSLOWFAST))
+    write_caffe2(tmp_path / "ava.pkl", in_naming_scheme(eighty, PYSLOWFAST))
     loaded = load_recognizer(tmp_path / "ava.pkl")
     assert loaded.architecture == model.architecture
     same_logits(loaded, eighty, "linspace")
@@ -184,13 +184,13 @@ def test_non_local_blocks_of_another_kind_are_refused(
     ],
     ids=["C2D", "I3D"],
 )
-@pytest.mark.parametrize("mark", [SLOWONLY, PYSLOWFAST])
+@pytest.mark.parametrize("marker", [SLOWONLY, PYSLOWFAST])
 def test_other_networks_with_one_pathway_are_not_taken_for_slowonly(
-    mark: str, changes: dict[str, Any], tmp_path: Path
+    marker: str, changes: dict[str, Any], tmp_path: Path
 ) -> None:
     model = small_network(**ONE_PATHWAY, **changes)
     with pytest.raises(CheckpointError, match="as in C2D or I3D, not in SlowOnly"):
-        load_recognizer(save(model, mark, tmp_path / "a.pth"))
+        load_recognizer(save(model, marker, tmp_path / "a.pth"))
 
 
 def test_the_file_says_itself_which_network_it_is(tmp_path: Path) -> None:
@@ -227,14 +227,14 @@ def test_the_order_of_colours_is_the_one_that_the_file_notes(
     assert load_recognizer(path).input_spec.colour_order == order
 
 
-def save(model: Recognizer3D, mark: str, path: Path, **beside: Any) -> Path:
-    container = "state_dict" if "backbone" in mark else "model_state"
-    torch.save({container: in_layout(model, mark)} | beside, path)
+def save(model: Recognizer3D, marker: str, path: Path, **beside: Any) -> Path:
+    container = "state_dict" if "backbone" in marker else "model_state"
+    torch.save({container: in_naming_scheme(model, marker)} | beside, path)
     return path
 
 
 @pytest.mark.parametrize(
-    ("mark", "changes", "sampling", "mean", "std"),
+    ("marker", "changes", "sampling", "mean", "std"),
     [
         (MMACTION2, {}, "stride", IMAGENET_MEAN, IMAGENET_STD),
         (PYTORCHVIDEO, FACEBOOK, "linspace", FACEBOOK_MEAN, FACEBOOK_STD),
@@ -242,9 +242,9 @@ def save(model: Recognizer3D, mark: str, path: Path, **beside: Any) -> Path:
     ],
 )
 def test_every_family_brings_its_own_frames_and_colours(
-    mark: str, changes: Any, sampling: str, mean: Any, std: Any, tmp_path: Path
+    marker: str, changes: Any, sampling: str, mean: Any, std: Any, tmp_path: Path
 ) -> None:
-    spec = load_recognizer(save(small_network(**changes), mark, tmp_path / "a.pth")).input_spec
+    spec = load_recognizer(save(small_network(**changes), marker, tmp_path / "a.pth")).input_spec
     assert (spec.slow_sampling, spec.mean, spec.std) == (sampling, mean, std)
     assert (spec.colour_order, spec.clip_len, spec.frame_interval, spec.alpha) == ("rgb", 32, 2, 4)
     assert (spec.crop_size, spec.target_fps, spec.multi_label) == (224, 30.0, False)
@@ -352,7 +352,7 @@ def test_a_new_number_of_classes_makes_a_fresh_classifier_and_says_so(
 
 
 def test_what_does_not_fit_is_listed_by_its_name_in_the_file(tmp_path: Path) -> None:
-    state = in_layout(small_network(**FACEBOOK), PYSLOWFAST)
+    state = in_naming_scheme(small_network(**FACEBOOK), PYSLOWFAST)
     del state["s3.pathway1_res1.branch2.b_bn.weight"]
     state["s2.pathway0_nonlocal1.conv_g.weight"] = torch.zeros(3)
     state["s5.pathway0_res0.branch1.weight"] = torch.zeros(4, 4, 1, 1, 1)
@@ -368,7 +368,7 @@ def test_what_does_not_fit_is_listed_by_its_name_in_the_file(tmp_path: Path) -> 
 
 def test_weights_from_several_gpus_and_from_a_wrapped_network_load(tmp_path: Path) -> None:
     model = small_network(**FACEBOOK)
-    state = in_layout(model, PYTORCHVIDEO)
+    state = in_naming_scheme(model, PYTORCHVIDEO)
     for prefix in ("module.", "model."):
         torch.save(OrderedDict((prefix + k, v) for k, v in state.items()), tmp_path / "a.pyth")
         same_logits(load_recognizer(tmp_path / "a.pyth"), model, "linspace")
@@ -376,7 +376,7 @@ def test_weights_from_several_gpus_and_from_a_wrapped_network_load(tmp_path: Pat
 
 def test_counts_of_batches_may_be_missing(tmp_path: Path) -> None:
     model = small_network()
-    state = in_layout(model, MMACTION2)
+    state = in_naming_scheme(model, MMACTION2)
     state = {k: v for k, v in state.items() if not k.endswith("num_batches_tracked")}
     torch.save(state, tmp_path / "a.pth", _use_new_zipfile_serialization=False)
     same_logits(load_recognizer(tmp_path / "a.pth"), model, "stride")
@@ -387,7 +387,7 @@ class Anything:
 
 
 def test_a_file_that_would_run_code_is_refused_with_the_way_to_convert_it(tmp_path: Path) -> None:
-    state = in_layout(small_network(), MMACTION2)
+    state = in_naming_scheme(small_network(), MMACTION2)
     torch.save({"state_dict": state, "history": Anything()}, tmp_path / "a.pth")
     with pytest.raises(CheckpointError) as caught:
         load_recognizer(tmp_path / "a.pth")
@@ -446,7 +446,7 @@ def test_a_file_that_was_cut_off_is_named(name: str, share: float, tmp_path: Pat
     if name == "a.safetensors":
         save_recognizer(path, model)
     elif name == "a.pkl":
-        write_caffe2(path, in_layout(model, PYSLOWFAST))
+        write_caffe2(path, in_naming_scheme(model, PYSLOWFAST))
     else:
         save(model, PYSLOWFAST, path)
     content = path.read_bytes()

@@ -47,7 +47,7 @@ class Published:
         self.recipe: ModuleType = load_recipe(folder)
 
     def write(self, name: str, path: Path) -> Path:
-        """The checkpoint of that name in its library's layout, with the recipe's weights."""
+        """The checkpoint of that name under its library's names, with the recipe's weights."""
         keys = json.loads((self.folder / "keys" / f"{name}.json").read_text())
         state = {
             key: torch.from_numpy(self.recipe.tensor(key, shape))

@@ -10,10 +10,10 @@ import torch
 from typer.testing import CliRunner
 
 from models import load_recognizer
-from models.checkpoints.naming_schemes import LAYOUTS
+from models.checkpoints.naming_schemes import NAMING_SCHEMES
 from run_pipeline import app
 from tests.conftest import REPOSITORY
-from tests.models.published_files import in_layout, small_network
+from tests.models.published_files import in_naming_scheme, small_network
 
 CONFIGS = sorted((REPOSITORY / "configs" / "recognizer").glob("*.yaml"))
 
@@ -26,9 +26,9 @@ def run(*arguments: str, code: int = 0) -> str:
 
 @pytest.fixture
 def foreign(tmp_path: Path) -> Path:
-    """A small network in PySlowFast's layout."""
+    """A small network under PySlowFast's names."""
     path = tmp_path / "theirs.pyth"
-    state = in_layout(small_network(lateral_norm=True), LAYOUTS[-1].mark)
+    state = in_naming_scheme(small_network(lateral_norm=True), NAMING_SCHEMES[-1].marker)
     torch.save({"model_state": state}, path)
     return path
 

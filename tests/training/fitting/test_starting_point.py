@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from models.checkpoints.checkpoint import save_recognizer
-from models.checkpoints.naming_schemes import LAYOUTS
+from models.checkpoints.naming_schemes import NAMING_SCHEMES
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
-from tests.models.published_files import in_layout, small_network
+from tests.models.published_files import in_naming_scheme, small_network
 from tests.training.factories import float32_fabric, tiny_model
 from training.fitting.optimization import OptimizerSpec
 from training.fitting.schedules import Schedule
@@ -25,7 +25,7 @@ from training.fitting.starting_point import (
 )
 from training.fitting.trainer import Trainer, TrainerSpec
 
-MMACTION2 = LAYOUTS[0].mark
+MMACTION2 = NAMING_SCHEMES[0].marker
 
 
 def fitted(model: Recognizer3D, *labels: str, multi_label: bool = False) -> Recognizer3D:
@@ -84,7 +84,7 @@ def test_a_checkpoint_of_mmaction2_is_tuned_with_frozen_stages_and_rates_per_par
     tmp_path: Path,
 ) -> None:
     published = small_network()
-    torch.save({"state_dict": in_layout(published, MMACTION2)}, tmp_path / "kinetics.pth")
+    torch.save({"state_dict": in_naming_scheme(published, MMACTION2)}, tmp_path / "kinetics.pth")
     model = fitted(load_checkpoint(tmp_path / "kinetics.pth"), "walk", "run", "fall")
     model.input_spec = replace(model.input_spec, crop_size=32)
     model.cls_head.dropout.p = 0.0
