@@ -47,7 +47,7 @@ class Pace:
 def read_frames(video: Path, count: int) -> list[Image]:
     """The first frames of a video."""
     with closing(VideoReader(video)) as reader:
-        return [picture.image for _, picture in zip(range(count), reader.pictures(), strict=False)]
+        return [picture.image for _, picture in zip(range(count), reader.frames(), strict=False)]
 
 
 def time_round(detector: PersonDetector, frames: Sequence[Image]) -> list[float]:

@@ -137,7 +137,7 @@ def real_clips(video: Path, settings: list[str], limit: int) -> Iterator[NDArray
 
     def frames() -> Iterator[list[Frame]]:
         with closing(VideoReader(video)) as reader:
-            for index, picture in enumerate(reader.pictures()):
+            for index, picture in enumerate(reader.frames()):
                 yield [Frame(video.stem, index, picture.pts_s, 0.0, picture.image, 0.0)]
 
     detected = detect_people(frames(), components.detector, time.time)

@@ -191,7 +191,7 @@ def run_decoding(videos: Sequence[str]) -> float:
     started = time.perf_counter()
     for video in find_videos(videos):
         with closing(VideoReader(video.path)) as reader:
-            for _ in reader.pictures():
+            for _ in reader.frames():
                 pass
     return time.perf_counter() - started
 

@@ -49,7 +49,7 @@ class StreamInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class PictureTimes:
+class FrameTimes:
     """When a picture was taken and came to be. `_s` are seconds on the monotonic clock."""
 
     pts_s: float  # on the stream's clock
@@ -60,11 +60,11 @@ class PictureTimes:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class LivePicture:
+class LiveFrame:
     """One picture that is to be looked at."""
 
     image: NDArray[np.uint8]  # uint8 (H, W, 3) BGR
-    times: PictureTimes
+    times: FrameTimes
 
 
 @dataclass(frozen=True, slots=True)

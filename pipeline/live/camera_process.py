@@ -14,9 +14,9 @@ from multiprocessing.connection import Connection
 
 from pipeline.events import DownReason
 from pipeline.live.camera_messages import (
-    LivePicture,
+    FrameTimes,
+    LiveFrame,
     OpenStream,
-    PictureTimes,
     StreamError,
     StreamInfo,
     StreamStatistics,
@@ -74,9 +74,9 @@ class CameraProcess:
             self._slots.release()
         self._child = self._slots = None
 
-    def pictures(
+    def frames(
         self, request: OpenStream
-    ) -> Iterator[StreamInfo | LivePicture | StreamStatistics | None]:
+    ) -> Iterator[StreamInfo | LiveFrame | StreamStatistics | None]:
         """Connect, then give what comes; None from time to time while nothing does.
 
         Raises:
@@ -84,11 +84,11 @@ class CameraProcess:
                 hold even if the child hangs.
         """
         child, slots = self._running()
-        child.tell(request)
+        child.send(request)
         for message in self._messages(child, request):
             if isinstance(message, Filled):
-                assert isinstance(message.stamp, PictureTimes)
-                yield LivePicture(slots.copy_out(message), message.stamp)
+                assert isinstance(message.stamp, FrameTimes)
+                yield LiveFrame(slots.copy_out(message), message.stamp)
             elif isinstance(message, NeedSlots):
                 self._renew(slots, message)
             elif isinstance(message, _Ended):
@@ -135,7 +135,7 @@ class CameraProcess:
             except OSError as error:
                 text = error.strerror or str(error)
                 raise StreamError("decoder_crashed", f"no process for it ({text})") from error
-            self._slots = SlotOwner(self._child.tell)
+            self._slots = SlotOwner(self._child.send)
         return self._child, self._slots
 
 
@@ -165,7 +165,7 @@ def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
         pipe.send(reader.info)
         size: tuple[int, ...] | None = None
         busy = 0
-        for item in reader.pictures():
+        for item in reader.frames():
             if isinstance(item, StreamStatistics):
                 if busy:
                     item.drops["busy"] = item.drops.get("busy", 0) + busy

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pipeline.events import DownReason
 from pipeline.live.camera_messages import (
     MENDED_S,
-    LivePicture,
+    LiveFrame,
     OpenStream,
     StreamError,
     StreamInfo,
@@ -106,14 +106,14 @@ class CameraReader:
         self._timeline.new_connection()
         info: StreamInfo | None = None
         before, tried_at = self._frames, time.monotonic()
-        for item in self._process.pictures(request):
+        for item in self._process.frames(request):
             if self._stop.is_set():
                 return
             if isinstance(item, StreamInfo):
                 info = item
             elif isinstance(item, StreamStatistics):
                 self._note(item)
-            elif isinstance(item, LivePicture):
+            elif isinstance(item, LiveFrame):
                 tried_at = time.monotonic()
                 self._frames = before + item.times.decoded
                 yield from self._picture(item, info)
@@ -127,7 +127,7 @@ class CameraReader:
         fps = self._source.detect_fps
         return MENDED_S + self._patience.read_timeout_s + (0.0 if fps is None else 2.0 / fps)
 
-    def _picture(self, item: LivePicture, info: StreamInfo | None) -> Iterator[Frame | StreamEnd]:
+    def _picture(self, item: LiveFrame, info: StreamInfo | None) -> Iterator[Frame | StreamEnd]:
         name = self._source.camera_id
         height, width = item.image.shape[:2]
         if self._wh is not None and self._wh != (width, height) and not self._told_down:

@@ -19,9 +19,9 @@ from av.video.stream import VideoStream
 
 from pipeline.live.camera_messages import (
     MENDED_S,
-    LivePicture,
+    FrameTimes,
+    LiveFrame,
     OpenStream,
-    PictureTimes,
     StreamError,
     StreamInfo,
     StreamStatistics,
@@ -85,7 +85,7 @@ class StreamReader:
         """Release the connection."""
         self._container.close()
 
-    def pictures(self) -> Iterator[LivePicture | StreamStatistics]:
+    def frames(self) -> Iterator[LiveFrame | StreamStatistics]:
         """Everything that is to be looked at, as it comes, and news in between.
 
         Raises:
@@ -182,7 +182,7 @@ class StreamReader:
             assert isinstance(frame, av.VideoFrame)
             yield frame
 
-    def _picture(self, frame: av.VideoFrame, arrived_s: float, late: bool) -> LivePicture | None:
+    def _picture(self, frame: av.VideoFrame, arrived_s: float, late: bool) -> LiveFrame | None:
         self._decoded += 1
         if self._is_damaged(frame, arrived_s):
             self._drops["corrupt"] += 1
@@ -205,8 +205,8 @@ class StreamReader:
         captured_s = arrived_s if self._paced else self._clock.captured_s(pts_s)
         image = upright_bgr(frame)
         now_s = time.monotonic()
-        times = PictureTimes(pts_s, self._epoch, min(captured_s, now_s), now_s, self._decoded)
-        return LivePicture(image, times)
+        times = FrameTimes(pts_s, self._epoch, min(captured_s, now_s), now_s, self._decoded)
+        return LiveFrame(image, times)
 
     def _is_damaged(self, frame: av.VideoFrame, arrived_s: float) -> bool:
         """Whether this picture is, or builds on, one that could not be decoded as it was sent."""

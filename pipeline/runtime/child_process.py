@@ -67,7 +67,7 @@ class ChildProcess:
             with suppress(ValueError):
                 self._process.close()
 
-    def tell(self, message: object) -> None:
+    def send(self, message: object) -> None:
         """Send to it; if it has ended, what it said last or its death is what is read next."""
         with suppress(OSError):
             self.pipe.send(message)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from pipeline.errors import SourceError
 from pipeline.runtime.child_process import ChildProcess
-from pipeline.sources.file_decoder import DecodeError, Picture, VideoInfo, VideoReader
+from pipeline.sources.file_decoder import DecodedImage, DecodeError, VideoInfo, VideoReader
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
 READ_TIMEOUT_S = 60.0  # a decoder that is silent for longer hangs
@@ -54,7 +54,7 @@ class DecoderProcess:
 
     def __enter__(self) -> DecoderProcess:
         self._child = ChildProcess(self._target, self._path, name=f"decode {self._path}")
-        self._slots = SlotOwner(self._child.tell)
+        self._slots = SlotOwner(self._child.send)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -69,12 +69,12 @@ class DecoderProcess:
         assert message is None or isinstance(message, VideoInfo)
         return message
 
-    def pictures(self, stop: threading.Event) -> Iterator[Picture]:
+    def frames(self, stop: threading.Event) -> Iterator[DecodedImage]:
         """Every picture in order; ends at the end of the file or when `stop` is set."""
         while (message := self._receive(stop)) is not None:
             if isinstance(message, Filled):
                 assert isinstance(message.stamp, float)
-                yield Picture(message.stamp, self._slots.copy_out(message))
+                yield DecodedImage(message.stamp, self._slots.copy_out(message))
             elif isinstance(message, NeedSlots):
                 self._slots.renew(message)
             else:
@@ -112,7 +112,7 @@ def _try_to_decode(pipe: Connection, path: Path) -> _Ended:
     ring = SlotRing(pipe)
     pipe.send(reader.info)
     try:
-        for picture in reader.pictures():
+        for picture in reader.frames():
             ring.put(picture.image, picture.pts_s)
     except DecodeError as error:
         return _Ended(str(error))

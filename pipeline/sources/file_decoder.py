@@ -37,7 +37,7 @@ class VideoInfo:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class DecodedImage:
     """One decoded frame."""
 
     pts_s: float  # seconds since the start of the container, grows
@@ -72,7 +72,7 @@ class VideoReader:
         """Release the file."""
         self._container.close()
 
-    def pictures(self) -> Iterator[Picture]:
+    def frames(self) -> Iterator[DecodedImage]:
         """Decode every frame in order of presentation.
 
         Raises:
@@ -82,7 +82,7 @@ class VideoReader:
         end_s = 0.0
         decoded = damaged = 0
         start_s = (self._container.start_time or 0) / av.time_base
-        for frame in self._frames():
+        for frame in self._decode():
             if frame is None:
                 damaged += 1
                 continue
@@ -92,10 +92,10 @@ class VideoReader:
             last_pts_s = max(pts_s, 0.0)
             end_s = last_pts_s + float((frame.duration or 0) * (frame.time_base or 0))
             decoded += 1
-            yield Picture(last_pts_s, upright_bgr(frame))
+            yield DecodedImage(last_pts_s, upright_bgr(frame))
         self._check_complete(decoded, damaged, end_s)
 
-    def _frames(self) -> Iterator[av.VideoFrame | None]:
+    def _decode(self) -> Iterator[av.VideoFrame | None]:
         """Every frame; None in place of a packet that could not be decoded."""
         packets = self._container.demux(self._stream)
         while True:

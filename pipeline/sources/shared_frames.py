@@ -30,18 +30,18 @@ class Filled:
 class NeedSlots:
     """Child to parent: the next picture has this many bytes; nothing is under way."""
 
-    picture_bytes: int
+    frame_bytes: int
 
 
 class SlotOwner:
     """The parent's side.
 
     Args:
-        tell: sends a message to the child.
+        send: sends a message to the child.
     """
 
-    def __init__(self, tell: Callable[[object], None]) -> None:
-        self._tell = tell
+    def __init__(self, send: Callable[[object], None]) -> None:
+        self._send = send
         self._memory: SharedMemory | None = None
 
     def copy_out(self, filled: Filled) -> NDArray[np.uint8]:
@@ -51,14 +51,14 @@ class SlotOwner:
         view = np.ndarray(filled.shape, np.uint8, self._memory.buf, offset=filled.slot * slot_bytes)
         assert view.nbytes <= slot_bytes
         image: NDArray[np.uint8] = view.copy()
-        self._tell(filled.slot)
+        self._send(filled.slot)
         return image
 
     def renew(self, need: NeedSlots) -> None:
         """Make slots of another size."""
         self.release()
-        self._memory = SharedMemory(create=True, size=SLOTS * need.picture_bytes)
-        self._tell(self._memory.name)
+        self._memory = SharedMemory(create=True, size=SLOTS * need.frame_bytes)
+        self._send(self._memory.name)
 
     def release(self) -> None:
         """Give the memory back to the system."""

@@ -86,7 +86,7 @@ def read_frames(
             info = decoder.read_info(stop)
             if info is not None:
                 opened(video.camera_id, info)
-                for index, picture in enumerate(decoder.pictures(stop)):
+                for index, picture in enumerate(decoder.frames(stop)):
                     at = now()
                     yield Frame(video.camera_id, index, picture.pts_s, at, picture.image, at)
     except SourceError as source_error:

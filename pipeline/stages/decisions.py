@@ -58,14 +58,14 @@ class CameraDecisions:
     seq: int = 0
     tracks: dict[int, TrackDecider] = field(default_factory=dict)
     newest: RecognizedFrame | None = None  # since it is up
-    told_down: bool = False
+    down_reported: bool = False
 
     def decide(self, item: RecognizedFrame) -> DecidedFrame:
         """What this frame's scores and lost tracks change; the first one says that it is up."""
         frame = item.tracked.frame
         timestamp = Timestamp(frame.pts_s, frame.captured_at)
         up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
-        self.newest, self.told_down = item, False
+        self.newest, self.down_reported = item, False
         changes = []
         for prediction in item.predictions:
             track = self.tracks.setdefault(
@@ -85,7 +85,7 @@ class CameraDecisions:
     def finish(self, end: StreamEnd) -> DecidedEnd:
         """End everything that is open; a live camera that was never seen is said to be down too."""
         if self.newest is None:
-            if end.at is None or self.told_down:
+            if end.at is None or self.down_reported:
                 return DecidedEnd(end, ())
             ends: tuple[ActionEvent, ...] = ()
             last = Timestamp(0.0, end.at)
@@ -96,7 +96,7 @@ class CameraDecisions:
             ends = self._events(changes, self.newest, latency_s)
             frame = self.newest.tracked.frame
             last = Timestamp(frame.pts_s, frame.captured_at)
-        self.newest, self.told_down = None, True
+        self.newest, self.down_reported = None, True
         self.tracks.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
 

@@ -101,7 +101,7 @@ def take_frames(source: FrameSource) -> Iterator[Image]:
     with closing(VideoReader(source.path)) as reader:
         frames = source.last_frame or reader.info.frames or source.count
         wanted = set(np.linspace(0, frames - 1, source.count).round().astype(int).tolist())
-        for index, picture in enumerate(reader.pictures()):
+        for index, picture in enumerate(reader.frames()):
             if index in wanted:
                 yield shrink(picture.image)
 

@@ -103,6 +103,6 @@ def _inside(xyxy: FloatArray, width: int, height: int) -> FloatArray:
 def _take(video: Path, indices: range) -> Iterator[Image]:
     """The frames with these indices, as far as there are."""
     with closing(VideoReader(video)) as reader:
-        for index, picture in enumerate(reader.pictures()):
+        for index, picture in enumerate(reader.frames()):
             if index in indices:
                 yield picture.image

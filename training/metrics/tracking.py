@@ -140,7 +140,7 @@ def score_tracks(
 
 def _frames(video: Path) -> Iterator[Frame]:
     with closing(VideoReader(video)) as reader:
-        for index, picture in enumerate(reader.pictures()):
+        for index, picture in enumerate(reader.frames()):
             yield Frame(video.stem, index, picture.pts_s, 0.0, picture.image, 0.0)
 
 

@@ -47,7 +47,7 @@ def look_at(source: Source, detector: YoloPersonDetector) -> Look:
     people: list[Detections] = []
     wh = (0, 0)
     with closing(VideoReader(source.path)) as reader:
-        for index, picture in enumerate(reader.pictures()):
+        for index, picture in enumerate(reader.frames()):
             early = bool(times) and picture.pts_s - times[-1] < 0.9 / MAX_FPS
             if early or not source.start_s <= picture.pts_s < source.end_s:
                 continue

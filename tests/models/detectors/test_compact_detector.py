@@ -45,7 +45,7 @@ def test_it_keeps_its_own_size_whatever_the_configuration_says(compact: YoloPers
 
 def test_it_sees_the_pedestrians_of_the_demo(compact: YoloPersonDetector) -> None:
     with closing(VideoReader(REPOSITORY / "demo/pedestrians.mp4")) as reader:
-        image = next(reader.pictures()).image
+        image = next(reader.frames()).image
     people = compact.detect([image])[0]
     assert len(people) >= 4
     heights = people.xyxy[:, 3] - people.xyxy[:, 1]

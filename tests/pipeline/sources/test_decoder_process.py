@@ -37,7 +37,7 @@ def hang(pipe: Connection, path: Path) -> None:
 def all_pictures(decoder: DecoderProcess) -> int:
     stop = threading.Event()
     decoder.read_info(stop)
-    return sum(1 for _ in decoder.pictures(stop))
+    return sum(1 for _ in decoder.frames(stop))
 
 
 def test_a_decoder_that_aborts_costs_an_error_and_not_the_process() -> None:
@@ -62,7 +62,7 @@ def test_a_decoder_that_dies_while_it_asks_for_memory_is_an_error_of_its_file() 
         [child] = multiprocessing.active_children()
         child.join()
         with pytest.raises(SourceError, match=r"crashed on it \(exit code 9\)"):
-            list(decoder.pictures(threading.Event()))
+            list(decoder.frames(threading.Event()))
 
 
 def test_a_decoder_that_hangs_is_given_up() -> None:
@@ -85,7 +85,7 @@ def test_a_decoder_killed_in_the_middle_is_an_error(tmp_path: Path) -> None:
     stop = threading.Event()
     with DecoderProcess(path) as decoder, pytest.raises(SourceError, match="SIGKILL"):
         decoder.read_info(stop)
-        for _ in decoder.pictures(stop):
+        for _ in decoder.frames(stop):
             [child] = multiprocessing.active_children()
             assert child.pid is not None
             os.kill(child.pid, signal.SIGKILL)
@@ -96,7 +96,7 @@ def test_no_child_is_left_when_the_reader_leaves_early(tmp_path: Path) -> None:
     stop = threading.Event()
     with DecoderProcess(path) as decoder:
         decoder.read_info(stop)
-        next(decoder.pictures(stop))
+        next(decoder.frames(stop))
     assert multiprocessing.active_children() == []
 
 
@@ -109,7 +109,7 @@ def test_a_picture_size_that_grows_in_the_stream_is_followed(tmp_path: Path) -> 
     stop = threading.Event()
     with DecoderProcess(both) as decoder:
         decoder.read_info(stop)
-        shapes = [picture.image.shape[:2] for picture in decoder.pictures(stop)]
+        shapes = [picture.image.shape[:2] for picture in decoder.frames(stop)]
     assert shapes == [(48, 64)] * 3 + [(96, 160)] * 3 + [(48, 64)] * 3
 
 
@@ -118,7 +118,7 @@ def test_the_child_survives_a_ctrl_c_of_the_terminal(tmp_path: Path) -> None:
     stop = threading.Event()
     with DecoderProcess(path) as decoder:
         decoder.read_info(stop)
-        pictures = decoder.pictures(stop)
+        pictures = decoder.frames(stop)
         next(pictures)
         [child] = multiprocessing.active_children()
         assert child.pid is not None

@@ -238,12 +238,12 @@ def say_what_is_blocked(pipe: Connection) -> None:
 
 def test_a_child_hears_answers_and_its_death_has_a_cause() -> None:
     child = ChildProcess(answer, "hello", name="test-child")
-    child.tell("world")
+    child.send("world")
     assert child.pipe.recv() == "hello, world"
     with pytest.raises(EOFError):
         child.pipe.recv()
     assert child.cause_of_death() == "exit code 3"
-    child.tell("are you there?")
+    child.send("are you there?")
     child.kill()
     child.kill()
 

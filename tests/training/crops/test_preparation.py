@@ -34,7 +34,7 @@ def test_every_tracked_person_is_cut_as_the_pipeline_cuts(tmp_path: Path) -> Non
     assert not prepared.failures
     assert len(first) == len(second) == 30
     np.testing.assert_allclose(first.pts_s, np.arange(30) / 10, atol=1e-6)
-    pictures = [picture.image for picture in VideoReader(video).pictures()]
+    pictures = [picture.image for picture in VideoReader(video).frames()]
     expected = crop_person(
         pictures[7],
         np.array(RIGHT, np.float32),
