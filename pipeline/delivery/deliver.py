@@ -13,10 +13,10 @@ from pipeline.config.delivery import RedisConfig
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
 from pipeline.delivery.outbox import Outbox, StoredEvent
 from pipeline.delivery.outbox_folder import open_outboxes
+from pipeline.delivery.outbox_sink import OutboxSink
 from pipeline.delivery.publisher import Publisher
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import EventStoreError
-from pipeline.outputs.sinks import OutboxSink
 from pipeline.redaction import mask_url
 
 _POLL_S = 0.25

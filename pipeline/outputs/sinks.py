@@ -1,4 +1,4 @@
-"""Where the end of the pipeline goes: JSON lines, MOTChallenge text files, the outbox of a stream.
+"""Where the end of the pipeline goes: JSON lines and MOTChallenge text files.
 
 The annotated video, a sink too, has its own file. A sink takes every item of the final stream in
 order; closing it writes out the rest. Leaving its `with` block closes it, after an error too.
@@ -9,16 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Literal, Protocol, Self
+from typing import IO, Literal, Protocol, Self
 
 from pipeline.errors import PipelineError
 from pipeline.events import encode_event
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
-
-if TYPE_CHECKING:
-    from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-    from pipeline.delivery.outbox import Outbox
-    from pipeline.delivery.publisher import Publisher
 
 
 class Sink(Protocol):
@@ -109,25 +104,6 @@ class MotTracksSink(ClosingSink):
         self._files.clear()
         with writing(self._directory):
             self._stack.close()
-
-
-class OutboxSink(ClosingSink):
-    """Keeps the events of each item on disk before the next one is taken; see `deliver_events`.
-
-    Closing it leaves the outbox open: its owner delivers the rest.
-    """
-
-    def __init__(self, outbox: Outbox, publisher: Publisher, heartbeat: CameraHeartbeat) -> None:
-        self.publisher = publisher
-        self._outbox, self._heartbeat = outbox, heartbeat
-
-    def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """See `Sink.write`."""
-        self._heartbeat.record(item)
-        if item.events:
-            self.publisher.check()
-            self._outbox.append(item.events)
-            self.publisher.wake()
 
 
 def file_name(camera_id: str, suffix: str) -> str:

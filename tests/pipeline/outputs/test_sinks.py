@@ -6,11 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
 from pipeline.errors import PipelineError
 from pipeline.events import decode_event
-from pipeline.outputs.sinks import ClosingSink, JsonLinesSink, MotTracksSink, OutboxSink, file_name
+from pipeline.outputs.sinks import ClosingSink, JsonLinesSink, MotTracksSink, file_name
 from tests.pipeline.decided_items import make_end, make_event, make_item, make_person
 
 
@@ -101,26 +99,6 @@ def test_a_camera_id_cannot_leave_the_directory(camera_id: str, tmp_path: Path) 
 def test_different_cameras_never_share_a_file() -> None:
     ids = ["a/b", "a%2Fb", "a_b", "a\\b", "a%b"]
     assert len({file_name(camera_id, ".txt") for camera_id in ids}) == len(ids)
-
-
-def test_events_are_on_disk_before_the_next_item_is_taken(tmp_path: Path) -> None:
-    woken: list[int] = []
-
-    class FakePublisher:
-        def check(self) -> None:
-            pass
-
-        def wake(self) -> None:
-            woken.append(outbox.waiting)
-
-    with Outbox(tmp_path / "a.outbox") as outbox:
-        with OutboxSink(outbox, FakePublisher(), CameraHeartbeat("run")) as sink:  # type: ignore[arg-type]
-            sink.write(make_item(events=[make_event(1), make_event(2)]))
-            assert outbox.waiting == 2
-            sink.write(make_item(1))
-            sink.write(make_end(events=[make_event(3, "end")]))
-        assert [decode_event(row.text).seq for row in outbox.after(0, 9)] == [1, 2, 3]
-    assert woken == [2, 3]
 
 
 @pytest.mark.parametrize("kind", ["json lines", "tracks"])
