@@ -8,12 +8,12 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from pipeline.components import Components
 from pipeline.config.schema import PipelineConfig
-from pipeline.live.camera_reader import CameraReader, Patience
-from pipeline.live.camera_set import LiveCameras
+from pipeline.live.camera_reader import CameraReader, CameraTimeouts
+from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.fresh_clips import ClipQueue
-from pipeline.live.latest_frames import FrameMailbox
-from pipeline.live.supervisor import LiveWatch
+from pipeline.live.fresh_clips import FreshClips
+from pipeline.live.latest_frames import LatestFrames
+from pipeline.live.supervisor import Supervisor
 from pipeline.outputs.sinks import Sink
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.shutdown import Shutdown
@@ -26,7 +26,7 @@ from pipeline.stages.recognition import SceneScorer, recognize_actions, recogniz
 from pipeline.stages.scene_clips import cut_scenes
 from pipeline.stages.tracking import track_people
 from pipeline.telemetry.replay_progress import ReplayProgress
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.run_status import RunStatus
 from pipeline.telemetry.snapshots import LiveView
 from pipeline.types import (
     ClippedFrame,
@@ -103,9 +103,9 @@ def live(
     config: PipelineConfig,
     stamp: EventStamp,
     sinks: Sequence[Sink],
-    status: LiveStatus,
+    status: RunStatus,
     view: LiveView,
-    watch: LiveWatch,
+    watch: Supervisor,
     shutdown: Shutdown,
 ) -> None:
     """Watch cameras until told to stop, or until every one of them, all files, has ended.
@@ -133,11 +133,11 @@ def live(
         Exception: the first error of any stage or sink, after all threads have ended.
     """
     limits = config.live
-    frames = FrameMailbox(limits.waiting_frames, limits.max_staleness_s, status)
-    clips = ClipQueue(limits.max_clip_staleness_s, status)
+    frames = LatestFrames(limits.waiting_frames, limits.max_staleness_s, status)
+    clips = FreshClips(limits.max_clip_staleness_s, status)
     results = Channel[DecidedFrame | DecidedEnd](config.queues.results)
     view.attach({"detect": frames, "recognize": clips}, {"results": results})
-    patience = Patience(
+    patience = CameraTimeouts(
         open_timeout_s=limits.open_timeout_s,
         read_timeout_s=limits.read_timeout_s,
         max_staleness_s=limits.max_staleness_s,
@@ -154,7 +154,7 @@ def live(
             name = source.camera_id
             return stages.start(f"read {name}", reader.frames(), frames.port(name, stop))
 
-        cameras = LiveCameras(read, status)
+        cameras = CameraSet(read, status)
         housekeeping = watch.run(cameras, sources, shutdown.stop, frames.close)
         stages.start("watch", housekeeping, Channel[None](1))
 

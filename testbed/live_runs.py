@@ -13,13 +13,13 @@ from pipeline.components import Components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, CameraEvent, Event
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.supervisor import LiveWatch
+from pipeline.live.supervisor import Supervisor
 from pipeline.outputs.sinks import ClosingSink
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.stages.decisions import EventStamp
-from pipeline.telemetry.run_status import CameraSnapshot, LiveStatus
+from pipeline.telemetry.run_status import CameraSnapshot, RunStatus
 from pipeline.telemetry.snapshots import LiveView
-from pipeline.telemetry.systemd import ServiceManager
+from pipeline.telemetry.systemd import SystemdNotifier
 from pipeline.types import DecidedEnd, DecidedFrame
 
 STAMP = EventStamp("run", "brightness", wall_clock=True)
@@ -49,18 +49,18 @@ class LiveRun:
         self, cameras: Sequence[CameraSource], components: Components, settings: Sequence[str] = ()
     ) -> None:
         self.cameras, self.reload_asked = tuple(cameras), threading.Event()
-        self.status, self.shutdown, self.kept = LiveStatus(), Shutdown(), Kept()
+        self.status, self.shutdown, self.kept = RunStatus(), Shutdown(), Kept()
         self.lines: list[str] = []
         self.error: BaseException | None = None
         config = load_config(DEFAULTS, None, [*QUICK, "live.detect_fps=null", *settings])
         self.view = LiveView(self.status, config.live.stuck_s, lambda: None)
-        watch = LiveWatch(
+        watch = Supervisor(
             self.view,
             self.lines.append,
             config.live.report_interval_s,
             lambda: self.cameras,
             self.reload_asked,
-            ServiceManager(None),
+            SystemdNotifier(None),
         )
 
         def run() -> None:

@@ -9,12 +9,12 @@ from types import TracebackType
 from typing import Self
 
 from pipeline.live.camera_process import CameraProcess
-from pipeline.live.camera_reader import CameraReader, Patience
+from pipeline.live.camera_reader import CameraReader, CameraTimeouts
 from pipeline.live.camera_source import CameraSource, parse_source
-from pipeline.telemetry.run_status import CameraSnapshot, LiveStatus
+from pipeline.telemetry.run_status import CameraSnapshot, RunStatus
 from pipeline.types import Frame, StreamEnd
 
-PATIENCE = Patience(
+PATIENCE = CameraTimeouts(
     open_timeout_s=4.0,
     read_timeout_s=2.0,
     max_staleness_s=0.5,
@@ -36,12 +36,12 @@ class WatchedCamera:
     def __init__(
         self,
         source: CameraSource | str,
-        patience: Patience = PATIENCE,
+        patience: CameraTimeouts = PATIENCE,
         process: CameraProcess | None = None,
     ) -> None:
         if isinstance(source, str):
             source = parse_source(source, "cam")
-        self.status = LiveStatus()
+        self.status = RunStatus()
         self.status.add_camera("cam")
         self.process = process or CameraProcess()
         self._stop = threading.Event()

@@ -21,7 +21,7 @@ from pipeline.commands.options import (
     new_run_id,
 )
 from pipeline.runtime.shutdown import Shutdown, on_hangup, on_signals
-from pipeline.telemetry.systemd import ServiceManager
+from pipeline.telemetry.systemd import SystemdNotifier
 
 if TYPE_CHECKING:
     from pipeline.config.schema import PipelineConfig
@@ -92,5 +92,5 @@ def live(
             events=events,
             run_id=new_run_id(),
         )
-        service = ServiceManager.from_environment(os.environ)
+        service = SystemdNotifier.from_environment(os.environ)
         run_live(request, config, PROJECT, console, shutdown, reload_asked, service)

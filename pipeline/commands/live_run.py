@@ -21,17 +21,17 @@ from pipeline.delivery.deliver import deliver_events
 from pipeline.delivery.outbox import StoredEvent
 from pipeline.events import ActionEvent, decode_event
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.supervisor import LiveWatch
+from pipeline.live.supervisor import Supervisor
 from pipeline.outputs.sinks import JsonLinesSink, Sink
 from pipeline.redaction import mask_url
 from pipeline.redis_store.embedded_redis import running_server
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.health_server import HealthServer
-from pipeline.telemetry.prometheus import LiveMetrics
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.prometheus import PrometheusMetrics
+from pipeline.telemetry.run_status import RunStatus
 from pipeline.telemetry.snapshots import LiveView
-from pipeline.telemetry.systemd import ServiceManager
+from pipeline.telemetry.systemd import SystemdNotifier
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +53,7 @@ def run_live(
     console: Console,
     shutdown: Shutdown,
     reload_asked: threading.Event,
-    service: ServiceManager,
+    service: SystemdNotifier,
 ) -> None:
     """Watch cameras until told to stop.
 
@@ -69,16 +69,16 @@ def run_live(
     Raises:
         PipelineError: if the run cannot start or one of its outputs fails.
     """
-    status = LiveStatus()
+    status = RunStatus()
     view = LiveView(status, config.live.stuck_s, gpu_memory_bytes)
     with ExitStack() as stack:
         if config.live.health is not None:
-            metrics = LiveMetrics(view)
+            metrics = PrometheusMetrics(view)
             server = stack.enter_context(HealthServer(config.live.health, view, metrics.render))
             log.info("health: port %d, /health and /metrics", server.port)
         components = build_components(config, project)
         sinks = _open_sinks(request, config, stack, shutdown, status, view)
-        watch = LiveWatch(
+        watch = Supervisor(
             view,
             partial(_say, console),
             config.live.report_interval_s,
@@ -95,7 +95,7 @@ def _open_sinks(
     config: PipelineConfig,
     stack: ExitStack,
     shutdown: Shutdown,
-    status: LiveStatus,
+    status: RunStatus,
     view: LiveView,
 ) -> list[Sink]:
     sinks: list[Sink] = []
@@ -129,7 +129,7 @@ def _say(console: Console, line: str) -> None:
         console.print(line, highlight=False, markup=False, soft_wrap=True)
 
 
-def _note_published(status: LiveStatus, stored: StoredEvent, at: float) -> None:
+def _note_published(status: RunStatus, stored: StoredEvent, at: float) -> None:
     event = decode_event(stored.text)
     if isinstance(event, ActionEvent) and event.latency_ms:
         waited_s = at - stored.kept_since

@@ -21,7 +21,7 @@ from pipeline.live.camera_messages import (
     StreamInfo,
     StreamStatistics,
 )
-from pipeline.live.stream_decoder import StreamReader
+from pipeline.live.stream_decoder import StreamDecoder
 from pipeline.runtime.child_process import ChildProcess
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
@@ -160,7 +160,7 @@ def serve_camera(pipe: Connection) -> None:
 
 
 def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
-    reader = StreamReader(request)
+    reader = StreamDecoder(request)
     try:
         pipe.send(reader.info)
         size: tuple[int, ...] | None = None

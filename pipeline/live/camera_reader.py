@@ -26,7 +26,7 @@ from pipeline.live.camera_messages import (
 from pipeline.live.camera_process import CameraProcess
 from pipeline.live.camera_source import CameraSource
 from pipeline.runtime.backoff import next_pause_s
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import Frame, StreamEnd
 
 STEADY_S = 5.0  # a connection that held so long is not one of a series of failures
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class CameraTimeouts:
     """Time limits of a live camera, seconds."""
 
     open_timeout_s: float  # for an answer
@@ -61,8 +61,8 @@ class CameraReader:
     def __init__(
         self,
         source: CameraSource,
-        patience: Patience,
-        status: LiveStatus,
+        patience: CameraTimeouts,
+        status: RunStatus,
         stop: threading.Event,
         now: Callable[[], float] = time.time,
         process: CameraProcess | None = None,

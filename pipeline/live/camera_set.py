@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from pipeline.live.camera_source import CameraSource
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.run_status import RunStatus
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +20,7 @@ class _Watched:
     thread: threading.Thread
 
 
-class LiveCameras:
+class CameraSet:
     """A reader per camera; for one thread.
 
     Args:
@@ -31,7 +31,7 @@ class LiveCameras:
     def __init__(
         self,
         start: Callable[[CameraSource, threading.Event], threading.Thread],
-        status: LiveStatus,
+        status: RunStatus,
     ) -> None:
         self._start, self._status = start, status
         self._watched: dict[str, _Watched] = {}

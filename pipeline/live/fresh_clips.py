@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from pipeline.runtime.channel import Channel
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import ClippedFrame, StreamEnd
 
 Item = ClippedFrame | StreamEnd
@@ -16,7 +16,7 @@ Item = ClippedFrame | StreamEnd
 MOST_CLIPS = 200  # about 100 MiB of the compact recognizer's
 
 
-class ClipQueue(Channel[Item]):
+class FreshClips(Channel[Item]):
     """Frames pass in order, all of them; what a slow recognizer cannot manage are their clips.
 
     Putting never waits, so that the detector goes on. A clip that waited for longer than
@@ -30,7 +30,7 @@ class ClipQueue(Channel[Item]):
     """
 
     def __init__(
-        self, max_staleness_s: float, status: LiveStatus, now: Callable[[], float] = time.time
+        self, max_staleness_s: float, status: RunStatus, now: Callable[[], float] = time.time
     ) -> None:
         super().__init__(capacity=None)
         self._max_staleness_s, self._status, self._now = max_staleness_s, status, now

@@ -8,11 +8,11 @@ from collections import deque
 from collections.abc import Callable, Iterator
 
 from pipeline.runtime.channel import ChannelCancelled
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import Frame, StreamEnd
 
 
-class FrameMailbox:
+class LatestFrames:
     """A queue per camera; putting never waits, and a slow consumer takes from all in turn.
 
     So a camera cannot push out another one's frames, and when the detector is too slow every
@@ -29,7 +29,7 @@ class FrameMailbox:
         self,
         per_camera: int,
         max_staleness_s: float,
-        status: LiveStatus,
+        status: RunStatus,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._per_camera, self._max_staleness_s = per_camera, max_staleness_s
@@ -136,11 +136,11 @@ class FrameMailbox:
 class MailboxPort:
     """One camera's way into the mailbox."""
 
-    def __init__(self, mailbox: FrameMailbox, camera_id: str, stop: threading.Event) -> None:
+    def __init__(self, mailbox: LatestFrames, camera_id: str, stop: threading.Event) -> None:
         self._mailbox, self._camera_id, self._stop = mailbox, camera_id, stop
 
     def put(self, item: Frame | StreamEnd) -> None:
-        """See `FrameMailbox`; never waits."""
+        """See `LatestFrames`; never waits."""
         self._mailbox.put(self._camera_id, item)
 
     def finish(self) -> None:

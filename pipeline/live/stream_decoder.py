@@ -40,7 +40,7 @@ LATE_FOR_S = 10.0
 NEWS_S = 0.5  # how often is told that the stream lives, if no picture tells it
 
 
-class StreamReader:
+class StreamDecoder:
     """One connection to a live camera.
 
     Args:

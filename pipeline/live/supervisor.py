@@ -8,10 +8,10 @@ import time
 from collections.abc import Callable, Generator, Sequence
 
 from pipeline.errors import ConfigError
-from pipeline.live.camera_set import LiveCameras
+from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
 from pipeline.telemetry.run_status import CameraSnapshot, Snapshot
-from pipeline.telemetry.systemd import ServiceManager
+from pipeline.telemetry.systemd import SystemdNotifier
 
 TICK_S = 0.5
 _LOOK_S = 10.0  # how often is looked, if nothing is to be said of it
@@ -21,7 +21,7 @@ _TOO_FEW, _ENOUGH = 0.9, 0.97
 log = logging.getLogger(__name__)
 
 
-class LiveWatch:
+class Supervisor:
     """What happens every second and every ten beside the pipeline.
 
     Args:
@@ -40,7 +40,7 @@ class LiveWatch:
         every_s: float,
         load: Callable[[], Sequence[CameraSource]],
         reload_asked: threading.Event,
-        service: ServiceManager,
+        service: SystemdNotifier,
     ) -> None:
         self._view, self._say, self._every_s = view, say, every_s
         self._load, self._reload_asked, self._service = load, reload_asked, service
@@ -49,7 +49,7 @@ class LiveWatch:
 
     def run(
         self,
-        cameras: LiveCameras,
+        cameras: CameraSet,
         first: Sequence[CameraSource],
         stop: threading.Event,
         ended: Callable[[], None],
@@ -89,7 +89,7 @@ class LiveWatch:
             self._service.alive()
         return now + interval_s
 
-    def _reload(self, cameras: LiveCameras) -> None:
+    def _reload(self, cameras: CameraSet) -> None:
         self._service.reloading()
         try:
             sources = self._load()

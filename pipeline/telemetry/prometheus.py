@@ -23,7 +23,7 @@ _QUANTILES = ("0.5", "0.95", "0.99")
 Row = tuple[Sequence[str], float]  # values of the labels, and the number
 
 
-class LiveMetrics:
+class PrometheusMetrics:
     """Renders a run and its process in the text format that every Prometheus reads.
 
     Args:

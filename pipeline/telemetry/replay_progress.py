@@ -12,7 +12,7 @@ from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.table import Table
 
 from pipeline.sources.file_decoder import VideoInfo
-from pipeline.telemetry.tally import CameraTally, Tally
+from pipeline.telemetry.tally import CameraStatistics, ReplayStatistics
 from pipeline.types import DecidedEnd, DecidedFrame
 
 LINE_INTERVAL_S = 5.0
@@ -27,7 +27,7 @@ class ReplayProgress:
     """
 
     def __init__(self, console: Console, now: Callable[[], float]) -> None:
-        self.tally = Tally()
+        self.tally = ReplayStatistics()
         self._console = console
         self._now = now
         self._started = self._line_at = now()
@@ -93,12 +93,12 @@ class ReplayProgress:
             f"{self._rate():.1f} frames per second"
         )
 
-    def _show_bar(self, camera_id: str, camera: CameraTally) -> None:
+    def _show_bar(self, camera_id: str, camera: CameraStatistics) -> None:
         task = self._tasks.get(camera_id)
         if task is not None:
             self._bars.update(task, completed=camera.frames, numbers=self._numbers(camera))
 
-    def _print_line(self, camera_id: str, camera: CameraTally) -> None:
+    def _print_line(self, camera_id: str, camera: CameraStatistics) -> None:
         of_expected = f" of {camera.expected_frames}" if camera.expected_frames else ""
         left = self._left(camera)
         self._console.print(
@@ -108,10 +108,10 @@ class ReplayProgress:
             soft_wrap=True,
         )
 
-    def _numbers(self, camera: CameraTally) -> str:
+    def _numbers(self, camera: CameraStatistics) -> str:
         return f"{self._rate():.1f} fps in all, {len(camera.people)} people, {camera.events} events"
 
-    def _left(self, camera: CameraTally) -> str:
+    def _left(self, camera: CameraStatistics) -> str:
         if camera.ended:
             return ", done"
         missing = sum(max(c.expected_frames - c.frames, 0) for c in self.tally.cameras.values())

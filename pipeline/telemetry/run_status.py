@@ -106,7 +106,7 @@ class Samples:
 
 
 @dataclass(slots=True)
-class _Camera:
+class _CameraCounters:
     """The counters of one camera."""
 
     since: float  # Unix seconds
@@ -125,7 +125,7 @@ class _Camera:
     wh: tuple[int, int] | None = None
 
 
-class LiveStatus:
+class RunStatus:
     """Counters of a live run; every method may be called from any thread.
 
     Args:
@@ -141,7 +141,7 @@ class LiveStatus:
         self._now, self._monotonic = now, monotonic
         self._started_at = now()
         self._lock = threading.Lock()
-        self._cameras: dict[str, _Camera] = {}
+        self._cameras: dict[str, _CameraCounters] = {}
         self._latency: dict[str, Samples] = {}
         self._detect_batches, self._recognize_batches = self._samples(), self._samples()
         self._dropped_clips = self._events = 0
@@ -149,7 +149,7 @@ class LiveStatus:
     def add_camera(self, camera_id: str) -> None:
         """A camera is watched from now on."""
         with self._lock:
-            self._cameras[camera_id] = _Camera(
+            self._cameras[camera_id] = _CameraCounters(
                 self._now(), self._monotonic(), self._samples(), self._samples()
             )
 
@@ -275,7 +275,7 @@ class LiveStatus:
         for stage, seconds in latency_s.items():
             self._latency.setdefault(stage, self._samples()).add(seconds)
 
-    def _camera(self, camera_id: str, camera: _Camera) -> CameraSnapshot:
+    def _camera(self, camera_id: str, camera: _CameraCounters) -> CameraSnapshot:
         window_s = min(WINDOW_S, max(self._monotonic() - camera.added_at, 1.0))
         return CameraSnapshot(
             camera_id=camera_id,

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable, Mapping, Sized
 from typing import Protocol
 
-from pipeline.telemetry.run_status import LiveStatus, Snapshot
+from pipeline.telemetry.run_status import RunStatus, Snapshot
 
 
 class Stage(Sized, Protocol):
@@ -36,7 +36,7 @@ class LiveView:
     """
 
     def __init__(
-        self, status: LiveStatus, stuck_s: float, gpu_memory: Callable[[], int | None]
+        self, status: RunStatus, stuck_s: float, gpu_memory: Callable[[], int | None]
     ) -> None:
         self._status, self._stuck_s, self._gpu_memory = status, stuck_s, gpu_memory
         self._stages: Mapping[str, Stage] = {}

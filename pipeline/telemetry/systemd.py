@@ -18,7 +18,7 @@ SEND_LIMIT_S = 1.0  # a service manager that is stuck must not hold us up
 log = logging.getLogger(__name__)
 
 
-class ServiceManager:
+class SystemdNotifier:
     """Speaks to the service manager, or to nobody; a message that cannot be sent stops nothing.
 
     Args:

@@ -11,7 +11,7 @@ from pipeline.types import DecidedEnd, DecidedFrame
 
 
 @dataclass(slots=True)
-class CameraTally:
+class CameraStatistics:
     """One camera's numbers."""
 
     frames: int = 0
@@ -26,10 +26,10 @@ class CameraTally:
 
 
 @dataclass(slots=True)
-class Tally:
+class ReplayStatistics:
     """All cameras' numbers, in the order in which the cameras appeared."""
 
-    cameras: dict[str, CameraTally] = field(default_factory=dict)
+    cameras: dict[str, CameraStatistics] = field(default_factory=dict)
 
     def expect(self, camera_id: str, info: VideoInfo) -> None:
         """Note how many frames a camera's file promises."""
@@ -61,5 +61,5 @@ class Tally:
         """What went wrong, one text per camera that failed."""
         return [camera.error for camera in self.cameras.values() if camera.error]
 
-    def _camera(self, camera_id: str) -> CameraTally:
-        return self.cameras.setdefault(camera_id, CameraTally())
+    def _camera(self, camera_id: str) -> CameraStatistics:
+        return self.cameras.setdefault(camera_id, CameraStatistics())

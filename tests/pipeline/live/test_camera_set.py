@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pipeline.live.camera_set import LiveCameras
+from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.run_status import RunStatus
 
 
 class Readers:
@@ -48,13 +48,13 @@ def readers() -> Iterator[Readers]:
 
 
 @pytest.fixture
-def status() -> LiveStatus:
-    return LiveStatus()
+def status() -> RunStatus:
+    return RunStatus()
 
 
 @pytest.fixture
-def cameras(readers: Readers, status: LiveStatus) -> LiveCameras:
-    return LiveCameras(readers, status)
+def cameras(readers: Readers, status: RunStatus) -> CameraSet:
+    return CameraSet(readers, status)
 
 
 def rtsp(camera_id: str, url: str = "rtsp://h/x") -> CameraSource:
@@ -65,7 +65,7 @@ def file(camera_id: str) -> CameraSource:
     return CameraSource(camera_id, "file", "street.mp4")
 
 
-def names(status: LiveStatus) -> list[str]:
+def names(status: RunStatus) -> list[str]:
     snapshot = status.snapshot(
         queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
     )
@@ -73,14 +73,14 @@ def names(status: LiveStatus) -> list[str]:
 
 
 def test_every_camera_gets_a_reader_of_its_own(
-    cameras: LiveCameras, readers: Readers, status: LiveStatus
+    cameras: CameraSet, readers: Readers, status: RunStatus
 ) -> None:
     cameras.update([rtsp("gate"), rtsp("yard")])
     assert readers.started_names() == names(status) == ["gate", "yard"]
     assert readers.stops["gate"] is not readers.stops["yard"]
 
 
-def test_what_is_equal_is_not_touched(cameras: LiveCameras, readers: Readers) -> None:
+def test_what_is_equal_is_not_touched(cameras: CameraSet, readers: Readers) -> None:
     cameras.update([rtsp("gate"), rtsp("yard")])
     cameras.update([rtsp("yard"), rtsp("gate")])
     assert readers.started_names() == ["gate", "yard"]
@@ -88,7 +88,7 @@ def test_what_is_equal_is_not_touched(cameras: LiveCameras, readers: Readers) ->
 
 
 def test_only_differences_are_applied(
-    cameras: LiveCameras, readers: Readers, status: LiveStatus
+    cameras: CameraSet, readers: Readers, status: RunStatus
 ) -> None:
     cameras.update([rtsp("gate"), rtsp("yard"), rtsp("hall")])
     old_yard = readers.stops["yard"]
@@ -106,7 +106,7 @@ def test_only_differences_are_applied(
     "change", [{"transport": "udp"}, {"verify_tls": False}, {"detect_fps": 2.0}]
 )
 def test_any_difference_opens_a_camera_again(
-    cameras: LiveCameras, readers: Readers, change: dict[str, Any]
+    cameras: CameraSet, readers: Readers, change: dict[str, Any]
 ) -> None:
     cameras.update([rtsp("gate")])
     cameras.update([replace(rtsp("gate"), **change)])
@@ -114,7 +114,7 @@ def test_any_difference_opens_a_camera_again(
 
 
 def test_a_camera_has_ended_before_another_of_its_name_begins(
-    cameras: LiveCameras, readers: Readers
+    cameras: CameraSet, readers: Readers
 ) -> None:
     cameras.update([rtsp("gate")])
     cameras.update([rtsp("gate", "rtsp://h/other")])
@@ -124,7 +124,7 @@ def test_a_camera_has_ended_before_another_of_its_name_begins(
 
 
 def test_a_log_line_names_a_new_camera_without_its_credentials(
-    cameras: LiveCameras, caplog: pytest.LogCaptureFixture
+    cameras: CameraSet, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     cameras.update([rtsp("gate", "rtsp://viewer:secret@h/x")])
@@ -132,14 +132,14 @@ def test_a_log_line_names_a_new_camera_without_its_credentials(
     assert "secret" not in caplog.text
 
 
-def test_stopping_ends_all(cameras: LiveCameras, readers: Readers) -> None:
+def test_stopping_ends_all(cameras: CameraSet, readers: Readers) -> None:
     cameras.update([rtsp("gate"), rtsp("yard")])
     cameras.stop()
     for thread in readers.threads:
         thread.join()
 
 
-def test_files_end_by_themselves_and_cameras_do_not(cameras: LiveCameras, readers: Readers) -> None:
+def test_files_end_by_themselves_and_cameras_do_not(cameras: CameraSet, readers: Readers) -> None:
     assert not cameras.all_ended
     readers.at_once = {"a", "b", "gate"}
     cameras.update([file("a"), file("b")])
@@ -148,9 +148,7 @@ def test_files_end_by_themselves_and_cameras_do_not(cameras: LiveCameras, reader
     assert not cameras.all_ended
 
 
-def test_a_file_that_still_plays_keeps_the_run_going(
-    cameras: LiveCameras, readers: Readers
-) -> None:
+def test_a_file_that_still_plays_keeps_the_run_going(cameras: CameraSet, readers: Readers) -> None:
     readers.at_once = {"a"}
     cameras.update([file("a"), file("b")])
     assert not cameras.all_ended
@@ -159,14 +157,14 @@ def test_a_file_that_still_plays_keeps_the_run_going(
     assert cameras.all_ended
 
 
-def test_a_file_that_has_ended_is_not_played_again(cameras: LiveCameras, readers: Readers) -> None:
+def test_a_file_that_has_ended_is_not_played_again(cameras: CameraSet, readers: Readers) -> None:
     readers.at_once = {"a"}
     cameras.update([file("a")])
     cameras.update([file("a")])
     assert readers.started_names() == ["a"]
 
 
-def test_a_configuration_without_cameras_is_waited_with(cameras: LiveCameras) -> None:
+def test_a_configuration_without_cameras_is_waited_with(cameras: CameraSet) -> None:
     cameras.update([rtsp("gate")])
     cameras.update([])
     assert not cameras.all_ended

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
-from pipeline.live.fresh_clips import MOST_CLIPS, ClipQueue, Item
+from pipeline.live.fresh_clips import MOST_CLIPS, FreshClips, Item
 from pipeline.runtime.channel import ChannelCancelled
-from pipeline.telemetry.run_status import LiveStatus, Snapshot
+from pipeline.telemetry.run_status import RunStatus, Snapshot
 from pipeline.types import Clip, ClippedFrame, SceneClip, StreamEnd
 from tests.conftest import make_frame, make_tracked
 
@@ -29,13 +29,13 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def status() -> LiveStatus:
-    return LiveStatus()
+def status() -> RunStatus:
+    return RunStatus()
 
 
 @pytest.fixture
-def clips(status: LiveStatus, clock: Clock) -> ClipQueue:
-    return ClipQueue(1.0, status, clock)
+def clips(status: RunStatus, clock: Clock) -> FreshClips:
+    return FreshClips(1.0, status, clock)
 
 
 def clipped(
@@ -58,13 +58,13 @@ def shown(batch: list[ClippedFrame | StreamEnd]) -> list[str]:
     ]
 
 
-def look(status: LiveStatus) -> Snapshot:
+def look(status: RunStatus) -> Snapshot:
     return status.snapshot(
         queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
     )
 
 
-def test_everything_comes_out_in_order(clips: ClipQueue) -> None:
+def test_everything_comes_out_in_order(clips: FreshClips) -> None:
     items: list[Item] = [
         clipped(0, 1),
         clipped(1),
@@ -78,7 +78,7 @@ def test_everything_comes_out_in_order(clips: ClipQueue) -> None:
     assert [item for batch in clips.batches(2) for item in batch] == items
 
 
-def test_a_batch_has_no_more_clips_than_the_recognizer_takes(clips: ClipQueue) -> None:
+def test_a_batch_has_no_more_clips_than_the_recognizer_takes(clips: FreshClips) -> None:
     for index, count in enumerate([1, 0, 2, 1, 0, 3]):
         clips.put(clipped(index, count))
     clips.finish()
@@ -89,7 +89,7 @@ def test_a_batch_has_no_more_clips_than_the_recognizer_takes(clips: ClipQueue) -
     ]
 
 
-def test_the_clips_of_a_frame_stay_together(clips: ClipQueue) -> None:
+def test_the_clips_of_a_frame_stay_together(clips: FreshClips) -> None:
     clips.put(clipped(0, 1))
     clips.put(clipped(1, 20))
     clips.put(clipped(2, 1))
@@ -97,7 +97,7 @@ def test_the_clips_of_a_frame_stay_together(clips: ClipQueue) -> None:
     assert [shown(batch) for batch in clips.batches(4)] == [["0: 1"], ["1: 20"], ["2: 1"]]
 
 
-def test_a_scene_counts_as_a_clip(clips: ClipQueue, status: LiveStatus) -> None:
+def test_a_scene_counts_as_a_clip(clips: FreshClips, status: RunStatus) -> None:
     for index in range(3):
         clips.put(clipped(index, scene=True))
     assert len(clips) == 3
@@ -106,7 +106,7 @@ def test_a_scene_counts_as_a_clip(clips: ClipQueue, status: LiveStatus) -> None:
     assert look(status).recognize_batch == 1.5
 
 
-def test_frames_without_clips_do_not_fill_a_batch(clips: ClipQueue) -> None:
+def test_frames_without_clips_do_not_fill_a_batch(clips: FreshClips) -> None:
     for index in range(100):
         clips.put(clipped(index))
     assert len(clips) == 0
@@ -114,7 +114,7 @@ def test_frames_without_clips_do_not_fill_a_batch(clips: ClipQueue) -> None:
 
 
 def test_clips_that_became_old_are_taken_off_and_their_frame_stays(
-    clips: ClipQueue, status: LiveStatus, clock: Clock
+    clips: FreshClips, status: RunStatus, clock: Clock
 ) -> None:
     clips.put(clipped(0, 2, at=NOW))
     clips.put(clipped(1, 0, at=NOW))
@@ -131,7 +131,7 @@ def test_clips_that_became_old_are_taken_off_and_their_frame_stays(
 
 
 def test_a_scene_that_became_old_is_taken_off_too(
-    clips: ClipQueue, status: LiveStatus, clock: Clock
+    clips: FreshClips, status: RunStatus, clock: Clock
 ) -> None:
     clips.put(clipped(0, scene=True))
     clock.now = NOW + 1.1
@@ -142,7 +142,7 @@ def test_a_scene_that_became_old_is_taken_off_too(
 
 
 def test_clips_that_waited_just_as_long_as_they_may_are_news(
-    clips: ClipQueue, status: LiveStatus, clock: Clock
+    clips: FreshClips, status: RunStatus, clock: Clock
 ) -> None:
     clips.put(clipped(0, 1))
     clock.now = NOW + 1.0
@@ -150,7 +150,7 @@ def test_clips_that_waited_just_as_long_as_they_may_are_news(
     assert look(status).dropped_clips == 0
 
 
-def test_old_clips_do_not_count_for_the_batch(clips: ClipQueue, clock: Clock) -> None:
+def test_old_clips_do_not_count_for_the_batch(clips: FreshClips, clock: Clock) -> None:
     for index in range(10):
         clips.put(clipped(index, 3))
     clips.put(clipped(10, 2, at=NOW + 5.0))
@@ -159,7 +159,7 @@ def test_old_clips_do_not_count_for_the_batch(clips: ClipQueue, clock: Clock) ->
 
 
 def test_a_clip_that_became_old_is_counted_once(
-    clips: ClipQueue, status: LiveStatus, clock: Clock
+    clips: FreshClips, status: RunStatus, clock: Clock
 ) -> None:
     """Our clock was set back while they were cut."""
     clips.put(clipped(0, 5, at=NOW + 10.0))
@@ -170,19 +170,19 @@ def test_a_clip_that_became_old_is_counted_once(
     assert look(status).dropped_clips == 2
 
 
-def test_a_full_batch_takes_along_what_costs_nothing(clips: ClipQueue) -> None:
+def test_a_full_batch_takes_along_what_costs_nothing(clips: FreshClips) -> None:
     for item in (clipped(0, 20), clipped(1), StreamEnd("gate"), clipped(2, 1)):
         clips.put(item)
     assert shown(next(clips.batches(4))) == ["0: 20", "1: 0", "stream_ended"]
 
 
-def test_finishing_drains_what_is_there(clips: ClipQueue) -> None:
+def test_finishing_drains_what_is_there(clips: FreshClips) -> None:
     clips.put(clipped(0, 1))
     clips.finish()
     assert [shown(batch) for batch in clips.batches(8)] == [["0: 1"]]
 
 
-def test_the_consumer_waits_for_what_comes_later(clips: ClipQueue) -> None:
+def test_the_consumer_waits_for_what_comes_later(clips: FreshClips) -> None:
     received = list[str]()
 
     def take() -> None:
@@ -198,7 +198,7 @@ def test_the_consumer_waits_for_what_comes_later(clips: ClipQueue) -> None:
     assert received == [f"{index}: 1" for index in range(50)]
 
 
-def test_cancelling_wakes_the_consumer_drops_all_and_refuses_more(clips: ClipQueue) -> None:
+def test_cancelling_wakes_the_consumer_drops_all_and_refuses_more(clips: FreshClips) -> None:
     consumer = threading.Thread(target=lambda: list(clips.batches(8)))
     consumer.start()
     clips.cancel()
@@ -207,7 +207,7 @@ def test_cancelling_wakes_the_consumer_drops_all_and_refuses_more(clips: ClipQue
         clips.put(clipped(0, 1))
 
 
-def test_cancelling_drops_what_waits(clips: ClipQueue) -> None:
+def test_cancelling_drops_what_waits(clips: FreshClips) -> None:
     clips.put(clipped(0, 1))
     clips.cancel()
     assert len(clips) == 0
@@ -215,7 +215,7 @@ def test_cancelling_drops_what_waits(clips: ClipQueue) -> None:
 
 
 def test_the_consumer_is_busy_from_a_batch_until_it_asks_for_the_next(
-    clips: ClipQueue, monkeypatch: pytest.MonkeyPatch
+    clips: FreshClips, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.live.fresh_clips.time", SimpleNamespace(monotonic=lambda: 77.0))
     batches = clips.batches(8)
@@ -228,8 +228,8 @@ def test_the_consumer_is_busy_from_a_batch_until_it_asks_for_the_next(
 
 
 def test_a_recognizer_that_hangs_does_not_make_the_clips_pile_up() -> None:
-    status = LiveStatus()
-    queue = ClipQueue(1.0, status)
+    status = RunStatus()
+    queue = FreshClips(1.0, status)
     for index in range(MOST_CLIPS + 50):
         queue.put(clipped(index, clips=1))
     assert len(queue) == MOST_CLIPS

@@ -8,9 +8,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from pipeline.live.latest_frames import FrameMailbox, MailboxPort
+from pipeline.live.latest_frames import LatestFrames, MailboxPort
 from pipeline.runtime.channel import ChannelCancelled
-from pipeline.telemetry.run_status import LiveStatus
+from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import Frame, StreamEnd
 from tests.conftest import make_frame
 
@@ -30,23 +30,23 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def status() -> LiveStatus:
-    status = LiveStatus()
+def status() -> RunStatus:
+    status = RunStatus()
     for camera_id in ("gate", "yard", "hall", "lift", "roof"):
         status.add_camera(camera_id)
     return status
 
 
 @pytest.fixture
-def mailbox(status: LiveStatus, clock: Clock) -> FrameMailbox:
-    return FrameMailbox(3, 0.5, status, clock)
+def mailbox(status: RunStatus, clock: Clock) -> LatestFrames:
+    return LatestFrames(3, 0.5, status, clock)
 
 
-def port(mailbox: FrameMailbox, camera_id: str = "gate") -> MailboxPort:
+def port(mailbox: LatestFrames, camera_id: str = "gate") -> MailboxPort:
     return mailbox.port(camera_id, threading.Event())
 
 
-def put(mailbox: FrameMailbox, *indices: int, camera_id: str = "gate") -> None:
+def put(mailbox: LatestFrames, *indices: int, camera_id: str = "gate") -> None:
     """Frames that are all fresh, told apart by their index."""
     for index in indices:
         frame = make_frame(index, camera_id=camera_id)
@@ -61,7 +61,7 @@ def shown(batch: list[Frame | StreamEnd]) -> list[str]:
     ]
 
 
-def drops(status: LiveStatus, camera_id: str = "gate") -> dict[str, int]:
+def drops(status: RunStatus, camera_id: str = "gate") -> dict[str, int]:
     snapshot = status.snapshot(
         queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
     )
@@ -69,7 +69,7 @@ def drops(status: LiveStatus, camera_id: str = "gate") -> dict[str, int]:
     return {cause: count for cause, count in camera.drops.items() if count}
 
 
-def test_a_batch_has_the_oldest_frame_of_each_camera(mailbox: FrameMailbox) -> None:
+def test_a_batch_has_the_oldest_frame_of_each_camera(mailbox: LatestFrames) -> None:
     put(mailbox, 0, 1)
     put(mailbox, 5, camera_id="yard")
     batches = mailbox.batches(8)
@@ -78,7 +78,7 @@ def test_a_batch_has_the_oldest_frame_of_each_camera(mailbox: FrameMailbox) -> N
 
 
 def test_putting_never_waits_and_the_oldest_of_the_same_camera_goes_first(
-    mailbox: FrameMailbox, status: LiveStatus
+    mailbox: LatestFrames, status: RunStatus
 ) -> None:
     put(mailbox, 0, camera_id="yard")
     put(mailbox, *range(10))
@@ -90,7 +90,7 @@ def test_putting_never_waits_and_the_oldest_of_the_same_camera_goes_first(
 
 
 def test_a_frame_that_waited_too_long_is_passed_over_and_counted(
-    mailbox: FrameMailbox, status: LiveStatus, clock: Clock
+    mailbox: LatestFrames, status: RunStatus, clock: Clock
 ) -> None:
     mailbox.put("gate", make_frame(0))
     mailbox.put("gate", make_frame(1))
@@ -101,7 +101,7 @@ def test_a_frame_that_waited_too_long_is_passed_over_and_counted(
 
 
 def test_what_counts_is_how_long_a_frame_waited_and_not_how_long_it_travelled(
-    mailbox: FrameMailbox, clock: Clock
+    mailbox: LatestFrames, clock: Clock
 ) -> None:
     image = make_frame().image
     mailbox.put("gate", Frame("gate", 0, 0.0, NOW - 30.0, image, NOW))
@@ -110,7 +110,7 @@ def test_what_counts_is_how_long_a_frame_waited_and_not_how_long_it_travelled(
 
 
 def test_when_all_that_waits_is_stale_the_consumer_gets_the_next_fresh_one(
-    mailbox: FrameMailbox, status: LiveStatus, clock: Clock
+    mailbox: LatestFrames, status: RunStatus, clock: Clock
 ) -> None:
     put(mailbox, 0, 1)
     put(mailbox, 0, camera_id="yard")
@@ -130,7 +130,7 @@ def test_when_all_that_waits_is_stale_the_consumer_gets_the_next_fresh_one(
 
 
 def test_the_end_of_a_stream_is_never_left_out_and_keeps_its_place(
-    mailbox: FrameMailbox, clock: Clock
+    mailbox: LatestFrames, clock: Clock
 ) -> None:
     put(mailbox, 0)
     mailbox.put("gate", StreamEnd("gate", "stalled"))
@@ -143,14 +143,14 @@ def test_the_end_of_a_stream_is_never_left_out_and_keeps_its_place(
     assert shown(next(batches)) == ["gate disconnected"]
 
 
-def test_ends_alone_are_handed_on_without_a_frame_behind_them(mailbox: FrameMailbox) -> None:
+def test_ends_alone_are_handed_on_without_a_frame_behind_them(mailbox: LatestFrames) -> None:
     for _ in range(5):
         mailbox.put("gate", StreamEnd("gate", "stalled"))
     mailbox.put("yard", StreamEnd("yard", "stopped"))
     assert shown(next(mailbox.batches(1))) == [*["gate stalled"] * 5, "yard stopped"]
 
 
-def test_ends_are_no_frames_of_the_batch(mailbox: FrameMailbox) -> None:
+def test_ends_are_no_frames_of_the_batch(mailbox: LatestFrames) -> None:
     mailbox.put("gate", StreamEnd("gate", "stalled"))
     put(mailbox, 0)
     put(mailbox, 0, camera_id="yard")
@@ -161,7 +161,7 @@ def test_ends_are_no_frames_of_the_batch(mailbox: FrameMailbox) -> None:
     assert shown(next(batches)) == ["hall stalled"]
 
 
-def test_cameras_take_turns_when_the_detector_is_too_slow(mailbox: FrameMailbox) -> None:
+def test_cameras_take_turns_when_the_detector_is_too_slow(mailbox: LatestFrames) -> None:
     """Five cameras bring a frame each while the detector takes two."""
     cameras = ("gate", "yard", "hall", "lift", "roof")
     taken = dict.fromkeys(cameras, 0)
@@ -176,9 +176,7 @@ def test_cameras_take_turns_when_the_detector_is_too_slow(mailbox: FrameMailbox)
     assert set(taken.values()) == {40}
 
 
-def test_a_fast_camera_gets_no_more_than_its_turn(
-    mailbox: FrameMailbox, status: LiveStatus
-) -> None:
+def test_a_fast_camera_gets_no_more_than_its_turn(mailbox: LatestFrames, status: RunStatus) -> None:
     batches = mailbox.batches(1)
     taken = {"gate": 0, "yard": 0}
     for index in range(50):
@@ -191,7 +189,7 @@ def test_a_fast_camera_gets_no_more_than_its_turn(
 
 
 def test_what_is_taken_is_told_with_its_age(
-    mailbox: FrameMailbox, status: LiveStatus, clock: Clock
+    mailbox: LatestFrames, status: RunStatus, clock: Clock
 ) -> None:
     status.set_state("gate", "up")
     image = make_frame().image
@@ -207,7 +205,7 @@ def test_what_is_taken_is_told_with_its_age(
     assert snapshot.detect_batch == 1.0
 
 
-def test_it_ends_when_it_is_closed_and_every_camera_has_finished(mailbox: FrameMailbox) -> None:
+def test_it_ends_when_it_is_closed_and_every_camera_has_finished(mailbox: LatestFrames) -> None:
     gate, yard = port(mailbox), port(mailbox, "yard")
     batches = mailbox.batches(8)
     gate.put(make_frame(0))
@@ -220,7 +218,7 @@ def test_it_ends_when_it_is_closed_and_every_camera_has_finished(mailbox: FrameM
     assert list(batches) == []
 
 
-def _takes(mailbox: FrameMailbox) -> tuple[threading.Thread, threading.Event]:
+def _takes(mailbox: LatestFrames) -> tuple[threading.Thread, threading.Event]:
     ended = threading.Event()
 
     def take() -> None:
@@ -234,7 +232,7 @@ def _takes(mailbox: FrameMailbox) -> tuple[threading.Thread, threading.Event]:
 
 
 @pytest.fixture
-def taker(mailbox: FrameMailbox) -> Iterator[threading.Event]:
+def taker(mailbox: LatestFrames) -> Iterator[threading.Event]:
     """Set once everything has come to an end."""
     thread, ended = _takes(mailbox)
     yield ended
@@ -243,7 +241,7 @@ def taker(mailbox: FrameMailbox) -> Iterator[threading.Event]:
 
 
 def test_it_does_not_end_while_a_camera_is_open(
-    mailbox: FrameMailbox, taker: threading.Event
+    mailbox: LatestFrames, taker: threading.Event
 ) -> None:
     gate = port(mailbox)
     mailbox.close()
@@ -253,7 +251,7 @@ def test_it_does_not_end_while_a_camera_is_open(
 
 
 def test_it_does_not_end_while_another_camera_may_come(
-    mailbox: FrameMailbox, taker: threading.Event
+    mailbox: LatestFrames, taker: threading.Event
 ) -> None:
     port(mailbox).finish()
     assert not taker.wait(0.05)
@@ -262,14 +260,14 @@ def test_it_does_not_end_while_another_camera_may_come(
 
 
 def test_without_any_camera_it_ends_when_it_is_closed(
-    mailbox: FrameMailbox, taker: threading.Event
+    mailbox: LatestFrames, taker: threading.Event
 ) -> None:
     mailbox.close()
     assert taker.wait(10.0)
 
 
 def test_cancelling_wakes_the_consumer_and_refuses_what_still_comes(
-    mailbox: FrameMailbox, taker: threading.Event
+    mailbox: LatestFrames, taker: threading.Event
 ) -> None:
     gate = port(mailbox)
     mailbox.cancel()
@@ -279,14 +277,14 @@ def test_cancelling_wakes_the_consumer_and_refuses_what_still_comes(
     gate.finish()
 
 
-def test_cancelling_drops_what_waits(mailbox: FrameMailbox) -> None:
+def test_cancelling_drops_what_waits(mailbox: LatestFrames) -> None:
     put(mailbox, 0, 1)
     mailbox.cancel()
     assert len(mailbox) == 0
     assert list(mailbox.batches(8)) == []
 
 
-def test_cancelling_a_port_ends_its_reader_and_everything(mailbox: FrameMailbox) -> None:
+def test_cancelling_a_port_ends_its_reader_and_everything(mailbox: LatestFrames) -> None:
     stop = threading.Event()
     mailbox.port("gate", stop).cancel()
     assert stop.is_set()
@@ -294,7 +292,7 @@ def test_cancelling_a_port_ends_its_reader_and_everything(mailbox: FrameMailbox)
 
 
 def test_the_consumer_is_busy_from_a_batch_until_it_asks_for_the_next(
-    mailbox: FrameMailbox, monkeypatch: pytest.MonkeyPatch
+    mailbox: LatestFrames, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("pipeline.live.latest_frames.time", SimpleNamespace(monotonic=lambda: 77.0))
     batches = mailbox.batches(8)

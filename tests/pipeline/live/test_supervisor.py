@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError
-from pipeline.live.camera_set import LiveCameras
+from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.supervisor import LiveWatch, describe
-from pipeline.telemetry.run_status import LiveStatus, Snapshot
+from pipeline.live.supervisor import Supervisor, describe
+from pipeline.telemetry.run_status import RunStatus, Snapshot
 from pipeline.telemetry.snapshots import LiveView
-from pipeline.telemetry.systemd import ServiceManager
+from pipeline.telemetry.systemd import SystemdNotifier
 from tests.pipeline.snapshots import make_camera, make_snapshot
 
 GATE = CameraSource("gate", "rtsp", "rtsp://h/gate")
@@ -25,7 +25,7 @@ YARD = CameraSource("yard", "rtsp", "rtsp://h/yard")
 STREET = CameraSource("street", "file", "street.mp4")
 
 
-class Service(ServiceManager):
+class Service(SystemdNotifier):
     """Writes down what systemd would be told."""
 
     def __init__(self, watchdog_interval_s: float | None = None) -> None:
@@ -72,7 +72,7 @@ class House:
         self.service = Service()
         self.ended = 0
         self.started = list[str]()
-        self.cameras = LiveCameras(self._start, LiveStatus())
+        self.cameras = CameraSet(self._start, RunStatus())
 
     def run(
         self, ticks: int, at: dict[int, Callable[[], None]] | None = None, every_s: float = 10.0
@@ -81,7 +81,7 @@ class House:
         script = Script(self.clock, ticks)
         script.at = at or {}
         first = self._load()
-        watch = LiveWatch(
+        watch = Supervisor(
             lambda: self.snapshot,
             self.lines.append,
             every_s,
@@ -145,7 +145,7 @@ def test_a_run_is_ready_when_its_cameras_are_watched_and_says_when_it_ends(house
 def test_it_stops_when_it_is_asked_to(house: House) -> None:
     script = Script(house.clock, 100)
     script.at[3] = script.set
-    watch = LiveWatch(
+    watch = Supervisor(
         lambda: house.snapshot, house.lines.append, 0.0, list, house.reload_asked, house.service
     )
     list(watch.run(house.cameras, [GATE], script, house._end))
@@ -312,7 +312,7 @@ def view(monkeypatch: pytest.MonkeyPatch) -> LiveView:
     monkeypatch.setattr(
         "pipeline.telemetry.snapshots.time", SimpleNamespace(monotonic=lambda: 1000.0)
     )
-    return LiveView(LiveStatus(), 30.0, lambda: 4096)
+    return LiveView(RunStatus(), 30.0, lambda: 4096)
 
 
 def test_a_view_before_anything_runs_is_healthy_and_empty(view: LiveView) -> None:

@@ -19,7 +19,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.telemetry import health_server
 from pipeline.telemetry.health_server import HealthServer, health_of
-from pipeline.telemetry.prometheus import LiveMetrics
+from pipeline.telemetry.prometheus import PrometheusMetrics
 from pipeline.telemetry.run_status import Snapshot
 from tests.pipeline.snapshots import STARTED_AT, make_camera, make_snapshot
 
@@ -46,7 +46,7 @@ def ask(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> A
 def serving(
     snapshot: Callable[[], Snapshot] = make_snapshot, address: str = "127.0.0.1:0"
 ) -> Iterator[int]:
-    metrics = LiveMetrics(snapshot).render
+    metrics = PrometheusMetrics(snapshot).render
     with HealthServer(address, snapshot, metrics, now=lambda: STARTED_AT + 100.25) as server:
         yield server.port
 
@@ -279,11 +279,13 @@ def test_a_host_that_does_not_exist_is_told_with_the_key(host: str) -> None:
 @pytest.mark.parametrize("address", ["", "8080", ":8080", "localhost:", "localhost:x", "h:65536"])
 def test_what_is_no_address_is_told_before_it_is_used(address: str) -> None:
     with pytest.raises(ConfigError, match=r"live\.health.*host:port"):
-        HealthServer(address, make_snapshot, LiveMetrics(make_snapshot).render)
+        HealthServer(address, make_snapshot, PrometheusMetrics(make_snapshot).render)
 
 
 def test_a_pair_is_an_address_too() -> None:
-    with HealthServer(("localhost", 0), make_snapshot, LiveMetrics(make_snapshot).render) as server:
+    with HealthServer(
+        ("localhost", 0), make_snapshot, PrometheusMetrics(make_snapshot).render
+    ) as server:
         assert ask(server.port, "/").status == 200
 
 

@@ -6,14 +6,14 @@ import pytest
 from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
-from pipeline.telemetry.prometheus import LiveMetrics
+from pipeline.telemetry.prometheus import PrometheusMetrics
 from pipeline.telemetry.run_status import Snapshot
 from tests.pipeline.snapshots import STARTED_AT, make_camera, make_snapshot
 
 
 def render(snapshot: Snapshot) -> dict[str, Metric]:
     """Metrics by name as the parser tells it, which leaves `_total` out."""
-    text, _ = LiveMetrics(lambda: snapshot).render()
+    text, _ = PrometheusMetrics(lambda: snapshot).render()
     return {family.name: family for family in text_string_to_metric_families(text.decode())}
 
 
@@ -122,7 +122,7 @@ def test_any_camera_id_survives_the_text_format() -> None:
 
 def test_each_look_sees_the_run_as_it_is_now() -> None:
     snapshots = iter([make_snapshot(events=1), make_snapshot(make_camera("yard"), events=2)])
-    metrics = LiveMetrics(lambda: next(snapshots))
+    metrics = PrometheusMetrics(lambda: next(snapshots))
     first, second = metrics.render()[0].decode(), metrics.render()[0].decode()
     assert "behaviour_events_total 1.0" in first
     assert "behaviour_events_total 2.0" in second
@@ -131,8 +131,8 @@ def test_each_look_sees_the_run_as_it_is_now() -> None:
 
 
 def test_the_process_is_measured_too_and_two_runs_do_not_mix() -> None:
-    LiveMetrics(make_snapshot)
-    text, content_type = LiveMetrics(make_snapshot).render()
+    PrometheusMetrics(make_snapshot)
+    text, content_type = PrometheusMetrics(make_snapshot).render()
     assert b"process_resident_memory_bytes" in text
     assert b"python_info" in text
     assert text.count(b"behaviour_events_total 42.0") == 1

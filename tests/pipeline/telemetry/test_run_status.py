@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from pipeline.telemetry.run_status import CameraSnapshot, LiveStatus, Samples, Snapshot
+from pipeline.telemetry.run_status import CameraSnapshot, RunStatus, Samples, Snapshot
 
 WH = (640, 480)
 
@@ -32,14 +32,14 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def status(clock: Clock) -> LiveStatus:
-    status = LiveStatus(clock.unix, clock.monotonic)
+def status(clock: Clock) -> RunStatus:
+    status = RunStatus(clock.unix, clock.monotonic)
     status.add_camera("gate")
     return status
 
 
 def look(
-    status: LiveStatus,
+    status: RunStatus,
     *,
     queues: Mapping[str, int] | None = None,
     stuck: str | None = None,
@@ -56,7 +56,7 @@ def look(
     )
 
 
-def gate(status: LiveStatus) -> CameraSnapshot:
+def gate(status: RunStatus) -> CameraSnapshot:
     return next(one for one in look(status).cameras if one.camera_id == "gate")
 
 
@@ -80,7 +80,7 @@ def test_percentiles_are_those_of_the_values(clock: Clock) -> None:
 
 
 def test_a_new_camera_is_connecting_and_has_counted_nothing(
-    status: LiveStatus, clock: Clock
+    status: RunStatus, clock: Clock
 ) -> None:
     camera = gate(status)
     assert (camera.state, camera.reason, camera.since) == ("connecting", None, clock.unix())
@@ -89,7 +89,7 @@ def test_a_new_camera_is_connecting_and_has_counted_nothing(
     assert set(camera.drops.values()) == {0}
 
 
-def test_frames_are_counted_where_they_pass(status: LiveStatus) -> None:
+def test_frames_are_counted_where_they_pass(status: RunStatus) -> None:
     for _ in range(4):
         status.arrived("gate", WH)
     status.dropped("gate", "stale")
@@ -103,7 +103,7 @@ def test_frames_are_counted_where_they_pass(status: LiveStatus) -> None:
     }
 
 
-def test_rates_forget_what_is_older_than_a_minute(status: LiveStatus, clock: Clock) -> None:
+def test_rates_forget_what_is_older_than_a_minute(status: RunStatus, clock: Clock) -> None:
     for _ in range(120):
         status.arrived("gate", WH)
         status.entered_detection({"gate": 0.0})
@@ -115,7 +115,7 @@ def test_rates_forget_what_is_older_than_a_minute(status: LiveStatus, clock: Clo
 
 
 def test_the_rate_of_a_camera_added_later_is_over_its_own_time(
-    status: LiveStatus, clock: Clock
+    status: RunStatus, clock: Clock
 ) -> None:
     clock.elapsed = 1000.0
     status.add_camera("yard")
@@ -126,14 +126,14 @@ def test_the_rate_of_a_camera_added_later_is_over_its_own_time(
     assert (yard.camera_id, yard.fps_in) == ("yard", pytest.approx(10.0))
 
 
-def test_a_clock_that_is_set_spoils_no_rate(status: LiveStatus, clock: Clock) -> None:
+def test_a_clock_that_is_set_spoils_no_rate(status: RunStatus, clock: Clock) -> None:
     clock.elapsed, clock.set_by = 10.0, -86_400.0
     for _ in range(100):
         status.arrived("gate", WH)
     assert gate(status).fps_in == pytest.approx(10.0)
 
 
-def test_a_change_of_state_is_told_with_its_time(status: LiveStatus, clock: Clock) -> None:
+def test_a_change_of_state_is_told_with_its_time(status: RunStatus, clock: Clock) -> None:
     clock.elapsed = 5.0
     assert status.set_state("gate", "up")
     went_up = clock.unix()
@@ -147,7 +147,7 @@ def test_a_change_of_state_is_told_with_its_time(status: LiveStatus, clock: Cloc
 
 
 def test_another_reason_is_a_change_but_the_camera_is_down_as_long(
-    status: LiveStatus, clock: Clock
+    status: RunStatus, clock: Clock
 ) -> None:
     status.set_state("gate", "down", "timeout")
     went_down = clock.unix()
@@ -157,7 +157,7 @@ def test_another_reason_is_a_change_but_the_camera_is_down_as_long(
     assert (gate(status).since, gate(status).reason) == (went_down, "refused")
 
 
-def test_each_time_it_comes_up_is_counted(status: LiveStatus) -> None:
+def test_each_time_it_comes_up_is_counted(status: RunStatus) -> None:
     for _ in range(3):
         status.set_state("gate", "up")
         status.set_state("gate", "down", "timeout")
@@ -165,7 +165,7 @@ def test_each_time_it_comes_up_is_counted(status: LiveStatus) -> None:
 
 
 def test_frames_still_under_way_do_not_revive_a_camera_that_went_down(
-    status: LiveStatus,
+    status: RunStatus,
 ) -> None:
     status.set_state("gate", "up")
     status.entered_detection({"gate": 0.1})
@@ -179,7 +179,7 @@ def test_frames_still_under_way_do_not_revive_a_camera_that_went_down(
     assert look(status).events == 1  # it happened all the same
 
 
-def test_what_comes_of_a_removed_camera_is_ignored(status: LiveStatus) -> None:
+def test_what_comes_of_a_removed_camera_is_ignored(status: RunStatus) -> None:
     status.remove_camera("gate")
     status.remove_camera("gate")
     assert not status.set_state("gate", "up")
@@ -190,7 +190,7 @@ def test_what_comes_of_a_removed_camera_is_ignored(status: LiveStatus) -> None:
     assert look(status).cameras == ()
 
 
-def test_mean_batches_leave_out_the_empty_ones(status: LiveStatus) -> None:
+def test_mean_batches_leave_out_the_empty_ones(status: RunStatus) -> None:
     status.entered_detection({})
     status.entered_detection({"gate": 0.1, "yard": 0.1, "door": 0.1})
     status.entered_detection({"gate": 0.1})
@@ -201,9 +201,7 @@ def test_mean_batches_leave_out_the_empty_ones(status: LiveStatus) -> None:
     assert snapshot.dropped_clips == 6
 
 
-def test_latencies_are_told_by_stage_while_they_are_recent(
-    status: LiveStatus, clock: Clock
-) -> None:
+def test_latencies_are_told_by_stage_while_they_are_recent(status: RunStatus, clock: Clock) -> None:
     status.decided("gate", tracks=1, events=2, latency_s={"detect": 0.1, "total": 0.5})
     assert look(status).latency_s == {
         "detect": pytest.approx((0.1, 0.1, 0.1)),
@@ -214,7 +212,7 @@ def test_latencies_are_told_by_stage_while_they_are_recent(
     assert look(status).events == 2
 
 
-def test_a_snapshot_keeps_what_the_wiring_said(status: LiveStatus, clock: Clock) -> None:
+def test_a_snapshot_keeps_what_the_wiring_said(status: RunStatus, clock: Clock) -> None:
     queues = {"frames": 3}
     snapshot = look(
         status,
@@ -233,7 +231,7 @@ def test_a_snapshot_keeps_what_the_wiring_said(status: LiveStatus, clock: Clock)
     assert look(status).healthy
 
 
-def test_nothing_is_lost_between_threads(status: LiveStatus) -> None:
+def test_nothing_is_lost_between_threads(status: RunStatus) -> None:
     def work() -> None:
         for _ in range(500):
             status.arrived("gate", WH)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.telemetry import systemd as service_manager
-from pipeline.telemetry.systemd import ServiceManager
+from pipeline.telemetry.systemd import SystemdNotifier
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def heard(receiver: socket.socket) -> str:
     return receiver.recv(4096).decode()
 
 
-def say_everything(manager: ServiceManager) -> None:
+def say_everything(manager: SystemdNotifier) -> None:
     manager.ready()
     manager.status("2 of 3 cameras are up")
     manager.alive()
@@ -39,7 +39,7 @@ def say_everything(manager: ServiceManager) -> None:
 @pytest.mark.parametrize("abstract", [False, True], ids=["path", "abstract"])
 def test_every_message_is_one_datagram(tmp_path: Path, abstract: bool) -> None:
     address = f"@behaviour-stream-{secrets.token_hex(8)}" if abstract else str(tmp_path / "notify")
-    manager = ServiceManager.from_environment({"NOTIFY_SOCKET": address})
+    manager = SystemdNotifier.from_environment({"NOTIFY_SOCKET": address})
     with listening(address) as receiver:
         say_everything(manager)
         assert [heard(receiver) for _ in range(4)] == [
@@ -56,7 +56,7 @@ def test_a_reload_carries_the_monotonic_clock(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with listening(address) as receiver:
         before = time.clock_gettime(time.CLOCK_MONOTONIC)
-        ServiceManager(address).reloading()
+        SystemdNotifier(address).reloading()
         after = time.clock_gettime(time.CLOCK_MONOTONIC)
         reloading, clock = heard(receiver).split("\n")
     assert reloading == "RELOADING=1"
@@ -68,7 +68,7 @@ def test_a_reload_carries_the_monotonic_clock(tmp_path: Path) -> None:
 def test_a_status_cannot_smuggle_in_another_message(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with listening(address) as receiver:
-        ServiceManager(address).status("camera gate\nSTOPPING=1\r\n \udcff")
+        SystemdNotifier(address).status("camera gate\nSTOPPING=1\r\n \udcff")
         assert heard(receiver) == "STATUS=camera gate STOPPING=1 ?"
 
 
@@ -76,7 +76,7 @@ def test_without_a_socket_nothing_is_sent_and_nobody_waits(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for environment in ({}, {"NOTIFY_SOCKET": ""}):
-        manager = ServiceManager.from_environment({**environment, "WATCHDOG_USEC": "30000000"})
+        manager = SystemdNotifier.from_environment({**environment, "WATCHDOG_USEC": "30000000"})
         say_everything(manager)
         assert manager.watchdog_interval_s is None
     assert not caplog.records
@@ -98,7 +98,7 @@ def test_a_socket_that_is_gone_stops_nothing_and_is_told_once(
 ) -> None:
     address = address.format(folder=tmp_path, token=secrets.token_hex(8))
     with caplog.at_level(logging.WARNING):
-        say_everything(ServiceManager(address))
+        say_everything(SystemdNotifier(address))
     assert len(caplog.records) == 1
     assert "cannot tell the service manager" in caplog.text
 
@@ -109,7 +109,7 @@ def test_a_service_manager_that_does_not_read_holds_us_up_for_a_moment_only(
     monkeypatch.setattr(service_manager, "SEND_LIMIT_S", 0.05)
     address = str(tmp_path / "notify")
     with listening(address):
-        manager = ServiceManager(address)
+        manager = SystemdNotifier(address)
         for _ in range(1000):  # more than its queue holds
             manager.alive()
             if caplog.records:
@@ -119,7 +119,7 @@ def test_a_service_manager_that_does_not_read_holds_us_up_for_a_moment_only(
 
 def test_it_is_heard_again_once_the_socket_is_back(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
-    manager = ServiceManager(address)
+    manager = SystemdNotifier(address)
     manager.alive()
     with listening(address) as receiver:
         manager.alive()
@@ -142,5 +142,5 @@ def test_it_is_heard_again_once_the_socket_is_back(tmp_path: Path) -> None:
 def test_the_watchdog_is_fed_twice_as_often_as_it_asks(
     watchdog: dict[str, str], interval_s: float | None
 ) -> None:
-    manager = ServiceManager.from_environment({"NOTIFY_SOCKET": "/run/notify", **watchdog})
+    manager = SystemdNotifier.from_environment({"NOTIFY_SOCKET": "/run/notify", **watchdog})
     assert manager.watchdog_interval_s == interval_s
