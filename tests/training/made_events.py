@@ -8,8 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from pipeline.stages.track_decider import ActionRule, DecisionPolicy
-from training.evaluation.track_scores import TrackScores, VideoScores
-from training.metrics.event_matching import FoundEvent, PersonPath, TrueEvent
+from training.crops.person_tracks import PersonPath
+from training.evaluation.video_scores import TrackScores, VideoScores
+from training.metrics.event_matching import FoundEvent, TrueEvent
 
 LABELS = ("fight", "walk", "nothing")
 STRIDE_S = 0.5

@@ -8,9 +8,8 @@ import pytest
 
 from pipeline.errors import ConfigError
 from training.config import TRAIN_DEFAULTS, load_train_config
-from training.fitting.job_parts import mirror_rule
-from training.fitting.output_folder import open_output
-from training.fitting.run_state import CONFIG, MODEL, STATE
+from training.fitting.run_state import CONFIG, MODEL, STATE, open_output
+from training.fitting.worker import mirror_rule
 
 
 def test_the_defaults_are_whole_and_every_key_has_a_comment() -> None:

@@ -8,11 +8,10 @@ from itertools import count
 
 from training.commands.evaluate_request import EvaluateRequest
 from training.console import CommandProgress
-from training.evaluation.clip_results import ClipEvaluation
+from training.evaluation.clip_results import ClipEvaluation, ClipScore
 from training.evaluation.clips import evaluate_clips
 from training.evaluation.evaluated_model import EvaluatedModel
 from training.evaluation.labelled_videos import score_labelled_videos
-from training.evaluation.scored_clip import ClipScore
 from training.evaluation.videos import (
     EventEvaluation,
     actions_to_judge,

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 
+from pipeline.components import build_detector, choose_device, tracker_factory
 from pipeline.config.schema import PipelineConfig
+from pipeline.errors import ConfigError, SourceError
+from pipeline.sources.file_decoder import DecodeError
 from training.commands.evaluate_data import evaluate_clip_samples, evaluate_video_samples
 from training.commands.evaluate_request import EvaluateRequest
 from training.console import CommandProgress
@@ -15,7 +19,11 @@ from training.evaluation.evaluated_model import EvaluatedModel
 from training.labels.label_files import read_samples
 from training.labels.samples import DataError, Sample
 from training.report.tables import print_clips, print_events
-from training.report.write import Origin, Results, write_json, write_rules
+from training.report.write import Origin, Results, write_json, write_report, write_rules
+
+if TYPE_CHECKING:  # their packages take seconds to load
+    from training.metrics.detection import DetectionScore
+    from training.metrics.tracking import TrackingScore
 
 
 def run_evaluation(
@@ -68,15 +76,10 @@ def _evaluate(
     if event_samples:
         events, unreadable = evaluate_video_samples(event_samples, request, model, progress)
         left_out += unreadable
-    # What takes long to load is loaded where it is asked for.
     if request.tracking is not None and request.video is not None:
-        from training.commands.evaluate_people import score_tracker
-
         parts = model.config, model.project
         tracking = score_tracker(request.tracking, request.video, *parts, progress)
     if request.detection is not None:
-        from training.commands.evaluate_people import score_detector
-
         detection = score_detector(request.detection, model.config, model.project, progress)
     return Results(clips, events, tracking, detection, tuple(left_out))
 
@@ -114,8 +117,61 @@ def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) ->
     if request.json_file is not None:
         write_json(request.json_file, results, origin, model)
     if request.report is not None:
-        from training.report.evaluate_report import write_report
-
         write_report(request.report, results, origin, model)
     if request.rules_file is not None and results.events is not None:
         write_rules(request.rules_file, results.events, model)
+
+
+def score_tracker(
+    truth: Path, video: Path, config: PipelineConfig, project: Path, progress: CommandProgress
+) -> TrackingScore:
+    """What the configured detector and tracker make of a video with ground truth.
+
+    Raises:
+        ConfigError: if the ground truth cannot be used.
+        SourceError: if the video cannot be read to its end.
+    """
+    from training.metrics.tracking import evaluate_tracking
+
+    device = choose_device(config.device)
+    for path in (truth, video):
+        if not path.is_file():
+            raise ConfigError(f"{path}: no such file")
+    try:
+        return evaluate_tracking(
+            truth,
+            video,
+            build_detector(config.detector, project, device),
+            tracker_factory(config.tracker, device),
+            lambda frame: progress.show(f"frames of {video.name}", frame, 0),
+        )
+    except ValueError as error:
+        raise ConfigError(str(error)) from error
+    except DecodeError as error:
+        raise SourceError(f"{video}: {error}") from error
+
+
+def score_detector(
+    folder: Path, config: PipelineConfig, project: Path, progress: CommandProgress
+) -> DetectionScore:
+    """How well the configured detector finds people in labelled images.
+
+    Average precision needs boxes of every confidence; recall and precision are told at
+    `detector.confidence`.
+
+    Raises:
+        ConfigError: if the folder or one of its files cannot be used.
+    """
+    from training.metrics.detection import LOW_CONFIDENCE, evaluate_detection
+
+    section = config.detector.model_copy(update={"confidence": LOW_CONFIDENCE})
+    detector = build_detector(section, project, choose_device(config.device))
+    try:
+        return evaluate_detection(
+            folder,
+            detector,
+            confidence=config.detector.confidence,
+            progress=lambda done, total: progress.show("images", done, total),
+        )
+    except (FileNotFoundError, ValueError) as error:
+        raise ConfigError(str(error)) from error

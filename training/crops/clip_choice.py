@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from models.slowfast.input_spec import InputSpec
 from pipeline.stages.clip_sampling import ClipSpec, sample_clip
 from training.crops.crop_cache import CachedTrack, Crops, read_crops
-from training.fitting.augmentation import centre
 
 MAX_GAP_S = 0.5  # as clip.max_gap_s of the pipeline
 EVALUATION_STRIDE_S = 0.5  # as clip.stride_s of the pipeline
@@ -91,3 +90,9 @@ def _chosen_rows(pts_s: Times, grid: ClipSpec) -> list[NDArray[np.intp]]:
     ends_s = evaluation_ends_s(pts_s, grid)
     chosen = (choose_frames(pts_s, float(end_s), grid) for end_s in ends_s)
     return [rows for rows in chosen if rows is not None]
+
+
+def centre(crops: Crops, size: int) -> Crops:
+    """The view the live pipeline has: uint8 (T, C, C, 3) -> (T, size, size, 3)."""
+    offset = (crops.shape[1] - size) // 2
+    return crops[:, offset : offset + size, offset : offset + size]

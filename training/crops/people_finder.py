@@ -11,7 +11,7 @@ from models.detectors.yolo import YoloPersonDetector
 from pipeline.components import build_detector, find_file, tracker_factory
 from pipeline.config.schema import DetectorConfig, TrackerConfig
 from pipeline.stages.tracking import Tracker
-from training.crops.cache_key import file_identity
+from training.crops.crop_cache import file_identity
 
 
 class ConfiguredPeopleFinder:

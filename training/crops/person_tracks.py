@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from models.boxes import FloatArray, iou_matrix, ltwh_to_xyxy
 from models.detections import Detections
 from training.labels.mot_files import read_mot_rows
+from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
 LINK_IOU = 0.3  # boxes of one person overlap at least this much between two looks
 MAX_MISSED = 5  # looks without a box after which a person is gone
@@ -32,6 +33,21 @@ class PersonTrack:
         return PersonTrack(self.frames[rows], self.xyxy[rows], self.person)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class PersonPath:
+    """Where a person is over time."""
+
+    pts_s: NDArray[np.float64]  # (N,) seconds of the video, growing, N >= 1
+    xyxy: FloatArray  # float32 (N, 4) pixels
+
+    def at(self, pts_s: NDArray[np.float64]) -> FloatArray:
+        """The boxes nearest in time: float64 (M,) -> float32 (M, 4)."""
+        right = np.searchsorted(self.pts_s, pts_s).clip(0, len(self.pts_s) - 1)
+        left = (right - 1).clip(0)
+        nearer_left = pts_s - self.pts_s[left] < self.pts_s[right] - pts_s
+        return self.xyxy[np.where(nearer_left, left, right)]
+
+
 def read_mot_tracks(path: Path) -> list[PersonTrack]:
     """MOTChallenge ground truth, without what it says to ignore.
 
@@ -47,6 +63,56 @@ def read_mot_tracks(path: Path) -> list[PersonTrack]:
         boxes = ltwh_to_xyxy(mine[:, 2:6].astype(np.float32))
         tracks.append(PersonTrack(mine[:, 0].astype(np.intp) - 1, boxes, int(person)))
     return tracks
+
+
+def read_track(file: TrackFile) -> PersonTrack:
+    """The one person that a sample means.
+
+    Raises:
+        DataError: if the file cannot be read, or which person is meant is not clear.
+    """
+    try:
+        tracks = read_mot_tracks(file.path)
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"track {file.path}: cannot be read as MOTChallenge ({error})") from error
+    ids = ", ".join(str(track.person) for track in tracks)
+    if file.track_id is not None:
+        tracks = [track for track in tracks if track.person == file.track_id]
+    if len(tracks) != 1:
+        wanted = "a track_id is needed" if file.track_id is None else f"no track {file.track_id}"
+        raise DataError(f"track {file.path}: {wanted}; it has {ids}")
+    return tracks[0]
+
+
+def region_of(
+    sample: Sample, wh: tuple[int, int], frame_pts_s: NDArray[np.float64]
+) -> PersonPath | None:
+    """The place of a sample's person.
+
+    Args:
+        sample: with a box, a track or neither.
+        wh: width and height of the video, pixels.
+        frame_pts_s: float64 (F,) seconds of every frame.
+
+    Returns:
+        None if the sample is of whoever is there.
+
+    Raises:
+        DataError: if its track file cannot be read or has other frames than the video.
+    """
+    if sample.box is None:
+        return None
+    if isinstance(sample.box, PersonBox):
+        scale = np.array([*wh, *wh]) if sample.box.normalized else np.ones(4)
+        box = (np.array(sample.box.xyxy) * scale).astype(np.float32)
+        return PersonPath(np.zeros(1), box[None])
+    track = read_track(sample.box)
+    if track.frames[-1] >= len(frame_pts_s):
+        raise DataError(
+            f"{sample.origin}: {sample.box.path} has frame {track.frames[-1] + 1}, "
+            f"{sample.path} has only {len(frame_pts_s)}"
+        )
+    return PersonPath(frame_pts_s[track.frames], track.xyxy)
 
 
 def write_mot_tracks(path: Path, tracks: Sequence[PersonTrack]) -> None:

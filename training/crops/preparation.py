@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from training.crops.cache_key import entry_of
-from training.crops.crop_cache import CachedTrack, CutSpec, read_entry
+from training.crops.crop_cache import CachedTrack, CutSpec, entry_of, read_entry
 from training.crops.video_cut import PeopleFinder, cut_video
 from training.labels.samples import Sample
 

@@ -11,7 +11,7 @@ from models.boxes import FloatArray
 from pipeline.stages.clip_sampling import crop_person
 from pipeline.types import Frame
 from training.crops.crop_cache import CutSpec, TrackIndex, encode_crop, write_index
-from training.crops.person_tracks import PersonTrack, read_mot_tracks
+from training.crops.person_tracks import read_track
 from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
 MIN_CROPS = 2  # sampling in time needs two pictures
@@ -160,22 +160,3 @@ def _inside(xyxy: FloatArray | None, wh: tuple[int, int]) -> FloatArray | None:
     if xyxy is None or xyxy[0] >= wh[0] or xyxy[1] >= wh[1] or xyxy[2] <= 0 or xyxy[3] <= 0:
         return None
     return xyxy
-
-
-def read_track(file: TrackFile) -> PersonTrack:
-    """The one person that a sample means.
-
-    Raises:
-        DataError: if the file cannot be read, or which person is meant is not clear.
-    """
-    try:
-        tracks = read_mot_tracks(file.path)
-    except (OSError, ValueError, IndexError) as error:
-        raise DataError(f"track {file.path}: cannot be read as MOTChallenge ({error})") from error
-    ids = ", ".join(str(track.person) for track in tracks)
-    if file.track_id is not None:
-        tracks = [track for track in tracks if track.person == file.track_id]
-    if len(tracks) != 1:
-        wanted = "a track_id is needed" if file.track_id is None else f"no track {file.track_id}"
-        raise DataError(f"track {file.path}: {wanted}; it has {ids}")
-    return tracks[0]

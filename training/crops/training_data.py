@@ -6,25 +6,24 @@ import hashlib
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
 from training.config import DataConfig
+from training.console import PreparationProgress
 from training.crops.crop_cache import CachedTrack, CutSpec
 from training.crops.people_finder import ConfiguredPeopleFinder
 from training.crops.preparation import Prepared, prepare_tracks
-from training.crops.video_check import check_videos
-from training.fitting.progress import PreparationProgress
-from training.labels.checks import check_labels
-from training.labels.findings import Finding
+from training.labels.checks import Finding, check_labels, labels_without_clips, listed
 from training.labels.label_files import read_samples
 from training.labels.samples import DataError, Sample, Split, label_names
 from training.labels.splits import with_validation
 
 log = logging.getLogger(__name__)
+TOO_MANY_LOST = 0.5  # share of the samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +125,64 @@ def identity_of(tracks: Sequence[CachedTrack], labels: Sequence[str]) -> str:
     """The same for the same clips with the same labels in the same splits."""
     parts = [(t.file.name, float(t.pts_s[0]), t.sample.labels, t.sample.split) for t in tracks]
     return hashlib.sha256(json.dumps([parts, list(labels)]).encode()).hexdigest()
+
+
+def check_videos(
+    prepared: Prepared, samples: Sequence[Sample], labels: Sequence[str], span_s: float
+) -> list[Finding]:
+    """Unreadable videos, samples in which nobody is tracked, and what is too short.
+
+    Args:
+        prepared: what could be cut.
+        samples: what there was to cut.
+        labels: the classes.
+        span_s: of a clip.
+    """
+    left = {track.sample for track in prepared.tracks if track.sample.split == "train"}
+    return [
+        *_unreadable(prepared, len(samples)),
+        *_whole_frames(prepared, len(samples)),
+        *_short(prepared, span_s),
+        *(labels_without_clips(left, labels) if prepared.failures else ()),
+    ]
+
+
+def _unreadable(prepared: Prepared, count: int) -> Iterator[Finding]:
+    lost = len(prepared.failures)
+    if lost:
+        yield Finding(
+            "error" if lost > TOO_MANY_LOST * count else "warning",
+            f"{lost} of {count} samples cannot be used: "
+            + listed(map(str, prepared.failures), "\n  "),
+            "They are left out; mend the files or take their lines out",
+        )
+
+
+def _whole_frames(prepared: Prepared, count: int) -> Iterator[Finding]:
+    whole = {track.sample for track in prepared.tracks if track.whole_frame}
+    if whole:
+        yield Finding(
+            "warning",
+            f"in {len(whole)} of {count} samples nobody is tracked, so the whole picture is used: "
+            f"{_paths(whole)}",
+            "The pipeline sees single people only: a lower detector.confidence, better "
+            "detector.weights, or boxes of your own help",
+        )
+
+
+def _short(prepared: Prepared, span_s: float) -> Iterator[Finding]:
+    short = {
+        track.sample for track in prepared.tracks if track.pts_s[-1] - track.pts_s[0] < span_s / 2
+    }
+    if short:
+        yield Finding(
+            "warning",
+            f"in {len(short)} samples somebody is seen for less than half a clip of "
+            f"{span_s:.1f} s: {_paths(short)}",
+            "Their first and last pictures are repeated, which no camera shows; longer videos or "
+            "a shorter clip (input.clip_len, input.frame_interval) are better",
+        )
+
+
+def _paths(samples: Iterable[Sample]) -> str:
+    return listed(sorted(str(one.path) for one in samples))

@@ -14,7 +14,7 @@ from training.crops.clip_choice import evaluation_clips
 from training.crops.crop_cache import CachedTrack, CutSpec
 from training.crops.preparation import prepare_tracks
 from training.crops.video_cut import PeopleFinder
-from training.evaluation.scored_clip import (
+from training.evaluation.clip_results import (
     CachedView,
     ClipScore,
     UnreadableClip,

@@ -11,11 +11,11 @@ from training.evaluation.clip_results import (
     CalibrationBin,
     ClassResult,
     ClipEvaluation,
+    ClipScore,
     GroupResult,
     Measure,
     known,
 )
-from training.evaluation.scored_clip import ClipScore
 from training.labels.samples import Sample
 from training.metrics import clip_metrics as metrics
 from training.metrics.clip_metrics import ScoredClips, Values, Weights, plain_weights

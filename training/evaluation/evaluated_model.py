@@ -21,14 +21,13 @@ from pipeline.components import (
 from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError
 from training.console import CommandProgress
-from training.crops.cache_key import file_identity
+from training.crops.crop_cache import file_identity
 from training.crops.people_finder import ConfiguredPeopleFinder
 from training.evaluation.cached_clips import score_cached_clips
+from training.evaluation.clip_results import ClipScore, UnreadableClip
 from training.evaluation.pipeline_clips import score_clips
 from training.evaluation.score_cache import ScoreCache
-from training.evaluation.scored_clip import ClipScore, UnreadableClip
-from training.evaluation.track_scores import VideoScores
-from training.evaluation.video_scores import score_video
+from training.evaluation.video_scores import VideoScores, score_video
 from training.labels.samples import Sample
 
 log = logging.getLogger(__name__)

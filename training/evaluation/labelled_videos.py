@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import SourceError
-from training.crops.sample_regions import region_of
-from training.evaluation.track_scores import VideoScores
+from training.crops.person_tracks import region_of
+from training.evaluation.video_scores import VideoScores
 from training.labels.samples import DataError, Sample
 from training.metrics.event_matching import TrueEvent
 from training.metrics.label_mapping import LabelMapping

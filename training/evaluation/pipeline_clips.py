@@ -10,15 +10,15 @@ import numpy as np
 
 from models.boxes import FloatArray
 from pipeline.errors import SourceError
-from training.crops.sample_regions import region_of
-from training.evaluation.scored_clip import (
+from training.crops.person_tracks import region_of
+from training.evaluation.clip_results import (
     ClipScore,
     UnreadableClip,
     VideoView,
     mean_scores,
     most_typical,
 )
-from training.evaluation.track_scores import VideoScores
+from training.evaluation.video_scores import VideoScores
 from training.labels.samples import Sample
 from training.metrics.event_matching import is_where
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from training.crops.cache_key import file_identity
-from training.evaluation.track_scores import TrackScores, VideoScores
-from training.metrics.event_matching import PersonPath
+from training.crops.crop_cache import file_identity
+from training.crops.person_tracks import PersonPath
+from training.evaluation.video_scores import TrackScores, VideoScores
 
 FORMAT = 1  # another one makes new files
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from training.evaluation.labelled_videos import LabelledVideo
-from training.evaluation.track_scores import TrackScores, VideoScores, decide_events
+from training.evaluation.video_scores import TrackScores, VideoScores, decide_events
 from training.metrics.event_matching import FoundEvent
 from training.metrics.event_metrics import EventCounts, JudgedVideo, count_events
 

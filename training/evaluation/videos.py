@@ -16,7 +16,7 @@ from training.evaluation.threshold_search import (
     search_rule,
     threshold_curve,
 )
-from training.evaluation.track_scores import decide_events
+from training.evaluation.video_scores import decide_events
 from training.labels.samples import DataError
 from training.metrics.event_matching import FoundEvent, match_events
 from training.metrics.event_metrics import EventCounts

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
-Crops = NDArray[np.uint8]  # (T, S, S, 3) BGR
+from training.crops.crop_cache import Crops
 
 BLUR_SIDES = (32, 84)  # pixels to which crops are reduced, as if people were far away
 
@@ -48,12 +47,6 @@ def augment(
     if rng.random() < spec.blur_prob:
         crops = _reduce(crops, int(rng.integers(*BLUR_SIDES)))
     return _recolour(crops, spec, rng)
-
-
-def centre(crops: Crops, size: int) -> Crops:
-    """The view the live pipeline has: uint8 (T, C, C, 3) -> (T, size, size, 3)."""
-    offset = (crops.shape[1] - size) // 2
-    return crops[:, offset : offset + size, offset : offset + size]
 
 
 def _cut_edges(crops: Crops, max_cut: float, rng: np.random.Generator) -> Crops:

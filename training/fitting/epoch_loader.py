@@ -2,12 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from torch.utils.data import DataLoader, Sampler
 
+from training.crops.crop_cache import CachedTrack
 from training.fitting.clip_dataset import Batch, ClipDataset, Place
-from training.fitting.epoch_draw import EpochDraw
+
+Balance = Literal["class", "class_and_group", "loss", "none"]
+MIN_CLIPS = 256  # of an epoch: fewer tell little about how it goes
+
+
+def clips_per_epoch(tracks: Sequence[CachedTrack], wanted: int | None) -> int:
+    """How many clips an epoch has: one per track, but not too few, unless said otherwise."""
+    return wanted or max(len(tracks), MIN_CLIPS)
+
+
+class EpochDraw:
+    """Draws the tracks of an epoch; the same ones for the same seed and epoch.
+
+    Args:
+        tracks: to draw from.
+        labels: the classes.
+        balance: "class" draws every class as often as another, whatever there is of it, with
+            replacement; "class_and_group" every group of it, too; "loss" and "none" take
+            everything once before anything comes again.
+        seed: of the draws.
+    """
+
+    def __init__(
+        self, tracks: Sequence[CachedTrack], labels: Sequence[str], balance: Balance, seed: int
+    ) -> None:
+        self._count, self._seed = len(tracks), seed
+        self._pools: list[list[NDArray[np.intp]]] = []
+        if balance in ("class", "class_and_group"):
+            grouped = balance == "class_and_group"
+            pools = [_pools_of(label, tracks, grouped=grouped) for label in labels]
+            self._pools = [pool for pool in pools if pool]
+
+    def rows(self, epoch: int, count: int) -> NDArray[np.intp]:
+        """Numbers of tracks: int (count,)."""
+        rng = np.random.default_rng([self._seed, epoch])
+        if not self._pools:
+            rounds = -(-count // self._count)
+            return np.concatenate([rng.permutation(self._count) for _ in range(rounds)])[:count]
+        return np.array([self._draw(rng) for _ in range(count)], np.intp)
+
+    def _draw(self, rng: np.random.Generator) -> int:
+        pools = self._pools[rng.integers(len(self._pools))]
+        pool = pools[rng.integers(len(pools))]
+        return int(pool[rng.integers(len(pool))])
+
+
+def _pools_of(
+    label: str, tracks: Sequence[CachedTrack], *, grouped: bool
+) -> list[NDArray[np.intp]]:
+    by_group: dict[str | None, list[int]] = {}
+    for number, track in enumerate(tracks):
+        if label in track.sample.labels:
+            group = track.sample.group if grouped else None
+            by_group.setdefault(group, []).append(number)
+    return [np.array(numbers, np.intp) for numbers in by_group.values()]
+
+
+def class_weights(tracks: Sequence[CachedTrack], labels: Sequence[str]) -> tuple[float, ...]:
+    """Weights for the loss, inverse to how often a class occurs, 1 on average over the tracks."""
+    counts = np.array(
+        [sum(label in track.sample.labels for track in tracks) for label in labels], float
+    )
+    weights = counts.sum() / np.maximum(counts, 1) / max((counts > 0).sum(), 1)
+    return tuple(float(weight) for weight in weights)
 
 
 class EpochSampler(Sampler[Place]):

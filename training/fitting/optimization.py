@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
 
 from models.slowfast.recognizer3d import Recognizer3D
 
@@ -41,3 +44,69 @@ def _groups(part: nn.Module, learning_rate: float, weight_decay: float) -> list[
         {"params": kept, "lr": learning_rate, "weight_decay": 0.0},
     ]
     return [group for group in groups if group["params"]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """Linear warm-up, then half a cosine to zero, or steps."""
+
+    steps: int  # of the run
+    name: Literal["cosine", "step"] = "cosine"
+    warm_up_fraction: float = 0.05  # of the steps
+    step_at: Sequence[float] = ()  # shares of the run at which the learning rate falls
+    step_factor: float = 0.1
+
+    def factor(self, step: int) -> float:
+        """Of the highest learning rate, for step 0 and on; above 0 while the run lasts."""
+        warm_up = round(self.warm_up_fraction * self.steps)
+        if step < warm_up:
+            return (step + 1) / (warm_up + 1)
+        if self.name == "step":
+            fallen = sum(step >= at * self.steps for at in self.step_at)
+            return float(self.step_factor**fallen)
+        done = (step - warm_up) / max(1, self.steps - warm_up)
+        return 0.5 * (1 + math.cos(math.pi * min(done, 1.0)))
+
+
+class WeightAverage:
+    """Exponential moving average of weights and batch norm statistics.
+
+    The decay grows with the number of steps up to its value, (1 + n) / (10 + n), as in TensorFlow's
+    ExponentialMovingAverage: else a short run would end with the weights that it began with.
+
+    Args:
+        model: which is trained.
+        decay: per step; 0 gives the newest weights.
+    """
+
+    def __init__(self, model: Recognizer3D, decay: float) -> None:
+        self._decay = decay
+        self._average = AveragedModel(model, multi_avg_fn=self._blend, use_buffers=True)
+
+    def update(self, model: Recognizer3D) -> None:
+        """Take the weights of a step."""
+        self._average.update_parameters(model)
+
+    @property
+    def model(self) -> Recognizer3D:
+        """The network with the averaged weights."""
+        return cast(Recognizer3D, self._average.module)
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything needed to go on."""
+        return self._average.state_dict()
+
+    def restore(self, state: dict[str, Tensor]) -> None:
+        """Go on from what `state` returned."""
+        self._average.load_state_dict(state)
+
+    @torch.no_grad()
+    def _blend(
+        self, averages: Sequence[Tensor], newest: Sequence[Tensor], count: Tensor | int
+    ) -> None:
+        decay = min(self._decay, (1 + int(count)) / (10 + int(count)))
+        if averages[0].is_floating_point():
+            torch._foreach_lerp_(list(averages), list(newest), 1 - decay)
+        else:  # counts of batches
+            for average, new in zip(averages, newest, strict=True):
+                average.copy_(new)

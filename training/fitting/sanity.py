@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 from training.crops.clip_choice import evaluation_clips
 from training.crops.crop_cache import CachedTrack, Crops
 from training.fitting.clip_dataset import Batch, target_of
-from training.fitting.schedules import Schedule
+from training.fitting.optimization import Schedule
 from training.fitting.trainer import Trainer, TrainerSpec
 
 CLIPS = 10

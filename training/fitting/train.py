@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -11,10 +12,12 @@ import torch
 from lightning_fabric import Fabric
 from rich.console import Console
 
+from models.checkpoints.checkpoint import load_recognizer, save_recognizer
+from models.inference.action_recognizer import ActionRecognizer
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.components import choose_device, find_file
 from pipeline.errors import ConfigError, PipelineError
-from training.config import TrainConfig
+from training.config import NetworkConfig, TrainConfig
 from training.crops.crop_cache import CutSpec
 from training.crops.people_finder import ConfiguredPeopleFinder
 from training.crops.preparation import Prepared
@@ -26,9 +29,9 @@ from training.crops.training_data import (
     tracks_of,
 )
 from training.fitting.compute import choose_precision, make_fabric
-from training.fitting.finish import finish, origin_of
-from training.fitting.job_parts import epoch_plan, mirror_rule, trainer_spec
-from training.fitting.output_folder import open_output
+from training.fitting.epochs import best_model
+from training.fitting.run_report import RunReport, SplitReport, report_split
+from training.fitting.run_state import BEST, MODEL, STATE, RunState, open_output
 from training.fitting.sanity import overfit_ten_clips
 from training.fitting.starting_point import (
     build_architecture,
@@ -36,9 +39,12 @@ from training.fitting.starting_point import (
     load_checkpoint,
     with_classes,
 )
-from training.fitting.worker import TrainingJob, run_job
+from training.fitting.validation import score_samples
+from training.fitting.worker import TrainingJob, epoch_plan, mirror_rule, run_job, trainer_spec
+from training.labels.samples import Split
 
 log = logging.getLogger(__name__)
+HELD_OUT: tuple[Split, ...] = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,3 +164,59 @@ def _try_ten_clips(fabric: Fabric, job: TrainingJob, console: Console) -> None:
     except FloatingPointError as error:
         raise PipelineError(str(error)) from error
     log.info("ten clips were overfitted in %d steps: data and network go together", steps)
+
+
+def origin_of(section: NetworkConfig) -> str:
+    """What the weights come from, for people."""
+    return section.weights if section.architecture is None else f"scratch ({section.architecture})"
+
+
+def finish(job: TrainingJob, data: LabelledData, prepared: Prepared, device: str) -> None:
+    """Write the model, measure the file as it was written, report, and tidy up.
+
+    Args:
+        job: whose run is over.
+        data: what was learned from.
+        prepared: its people.
+        device: for the measuring.
+    """
+    output = job.output
+    state, _ = RunState.load(output)
+    unfinished = output / f"unfinished.{MODEL}"
+    save_recognizer(unfinished, best_model(job.model, output), half=job.config.model.half)
+    recognizer = ActionRecognizer(load_recognizer(unfinished), device=device)
+    report = RunReport(
+        model=job.model.input_spec.name,
+        started_from=origin_of(job.config.model),
+        labels=data.labels,
+        multi_label=data.multi_label,
+        samples=_counts(prepared),
+        whole_frames=len({track.sample for track in prepared.tracks if track.whole_frame}),
+        left_out=tuple(str(failure) for failure in prepared.failures),
+        epochs=state.epoch,
+        best_epoch=state.best_epoch + 1,
+        splits=_measure(recognizer, data, prepared),
+    )
+    report.write(output)
+    unfinished.replace(output / MODEL)
+    for name in (STATE, BEST):  # with the model there is nothing to go on with
+        (output / name).unlink()
+
+
+def _measure(
+    recognizer: ActionRecognizer, data: LabelledData, prepared: Prepared
+) -> tuple[SplitReport, ...]:
+    reports = []
+    for split in HELD_OUT:
+        tracks = tracks_of(prepared, split)
+        if tracks:
+            found = score_samples(recognizer, tracks)
+            reports.append(report_split(split, found, data.labels, multi_label=data.multi_label))
+            log.info("%s: %s", split, reports[-1].validation.describe())
+    return tuple(reports)
+
+
+def _counts(prepared: Prepared) -> Counter[tuple[str, str]]:
+    """Usable samples by split and label."""
+    used = dict.fromkeys(track.sample for track in prepared.tracks)
+    return Counter((str(one.split), label) for one in used for label in one.labels)

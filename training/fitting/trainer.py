@@ -14,9 +14,7 @@ from models.inference.clip_transform import ClipTransform
 from models.slowfast.losses import LossSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from training.fitting.clip_dataset import Batch
-from training.fitting.optimization import OptimizerSpec, build_optimizer
-from training.fitting.schedules import Schedule
-from training.fitting.weight_average import WeightAverage
+from training.fitting.optimization import OptimizerSpec, Schedule, WeightAverage, build_optimizer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

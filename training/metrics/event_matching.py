@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from models.boxes import FloatArray
+from training.crops.person_tracks import PersonPath
 
 # An event whose time lies for this share or more inside true intervals is no false alarm, whatever
 # its borders are.
@@ -18,21 +19,6 @@ TRUE_FRACTION = 0.5
 SAME_PERSON_FRACTION = 0.5
 
 Matrix = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class PersonPath:
-    """Where a person is over time."""
-
-    pts_s: NDArray[np.float64]  # (N,) seconds of the video, growing, N >= 1
-    xyxy: FloatArray  # float32 (N, 4) pixels
-
-    def at(self, pts_s: NDArray[np.float64]) -> FloatArray:
-        """The boxes nearest in time: float64 (M,) -> float32 (M, 4)."""
-        right = np.searchsorted(self.pts_s, pts_s).clip(0, len(self.pts_s) - 1)
-        left = (right - 1).clip(0)
-        nearer_left = pts_s - self.pts_s[left] < self.pts_s[right] - pts_s
-        return self.xyxy[np.where(nearer_left, left, right)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

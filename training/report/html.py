@@ -8,9 +8,9 @@ from pathlib import Path
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from training.console import number, percent, seconds
 from training.evaluation.clip_results import ClipEvaluation, GroupSpread, group_spread
 from training.evaluation.videos import EventEvaluation
-from training.number_texts import number, percent, seconds
 from training.report.plots import reliability_svg, threshold_svg
 
 SHOWN_GROUPS = 30

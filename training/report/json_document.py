@@ -9,9 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from training.evaluation.clip_results import ClipEvaluation, group_spread
+from training.evaluation.clip_results import ClipEvaluation, ClipScore, group_spread
 from training.evaluation.labelled_videos import LabelledVideo
-from training.evaluation.scored_clip import ClipScore
 from training.evaluation.threshold_search import RuleCounts
 from training.evaluation.videos import ActionEvents, EventEvaluation
 from training.metrics.clip_metrics import ScoredClips

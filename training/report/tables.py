@@ -6,9 +6,9 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from training.console import number, percent, seconds
 from training.evaluation.clip_results import ClipEvaluation, group_spread
 from training.evaluation.videos import EventEvaluation
-from training.number_texts import number, percent, seconds
 
 MOST_COLUMNS = 15  # of a confusion matrix; a larger one stands in the report and the JSON
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from models.boxes import FloatArray
 from tests.training.factories import FixedDetector, MadePeople, small_model, write_scene
 from training.evaluation.cached_clips import score_cached_clips
-from training.evaluation.scored_clip import (
+from training.evaluation.clip_results import (
     CachedView,
     ClipScore,
     UnreadableClip,

@@ -8,9 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from training.evaluation.clip_results import ClipEvaluation, group_spread
+from training.evaluation.clip_results import ClipEvaluation, ClipScore, group_spread
 from training.evaluation.clips import evaluate_clips
-from training.evaluation.scored_clip import ClipScore
 from training.labels.samples import Sample
 from training.metrics.label_mapping import map_labels
 from training.report.json_document import clips_document, to_json

@@ -9,9 +9,9 @@ import pytest
 
 from pipeline.errors import SourceError
 from tests.training.made_events import track_of, video_of
+from training.evaluation.clip_results import ClipScore, UnreadableClip, VideoView
 from training.evaluation.pipeline_clips import score_clips, views_of
-from training.evaluation.scored_clip import ClipScore, UnreadableClip, VideoView
-from training.evaluation.track_scores import VideoScores
+from training.evaluation.video_scores import VideoScores
 from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
 VIDEO = Path("a.mp4")

@@ -11,7 +11,7 @@ from pipeline.errors import SourceError
 from pipeline.stages.track_decider import ActionRule
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
 from training.evaluation.labelled_videos import score_labelled_videos
-from training.evaluation.track_scores import VideoScores
+from training.evaluation.video_scores import VideoScores
 from training.evaluation.videos import actions_to_judge, evaluate_events
 from training.labels.samples import DataError, PersonBox, Sample
 from training.metrics.label_mapping import LabelMapping, map_labels

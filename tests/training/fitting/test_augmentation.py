@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.stages.clip_sampling import crop_person
+from training.crops.clip_choice import centre
 from training.crops.crop_cache import CutSpec
-from training.fitting.augmentation import ViewSpec, augment, centre
+from training.fitting.augmentation import ViewSpec, augment
 
 SPEC = CutSpec(fps=10.0, crop_size=112, crop_margin=0.25, span_s=2.0, min_track_fraction=0.6)
 CROP_SIZE, CROP_MARGIN = SPEC.crop_size, SPEC.crop_margin

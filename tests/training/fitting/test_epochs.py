@@ -18,11 +18,10 @@ from training.crops.crop_cache import CachedTrack
 from training.fitting import epochs as training_run
 from training.fitting.augmentation import ViewSpec
 from training.fitting.clip_dataset import ClipDataset, MirrorRule
-from training.fitting.epoch_draw import EpochDraw
-from training.fitting.epoch_loader import EpochLoader, EpochSampler
+from training.fitting.epoch_loader import EpochDraw, EpochLoader, EpochSampler
 from training.fitting.epochs import Plan, TrainingRun, best_model
+from training.fitting.optimization import Schedule
 from training.fitting.run_state import BEST, LOG, STATE, EpochRow, RunState
-from training.fitting.schedules import Schedule
 from training.fitting.trainer import StepResult, Trainer, TrainerSpec
 from training.fitting.validation import Validation
 

@@ -6,7 +6,8 @@ from io import StringIO
 
 from rich.console import Console
 
-from training.fitting.progress import PreparationProgress, TrainingProgress
+from training.console import PreparationProgress
+from training.fitting.progress import TrainingProgress
 from training.fitting.run_state import EpochRow, RunState
 from training.fitting.trainer import StepResult
 from training.fitting.validation import Validation

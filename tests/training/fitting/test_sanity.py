@@ -10,9 +10,8 @@ from rich.console import Console
 
 from tests.training.factories import cached, float32_fabric, tiny_model
 from training.fitting import sanity
-from training.fitting.optimization import OptimizerSpec
+from training.fitting.optimization import OptimizerSpec, Schedule
 from training.fitting.sanity import SanityError, overfit_ten_clips, ten_clips
-from training.fitting.schedules import Schedule
 from training.fitting.trainer import TrainerSpec
 
 SPEC = TrainerSpec(

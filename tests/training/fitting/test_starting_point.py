@@ -15,8 +15,7 @@ from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import in_naming_scheme, small_network
 from tests.training.factories import float32_fabric, tiny_model
-from training.fitting.optimization import OptimizerSpec
-from training.fitting.schedules import Schedule
+from training.fitting.optimization import OptimizerSpec, Schedule
 from training.fitting.starting_point import (
     build_architecture,
     fit_input,

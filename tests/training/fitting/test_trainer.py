@@ -12,8 +12,7 @@ from torch import Tensor
 from models.slowfast.recognizer3d import Recognizer3D
 from tests.training.factories import CROP, float32_fabric, tiny_model
 from training.fitting.clip_dataset import Batch
-from training.fitting.optimization import OptimizerSpec
-from training.fitting.schedules import Schedule
+from training.fitting.optimization import OptimizerSpec, Schedule
 from training.fitting.trainer import Trainer, TrainerSpec
 
 SPEC = TrainerSpec(schedule=Schedule(steps=100, warm_up_fraction=0.0))

@@ -9,9 +9,8 @@ import pytest
 
 from tests.training.factories import SMALL, FixedDetector, MadePeople, write_scene
 from training.crops.preparation import prepare_tracks
-from training.crops.video_check import check_videos
-from training.labels.checks import check_labels
-from training.labels.findings import Finding
+from training.crops.training_data import check_videos
+from training.labels.checks import Finding, check_labels
 from training.labels.samples import Sample
 
 LABELS = ("hug", "walk")

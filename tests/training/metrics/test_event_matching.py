@@ -6,12 +6,8 @@ import numpy as np
 import pytest
 
 from tests.training.made_events import found, path_at, true
-from training.metrics.event_matching import (
-    PersonPath,
-    is_same_person,
-    match_events,
-    temporal_iou,
-)
+from training.crops.person_tracks import PersonPath
+from training.metrics.event_matching import is_same_person, match_events, temporal_iou
 
 
 def test_temporal_iou_is_common_time_over_all_time() -> None:

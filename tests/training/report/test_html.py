@@ -16,16 +16,14 @@ from pipeline.stages.track_decider import ActionRule
 from tests.conftest import write_video
 from tests.training.factories import cached
 from tests.training.made_events import path_at, policy_of, track_of, true, video_of
-from training.evaluation.clip_results import ClipEvaluation
+from training.evaluation.clip_results import CachedView, ClipEvaluation, ClipScore, VideoView
 from training.evaluation.clips import evaluate_clips
 from training.evaluation.labelled_videos import LabelledVideo
-from training.evaluation.scored_clip import CachedView, ClipScore, VideoView
 from training.evaluation.videos import EventEvaluation, evaluate_events
 from training.labels.samples import Sample
 from training.metrics.label_mapping import map_labels
-from training.report.film_strips import PICTURES, SIZE, video_strips
 from training.report.html import ClipPage, EventPage, MistakeImage, ReportHead, render_report
-from training.report.mistakes import clip_pictures, event_pictures
+from training.report.mistakes import PICTURES, SIZE, clip_pictures, event_pictures, video_strips
 
 EVIL = '<script>alert("1")</script>'
 HEAD = ReportHead(EVIL, EVIL, EVIL, None, EVIL, (EVIL,), (EVIL,))
