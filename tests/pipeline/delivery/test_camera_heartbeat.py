@@ -2,14 +2,8 @@ from __future__ import annotations
 
 from pipeline.delivery.camera_heartbeat import DOWN_TTL_S, UP_TTL_S, CameraHeartbeat
 from pipeline.types import DecidedEnd, StreamEnd
+from testbed.clock import Clock
 from tests.pipeline.decided_items import make_end, make_item
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_camera_says_how_fast_its_frames_come() -> None:

@@ -15,15 +15,9 @@ import pytest
 from pipeline.delivery.outbox import Outbox
 from pipeline.errors import OutboxError
 from pipeline.events import Event, decode_event
+from testbed.clock import Clock
 from tests.conftest import REPOSITORY
 from tests.pipeline.decided_items import make_camera_event, make_event
-
-
-class Clock:
-    now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.live.frame_pacing import Metronome, OwnPace
+from testbed.clock import Clock
 
 
 def times(fps: float, seconds: float, *, start_s: float = 0.0, jitter: float = 0.0) -> list[float]:
@@ -95,29 +96,13 @@ def test_never_more_pictures_than_the_rate_allows(gaps_s: Sequence[float], fps: 
     assert len(picked) - 1 <= picked[-1] * fps + 0.26
 
 
-class Clock:
-    """Time that passes only while somebody sleeps, or works."""
-
-    def __init__(self) -> None:
-        self.now_s = 1000.0
-        self.slept_s = list[float]()
-
-    def now(self) -> float:
-        return self.now_s
-
-    def sleep(self, seconds: float) -> None:
-        assert seconds > 0
-        self.slept_s.append(seconds)
-        self.now_s += seconds
-
-
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
 
 
 def own_pace(clock: Clock, speed: float = 1.0) -> OwnPace:
-    return OwnPace(speed, clock.now, clock.sleep)
+    return OwnPace(speed, clock, clock.sleep)
 
 
 def play(pace: OwnPace, clock: Clock, pts_s: Iterable[float]) -> list[float]:
@@ -125,7 +110,7 @@ def play(pace: OwnPace, clock: Clock, pts_s: Iterable[float]) -> list[float]:
     shown = []
     for at_s in pts_s:
         pace.wait(at_s)
-        shown.append(clock.now_s - 1000.0)
+        shown.append(clock.now - 1000.0)
     return shown
 
 
@@ -160,7 +145,7 @@ def test_a_speed_changes_the_pace_and_not_the_media_time(clock: Clock, speed: fl
 def test_work_between_two_pictures_is_part_of_the_pace(clock: Clock) -> None:
     pace = own_pace(clock)
     pace.wait(0.0)
-    clock.now_s += 0.03
+    clock.now += 0.03
     pace.wait(0.04)
     assert clock.slept_s == pytest.approx([0.01])
 
@@ -168,21 +153,21 @@ def test_work_between_two_pictures_is_part_of_the_pace(clock: Clock) -> None:
 def test_a_short_delay_is_made_up_for(clock: Clock) -> None:
     pace = own_pace(clock)
     pace.wait(0.0)
-    clock.now_s += 0.9
+    clock.now += 0.9
     assert play(pace, clock, times(10.0, 2.0))[-1] == pytest.approx(1.9)
 
 
 def test_after_a_long_delay_the_pace_begins_anew(clock: Clock) -> None:
     pace = own_pace(clock)
     pace.wait(0.0)
-    clock.now_s += 10.0
+    clock.now += 10.0
     assert play(pace, clock, [0.04, 0.08, 0.12]) == pytest.approx([10.0, 10.04, 10.08])
 
 
 def test_rounds_follow_each_other_without_a_hole_or_an_overlap(clock: Clock) -> None:
     placed = rounds(own_pace(clock), clock, times(25.0, 2.0), 3)
     assert placed == pytest.approx(times(25.0, 6.0))
-    assert clock.now_s - 1000.0 == pytest.approx(6.0 - 0.04)
+    assert clock.now - 1000.0 == pytest.approx(6.0 - 0.04)
 
 
 def test_rounds_of_a_recording_that_does_not_begin_at_zero_have_no_hole(clock: Clock) -> None:
@@ -200,7 +185,7 @@ def test_rounds_of_reordered_pictures_have_no_hole(clock: Clock) -> None:
 
 def test_rounds_of_a_single_picture_go_on(clock: Clock) -> None:
     assert rounds(own_pace(clock), clock, [0.0], 3) == pytest.approx([0.0, 1.0, 2.0])
-    assert clock.now_s - 1000.0 == pytest.approx(2.0)
+    assert clock.now - 1000.0 == pytest.approx(2.0)
 
 
 def test_a_leap_ahead_is_waited_for_only_so_long_that_nobody_takes_us_for_hung(

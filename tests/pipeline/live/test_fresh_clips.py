@@ -10,22 +10,16 @@ from pipeline.live.fresh_clips import MOST_CLIPS, FreshClips, Item
 from pipeline.runtime.channel import ChannelCancelled
 from pipeline.telemetry.run_status import RunStatus, Snapshot
 from pipeline.types import Clip, ClippedFrame, SceneClip, StreamEnd
+from testbed.clock import Clock
 from tests.conftest import make_frame, make_tracked
 
 NOW = 2000.0
 BOX = np.array([10, 8, 30, 40], np.float32)
 
 
-class Clock:
-    now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

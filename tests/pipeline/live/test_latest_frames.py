@@ -12,21 +12,15 @@ from pipeline.live.latest_frames import LatestFrames, MailboxPort
 from pipeline.runtime.channel import ChannelCancelled
 from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import Frame, StreamEnd
+from testbed.clock import Clock
 from tests.conftest import make_frame
 
 NOW = 1000.0  # when frame 0 of `make_frame` was decoded; frame n was n seconds later
 
 
-class Clock:
-    now = NOW
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(NOW)
 
 
 @pytest.fixture

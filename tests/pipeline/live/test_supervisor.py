@@ -18,6 +18,7 @@ from pipeline.live.supervisor import Supervisor, describe
 from pipeline.telemetry.run_status import RunStatus, Snapshot
 from pipeline.telemetry.snapshots import LiveView
 from pipeline.telemetry.systemd import SystemdNotifier
+from testbed.clock import Clock
 from tests.pipeline.snapshots import make_camera, make_snapshot
 
 GATE = CameraSource("gate", "rtsp", "rtsp://h/gate")
@@ -54,10 +55,6 @@ class Script(threading.Event):
         self.at.get(self.ticks, lambda: None)()
         self.ticks += 1
         return self.is_set()
-
-
-class Clock:
-    now = 500.0
 
 
 class House:
@@ -124,10 +121,8 @@ class House:
 
 @pytest.fixture
 def house(monkeypatch: pytest.MonkeyPatch) -> House:
-    clock = Clock()
-    monkeypatch.setattr(
-        "pipeline.live.supervisor.time", SimpleNamespace(monotonic=lambda: clock.now)
-    )
+    clock = Clock(500.0)
+    monkeypatch.setattr("pipeline.live.supervisor.time", SimpleNamespace(monotonic=clock))
     return House(clock)
 
 

@@ -17,6 +17,7 @@ from pipeline.subscriber.protocol import (
     Steps,
 )
 from pipeline.subscriber.reports import BadEntry, GroupLost, Trimmed
+from testbed.clock import Clock
 from tests.pipeline.decided_items import make_event
 
 SETTINGS = GroupSettings(
@@ -30,16 +31,9 @@ SETTINGS = GroupSettings(
 )
 
 
-class Clock:
-    now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
-
-
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(0.0)
 
 
 @pytest.fixture

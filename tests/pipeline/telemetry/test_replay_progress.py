@@ -7,17 +7,8 @@ from rich.console import Console
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame, StreamEnd
+from testbed.clock import Clock
 from tests.conftest import make_frame, make_tracked
-
-
-class Clock:
-    """Seconds that pass when told."""
-
-    def __init__(self) -> None:
-        self.now_s = 100.0
-
-    def __call__(self) -> float:
-        return self.now_s
 
 
 def info(frames: int) -> VideoInfo:
@@ -39,7 +30,7 @@ def test_without_a_terminal_a_line_comes_every_few_seconds_and_not_per_frame() -
     with progress:
         progress.opened("gate", info(100))
         for index in range(60):
-            clock.now_s += 0.25  # 15 s in all, 4 frames per second
+            clock.now += 0.25  # 15 s in all, 4 frames per second
             progress.advance(frame(index))
     lines = out.getvalue().splitlines()
     assert len(lines) == 3
@@ -82,7 +73,7 @@ def test_a_terminal_gets_bars() -> None:
     progress, out = follow(clock, terminal=True)
     with progress:
         progress.opened("gate", info(2))
-        clock.now_s += 1
+        clock.now += 1
         progress.advance(frame(0))
         progress.advance(frame(1))
     assert "gate" in out.getvalue()
