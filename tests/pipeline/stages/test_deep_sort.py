@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import numpy as np
+import pytest
 
 from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.types import Image
+from tests.conftest import REPOSITORY
 from tests.pipeline.walkers import MeanColorEncoder, Walker, film
 
 NN_BUDGET = 10
@@ -86,3 +91,31 @@ def test_people_who_swap_places_while_hidden_are_known_by_their_looks() -> None:
             known["red" if is_red else "blue"].add(person.track_id)
     assert len(known["red"]) == len(known["blue"]) == 1
     assert known["red"].isdisjoint(known["blue"])
+
+
+@pytest.mark.slow
+def test_deep_sort_needs_no_pkg_resources() -> None:
+    """Only the stock embedders import it, which setuptools lacks since version 82."""
+    program = """
+import sys
+sys.modules["pkg_resources"] = sys.modules["setuptools"] = None  # importing them fails
+import numpy as np
+from models.detections import Detections
+from models.detectors.appearance import AppearanceEncoder
+from pipeline.stages.deep_sort import DeepSortTracker
+from pipeline.types import Frame
+encoder = AppearanceEncoder(input_wh=(32, 32), device="cpu")
+tracker = DeepSortTracker(
+    encoder, max_age=5, n_init=1, max_iou_distance=0.7, max_cosine_distance=0.2, nn_budget=10
+)
+image = np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8)
+people = Detections(np.array([[8, 8, 40, 88]], np.float32), np.array([0.9], np.float32))
+for index in range(3):
+    seen, _ = tracker.update(Frame("gate", index, index / 10, 0.0, image, 0.0), people)
+print(len(seen))
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], cwd=REPOSITORY, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == "1\n"
