@@ -202,7 +202,7 @@ class Chaos:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ChaosOutcome:
     """Of one run."""
 
     faults: dict[str, int]
@@ -213,7 +213,7 @@ class Outcome:
 
 def run_chaos(
     folder: Path, *, faults: int, rate: float, seed: int, pause_s: float = 0.5
-) -> Outcome:
+) -> ChaosOutcome:
     """Break things `faults` times, about every `pause_s`, then wait for the rest and look.
 
     Args:
@@ -239,7 +239,7 @@ def run_chaos(
         workers.finish("consumer")
         findings = check(server.url, STREAM, folder)
     seconds = time.monotonic() - began
-    return Outcome(dict(injected), findings, dict(reports(folder)), seconds)
+    return ChaosOutcome(dict(injected), findings, dict(reports(folder)), seconds)
 
 
 @contextmanager

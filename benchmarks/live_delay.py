@@ -38,7 +38,7 @@ WARM_UP_S = 12.0  # the first sender report has come by then
 
 
 @dataclass(slots=True)
-class Clock:
+class ShownFrames:
     """What the pictures showed, by camera and frame."""
 
     numbers: dict[tuple[str, int], int] = field(default_factory=dict)
@@ -94,14 +94,16 @@ def sent_at(log: Path) -> dict[int, np.ndarray]:
     return {index: np.array(times) for index, times in found.items()}
 
 
-def errors_ms(kept: Kept, clock: Clock, log: Path, after: float) -> Iterator[tuple[float, float]]:
+def errors_ms(
+    kept: Kept, shown: ShownFrames, log: Path, after: float
+) -> Iterator[tuple[float, float]]:
     """Of every event: reported and true latency."""
     sent = sent_at(log)
     for item in kept.items:
         if not isinstance(item, DecidedFrame):
             continue
         frame = item.tracked.frame
-        number = clock.numbers.get((frame.camera_id, frame.index))
+        number = shown.numbers.get((frame.camera_id, frame.index))
         for event in item.events:
             if number is None or not isinstance(event, ActionEvent) or frame.captured_at < after:
                 continue
@@ -120,9 +122,9 @@ def main(
     """See above."""
     many = ["decision.update_interval_s=0", "decision.start_threshold=0.3"]  # events to look at
     given = [*many, "decision.end_threshold=0.2", *(settings or ())]
-    clock = Clock()
+    shown = ShownFrames()
     components = build_components(load_config(DEFAULTS, None, given), PROJECT)
-    components = replace(components, new_tracker=clock.read(components.new_tracker))
+    components = replace(components, new_tracker=shown.read(components.new_tracker))
     if slower != 1.0:
         components = slowed(components, slower)
     with tempfile.TemporaryDirectory() as name:
@@ -142,7 +144,7 @@ def main(
                     ages += [one.staleness_s for one in run.view().cameras if one.staleness_s]
                     time.sleep(0.1)
                 view = run.view()
-            pairs = np.array(list(errors_ms(run.kept, clock, log, after)))
+            pairs = np.array(list(errors_ms(run.kept, shown, log, after)))
     off = pairs[:, 0] - pairs[:, 1]
     reported = np.percentile(pairs[:, 0], (50, 95, 99))
     left_out = f"{view.dropped_clips} clips left out"

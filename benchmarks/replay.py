@@ -44,7 +44,7 @@ PROJECT = Path(__file__).resolve().parents[1]
 
 
 @dataclass
-class Clock:
+class Stopwatch:
     """Seconds spent in each part, by name; calls of one part never overlap."""
 
     seconds: dict[str, float] = field(default_factory=dict)
@@ -71,13 +71,13 @@ class TimedDetector:
     """Measures and remembers."""
 
     inner: Any
-    clock: Clock
+    stopwatch: Stopwatch
     work: Work
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
         """As the detector."""
         self.work.images.append(images)
-        with self.clock.measure("detect"):
+        with self.stopwatch.measure("detect"):
             return self.inner.detect(images)  # type: ignore[no-any-return]
 
 
@@ -86,13 +86,13 @@ class TimedEncoder:
     """Measures and remembers."""
 
     inner: AppearanceEncoder
-    clock: Clock
+    stopwatch: Stopwatch
     work: Work
 
     def encode(self, image: Image, xyxy: FloatArray) -> FloatArray:
         """As the encoder."""
         self.work.people.append((image, xyxy))
-        with self.clock.measure("re-identify"):
+        with self.stopwatch.measure("re-identify"):
             return self.inner.encode(image, xyxy)
 
 
@@ -101,13 +101,13 @@ class TimedTracker:
     """Measures; what the encoder inside takes is counted there too."""
 
     inner: Any
-    clock: Clock
+    stopwatch: Stopwatch
 
     def update(
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
         """As the tracker."""
-        with self.clock.measure("track, re-identify included"):
+        with self.stopwatch.measure("track, re-identify included"):
             return self.inner.update(frame, detections)  # type: ignore[no-any-return]
 
 
@@ -116,27 +116,27 @@ class TimedRecognizer:
     """Measures and remembers."""
 
     inner: Any
-    clock: Clock
+    stopwatch: Stopwatch
     work: Work
 
     def predict(self, clips: Sequence[Any]) -> FloatArray:
         """As the recognizer."""
         self.work.clips.append(clips)
-        with self.clock.measure("recognize"):
+        with self.stopwatch.measure("recognize"):
             return np.asarray(self.inner.predict(clips))
 
 
-def timed(components: Components, clock: Clock, work: Work) -> Components:
+def timed(components: Components, stopwatch: Stopwatch, work: Work) -> Components:
     """The same components, measured."""
     new_tracker: Callable[[], Any] = components.new_tracker
     encoder = encoder_of(components)
     if encoder is not None:
-        new_tracker = _with_encoder(new_tracker, TimedEncoder(encoder, clock, work))
+        new_tracker = _with_encoder(new_tracker, TimedEncoder(encoder, stopwatch, work))
     return replace(
         components,
-        detector=TimedDetector(components.detector, clock, work),
-        new_tracker=lambda: TimedTracker(new_tracker(), clock),
-        recognizer=TimedRecognizer(components.recognizer, clock, work),
+        detector=TimedDetector(components.detector, stopwatch, work),
+        new_tracker=lambda: TimedTracker(new_tracker(), stopwatch),
+        recognizer=TimedRecognizer(components.recognizer, stopwatch, work),
     )
 
 
@@ -207,12 +207,12 @@ def main(
     run_whole(videos, components, config)  # warm-up
     wholes, bares, ratios = [], [], []
     for _ in range(rounds):
-        clock, work = Clock(), Work()
-        wholes.append(run_whole(videos, timed(components, clock, work), config))
+        stopwatch, work = Stopwatch(), Work()
+        wholes.append(run_whole(videos, timed(components, stopwatch, work), config))
         bares.append(run_bare(components, work))
         ratios.append(wholes[-1] / bares[-1])
     table = Table("part", "seconds", "share of the whole run")
-    for part, seconds in clock.seconds.items():
+    for part, seconds in stopwatch.seconds.items():
         table.add_row(part, f"{seconds:.1f}", f"{seconds / wholes[-1]:.0%}")
     decoding_s = run_decoding(videos)
     table.add_row("decode (alone)", f"{decoding_s:.1f}", f"{decoding_s / wholes[-1]:.0%}")

@@ -50,7 +50,7 @@ Cameras = dict[str, dict[str, Any]]
 
 
 @dataclass(slots=True)
-class Outcome:
+class FaultOutcome:
     """What one kind of fault did, once per round."""
 
     noticed_s: list[float] = field(default_factory=list)  # from the fault to "down"
@@ -141,7 +141,7 @@ def decoder_of(pid: int, port: int) -> psutil.Process:
     raise LookupError("no decoder is connected to it")
 
 
-def run_fault(fault: Fault, monitor: Monitor, outcome: Outcome) -> None:
+def run_fault(fault: Fault, monitor: Monitor, outcome: FaultOutcome) -> None:
     """Let it happen, undo it, and take down what was seen."""
     before = monitor.cameras()
     began = time.monotonic()
@@ -279,7 +279,7 @@ def check_events(output: Path) -> dict[str, int]:
     return counts
 
 
-def table(outcomes: dict[str, Outcome]) -> Iterator[str]:
+def table(outcomes: dict[str, FaultOutcome]) -> Iterator[str]:
     """For people."""
     yield "| fault | times | noticed after | pictures again after | others: outages, frames |"
     yield "| --- | --- | --- | --- | --- |"
@@ -313,7 +313,7 @@ def main(
             running(site.config, folder / "out", log or folder / "log", settings or ())
         )
         monitor = Monitor(port, run)
-        outcomes: dict[str, Outcome] = {}
+        outcomes: dict[str, FaultOutcome] = {}
         began = time.monotonic()
         alive = ("gate", "yard", "hall")
         up = monitor.wait_for(
@@ -321,7 +321,7 @@ def main(
         )
         assert up is not None, "the cameras do not come up"
         monitor.start()
-        dead = Outcome()
+        dead = FaultOutcome()
         monitor.wait_for(lambda now: now["dock"]["state"] == "down", 30.0)
         time.sleep(10.0)
         run_fault(
@@ -333,10 +333,10 @@ def main(
         for fault in cycle(faults_of(site, run.pid)):
             if time.monotonic() - began > 60 * minutes - cycles * 1.5:
                 break
-            run_fault(fault, monitor, outcomes.setdefault(fault.name, Outcome()))
+            run_fault(fault, monitor, outcomes.setdefault(fault.name, FaultOutcome()))
             print(fault.name, asdict(outcomes[fault.name]), file=sys.stderr)
         comings = attach_and_detach(site, monitor, run.pid, cycles)
-        outcomes[f"{cycles} times a camera more and less"] = Outcome(recovered_s=comings)
+        outcomes[f"{cycles} times a camera more and less"] = FaultOutcome(recovered_s=comings)
         page = monitor.page()
         monitor.stop()
         asked = time.monotonic()
