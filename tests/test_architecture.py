@@ -1,21 +1,84 @@
-"""The import rules of the design, held by a test."""
+"""The import rules of the design: who may import whom, and what stays small and unique.
+
+Every rule is one test that lists all its offenders. Imports count wherever they are written: at
+module level, inside a function, or under TYPE_CHECKING.
+"""
 
 from __future__ import annotations
 
 import ast
 import subprocess
 import sys
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
-
-import pytest
 
 from tests.conftest import REPOSITORY
 
-SOURCES = sorted(
-    path.relative_to(REPOSITORY)
-    for folder in ("models", "pipeline", "training")
-    for path in (REPOSITORY / folder).rglob("*.py")
-)
+PACKAGES = ("models", "pipeline", "training")
+TOOLS = ("testbed", "benchmarks", "demo")  # for developers: each is one room
+MAX_LINES = 400  # of a source file; tests are lists of cases and may be longer
+
+# Modules that every room of `pipeline` and `training` may import: what all of them talk about.
+VOCABULARY = {
+    f"pipeline.{name}" for name in ("errors", "redaction", "time_text", "events", "event_filter")
+}
+# A room is a folder of models, pipeline or training, or a file beside these folders. It may import
+# itself and what is listed here; the name of a package stands for all its rooms, and a name without
+# a package for a room of the same package.
+ROOM_MAY_IMPORT = {
+    # models: numbers in, numbers out
+    "models": "checkpoints",
+    "models.boxes": "",
+    "models.detections": "boxes",
+    "models.slowfast": "",
+    "models.checkpoints": "slowfast",
+    "models.inference": "slowfast boxes",
+    "models.detectors": "inference boxes detections",
+    # pipeline: time, identity, threads, input and output
+    "pipeline": "",
+    "pipeline.errors": "",
+    "pipeline.redaction": "",
+    "pipeline.time_text": "",
+    "pipeline.events": "",
+    "pipeline.event_filter": "",
+    "pipeline.types": "models",
+    "pipeline.runtime": "",
+    "pipeline.sources": "runtime types",
+    "pipeline.stages": "types models",
+    "pipeline.telemetry": "sources types",
+    "pipeline.live": "sources runtime telemetry types",
+    "pipeline.outputs": "types",
+    "pipeline.redis_store": "runtime",
+    "pipeline.delivery": "config redis_store outputs runtime types",
+    "pipeline.subscriber": "redis_store",
+    "pipeline.bridges": "",
+    "pipeline.config": "bridges redis_store",
+    "pipeline.components": "config stages models",
+    "pipeline.app": "components config live outputs runtime sources stages telemetry types",
+    "pipeline.commands": "pipeline models",
+    # training: labels become crops, crops a model, a model a report
+    "training": "",
+    "training.console": "",
+    "training.config": "pipeline.commands pipeline.config",
+    "training.labels": "models pipeline.sources",
+    "training.crops": "labels config console models pipeline",
+    "training.metrics": "labels crops models pipeline",
+    "training.fitting": "crops metrics labels config console models pipeline",
+    "training.evaluation": "crops metrics labels console models pipeline",
+    "training.report": "evaluation metrics crops labels console models pipeline",
+    "training.commands": "training pipeline",
+    "training.recipe": "crops labels models pipeline",
+    "training.detector": "labels metrics models pipeline",
+    # the command line and the developers' tools
+    "run_pipeline": "pipeline.commands pipeline.runtime training.commands",
+    "demo": "",
+    "testbed": "models pipeline",
+    "benchmarks": "testbed models pipeline training",
+}
 # Each third-party package is known to as few files as can be.
 BORDERS = {
     "ultralytics": {
@@ -61,18 +124,7 @@ BORDERS = {
         "pipeline/outputs/annotated_video.py",
     },
 }
-# Ultralytics takes some of its settings from the environment alone.
-SETS_ENVIRONMENT = {Path("models/detectors/ultralytics_import.py")}
-# Who may know all the parts: they build and wire them.
-WIRING = {
-    "pipeline/app.py",
-    "pipeline/components.py",
-    "pipeline/commands/replay.py",
-    "pipeline/commands/live_run.py",
-    "pipeline/commands/live.py",
-    "pipeline/commands/recognizer_tools.py",
-    "pipeline/commands/options.py",
-}
+# Stages meet in the wiring alone.
 STAGES = {
     "pipeline.stages.detection",
     "pipeline.stages.tracking",
@@ -83,65 +135,192 @@ STAGES = {
     "pipeline.sources.video_files",
     "pipeline.outputs.sinks",
 }
+# Ultralytics takes some of its settings from the environment alone.
+MAY_READ_ENVIRONMENT = {"models/detectors/ultralytics_import.py"}
 
 
-def imports(path: Path) -> set[str]:
-    """Dotted names of everything the file imports, wherever it does."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse((REPOSITORY / path).read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module} | {f"{node.module}.{alias.name}" for alias in node.names}
-    return names
+@dataclass(frozen=True, slots=True)
+class Import:
+    """An import of `name`, a module as far as it is one of ours, at `where`."""
+
+    where: str  # file:line
+    path: str
+    room: str  # that imports
+    name: str
 
 
-def top_levels(path: Path) -> set[str]:
-    return {name.split(".")[0] for name in imports(path)}
+@cache
+def sources() -> dict[str, Path]:
+    """Every source file of the project, by the dotted name of its module."""
+    paths = [
+        path.relative_to(REPOSITORY)
+        for folder in (*PACKAGES, *TOOLS)
+        for path in sorted((REPOSITORY / folder).rglob("*.py"))
+    ]
+    paths.append(Path("run_pipeline.py"))
+    return {".".join(path.with_suffix("").parts).removesuffix(".__init__"): path for path in paths}
 
 
-def in_folder(folder: str) -> list[Path]:
-    return [path for path in SOURCES if path.parts[0] == folder]
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse((REPOSITORY / path).read_text())
 
 
-@pytest.mark.parametrize("path", in_folder("models"), ids=str)
-def test_models_know_neither_pipeline_nor_configuration(path: Path) -> None:
-    assert not top_levels(path) & {"pipeline", "training", "redis", "threading"}
+def room_of(module: str) -> str:
+    parts = module.split(".")
+    return ".".join(parts[: 2 if parts[0] in PACKAGES else 1])
 
 
-@pytest.mark.parametrize("path", in_folder("pipeline"), ids=str)
-def test_the_pipeline_does_not_know_training(path: Path) -> None:
-    assert "training" not in top_levels(path)
+@cache
+def imports() -> list[Import]:
+    found = []
+    for module, path in sources().items():
+        for node in ast.walk(tree_of(path)):
+            for name in imported_names(node):
+                where = f"{path}:{node.lineno}"  # type: ignore[attr-defined]
+                found.append(Import(where, str(path), room_of(module), name))
+    return found
 
 
-@pytest.mark.parametrize("stage", sorted(STAGES))
-def test_stages_do_not_know_each_other(stage: str) -> None:
-    assert not imports(Path(stage.replace(".", "/") + ".py")) & (STAGES - {stage})
+def imported_names(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom):
+        assert node.module is not None, "relative imports hide the room"
+        assert node.level == 0, "relative imports hide the room"
+        for alias in node.names:
+            full_name = f"{node.module}.{alias.name}"
+            yield full_name if full_name in sources() else node.module
 
 
-@pytest.mark.parametrize("path", in_folder("pipeline"), ids=str)
-def test_only_the_wiring_knows_the_configuration(path: Path) -> None:
-    if str(path) not in WIRING:
-        assert "pipeline.config.schema" not in imports(path)
+def our_imports() -> Iterator[tuple[Import, str]]:
+    """Every import of another room of ours, with that room."""
+    for one in imports():
+        if one.name in sources() and (target := room_of(one.name)) != one.room:
+            yield one, target
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_third_party_packages_stay_behind_their_borders(path: Path) -> None:
-    for package, files in BORDERS.items():
-        if package in top_levels(path):
-            assert str(path) in files, f"{path} imports {package}"
+def allowed(room: str) -> set[str]:
+    package = room.split(".")[0]
+    names = set()
+    for name in ROOM_MAY_IMPORT[room].split():
+        sibling = f"{package}.{name}"
+        names.add(sibling if sibling in ROOM_MAY_IMPORT else name)
+    return names | (VOCABULARY if package in ("pipeline", "training") else set())
 
 
-@pytest.mark.parametrize("path", sorted(set(SOURCES) - SETS_ENVIRONMENT), ids=str)
-def test_nobody_reads_the_environment(path: Path) -> None:
-    text = (REPOSITORY / path).read_text()
-    assert "os.getenv" not in text
-    assert "environ.get" not in text
+def is_allowed(room: str, target: str) -> bool:
+    return target in allowed(room) or target.split(".")[0] in allowed(room)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=str)
-def test_files_stay_small_enough_to_read(path: Path) -> None:
-    assert len((REPOSITORY / path).read_text().splitlines()) <= 300
+def listed(offenders: Iterable[str]) -> str:
+    return "\n" + "\n".join(sorted(offenders))
+
+
+def test_the_table_has_every_room() -> None:
+    rooms = {room_of(module) for module in sources()}
+    assert rooms == set(ROOM_MAY_IMPORT), listed(rooms ^ set(ROOM_MAY_IMPORT))
+
+
+def test_rooms_import_only_what_the_table_allows() -> None:
+    offenders = [
+        f"{one.where} {one.room} imports {one.name}"
+        for one, target in our_imports()
+        if not is_allowed(one.room, target)
+    ]
+    assert not offenders, listed(offenders)
+
+
+def test_nothing_imports_the_tests() -> None:
+    offenders = [one.where for one in imports() if one.name.split(".")[0] == "tests"]
+    assert not offenders, listed(offenders)
+
+
+def test_rooms_import_each_other_without_a_circle() -> None:
+    graph = defaultdict[str, set[str]](set)
+    for one, target in our_imports():
+        graph[one.room].add(target)
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        circle = error.args[1]
+        edges = set(zip(circle[1:], circle, strict=False))
+        offenders = [
+            f"{one.where} {one.room} -> {target}"
+            for one, target in our_imports()
+            if (one.room, target) in edges
+        ]
+        raise AssertionError(listed(offenders)) from None
+
+
+def test_the_docstring_of_a_room_tells_what_it_may_import() -> None:
+    offenders = []
+    for room in ROOM_MAY_IMPORT:
+        path = Path(*room.split("."), "__init__.py")
+        if "." in room and (REPOSITORY / path).is_file():
+            *others, last = ROOM_MAY_IMPORT[room].split() or ["no other room"]
+            names = f"{', '.join(others)} and {last}" if others else last
+            docstring = " ".join((ast.get_docstring(tree_of(path)) or "").split())
+            if f"May import {names}." not in docstring:
+                offenders.append(f"{path}: May import {names}.")
+    assert not offenders, listed(offenders)
+
+
+def test_models_know_neither_threads_nor_redis() -> None:
+    offenders = [
+        one.where
+        for one in imports()
+        if one.path.startswith("models/") and one.name.split(".")[0] in ("redis", "threading")
+    ]
+    assert not offenders, listed(offenders)
+
+
+def test_stages_do_not_know_each_other() -> None:
+    paths = {str(sources()[stage]): stage for stage in STAGES}
+    offenders = [
+        f"{one.where} imports {one.name}"
+        for one in imports()
+        if one.path in paths and one.name in STAGES - {paths[one.path]}
+    ]
+    assert not offenders, listed(offenders)
+
+
+def test_third_party_packages_stay_behind_their_borders() -> None:
+    offenders = [
+        f"{one.where} imports {one.name}"
+        for one in imports()
+        if one.path.split("/")[0] in PACKAGES
+        and one.path not in BORDERS.get(one.name.split(".")[0], {one.path})
+    ]
+    assert not offenders, listed(offenders)
+
+
+def test_every_border_has_a_package_behind_it() -> None:
+    used = {(one.name.split(".")[0], one.path) for one in imports()}
+    idle = [
+        f"{path} does not import {package}"
+        for package, paths in BORDERS.items()
+        for path in paths
+        if (package, path) not in used
+    ]
+    assert not idle, listed(idle)
+
+
+def test_only_the_command_line_reads_the_environment() -> None:
+    offenders = [
+        f"{path}: {text}"
+        for path in map(str, sources().values())
+        if path.split("/")[0] in PACKAGES and path not in MAY_READ_ENVIRONMENT
+        for text in ("os.getenv", "environ.get")
+        if text in (REPOSITORY / path).read_text()
+    ]
+    assert not offenders, listed(offenders)
+
+
+def test_files_stay_small_enough_to_read() -> None:
+    lines = {path: len((REPOSITORY / path).read_text().splitlines()) for path in sources().values()}
+    offenders = [f"{path}: {count} lines" for path, count in lines.items() if count > MAX_LINES]
+    assert not offenders, listed(offenders)
 
 
 def test_a_run_without_a_yolo_never_loads_ultralytics() -> None:

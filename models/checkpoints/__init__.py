@@ -1,1 +1,4 @@
-"""Weight files of four libraries, read into our networks. Imports slowfast."""
+"""Weight files of four libraries, read into our networks.
+
+May import slowfast.
+"""

@@ -1,1 +1,4 @@
-"""Networks that find people in an image and describe their appearance. Imports inference."""
+"""Networks that find people in an image and describe their appearance.
+
+May import inference, boxes and detections.
+"""

@@ -1,1 +1,4 @@
-"""Networks that score clips, on the device at hand. Imports slowfast."""
+"""Networks that score clips, on the device at hand.
+
+May import slowfast and boxes.
+"""

@@ -1,1 +1,4 @@
-"""The SlowFast networks: backbone, heads, losses and their recipes. Imports torch alone."""
+"""The SlowFast networks: backbone, heads, losses and their recipes.
+
+May import no other room.
+"""

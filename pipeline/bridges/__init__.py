@@ -1,1 +1,4 @@
-"""Events from the stream on to webhooks and MQTT brokers. Imports subscriber and events."""
+"""Events from the stream on to webhooks and MQTT brokers.
+
+May import no other room.
+"""

@@ -1,4 +1,4 @@
 """The commands of the command line; each builds what it needs and runs it.
 
-Imports every other room.
+May import pipeline and models.
 """

@@ -1,4 +1,4 @@
 """The configuration: its sections, and how it is loaded and checked.
 
-Imports errors and redaction.
+May import bridges and redis_store.
 """

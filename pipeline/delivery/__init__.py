@@ -1,4 +1,4 @@
 """Events from the outbox on disk to the Redis stream, none lost, none twice.
 
-Imports redis_store, outputs and runtime.
+May import config, redis_store, outputs, runtime and types.
 """

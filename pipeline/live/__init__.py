@@ -1,4 +1,4 @@
 """Live cameras in, the newest frames out, whatever the cameras do.
 
-Imports sources, runtime and telemetry.
+May import sources, runtime, telemetry and types.
 """

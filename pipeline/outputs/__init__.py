@@ -1,4 +1,4 @@
 """Files that a run writes: events as JSON lines, tracks, annotated video.
 
-Imports types and events.
+May import types.
 """

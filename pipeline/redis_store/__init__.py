@@ -1,1 +1,4 @@
-"""Connections to Redis, the names of its keys, and the embedded server. Imports runtime."""
+"""Connections to Redis, the names of its keys, and the embedded server.
+
+May import runtime.
+"""

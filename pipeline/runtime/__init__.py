@@ -1,4 +1,4 @@
 """Threads, channels, processes, locks and signals: what a run stands on.
 
-Imports nothing of ours.
+May import no other room.
 """

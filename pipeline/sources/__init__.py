@@ -1,1 +1,4 @@
-"""Video files in, frames out, each decoded in a process of its own. Imports runtime and types."""
+"""Video files in, frames out, each decoded in a process of its own.
+
+May import runtime and types.
+"""

@@ -1,1 +1,4 @@
-"""The steps from a frame to an action, one generator each. Imports types, events and models."""
+"""The steps from a frame to an action, one generator each.
+
+May import types and models.
+"""

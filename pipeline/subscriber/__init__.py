@@ -1,6 +1,6 @@
 """Events from the Redis stream, for programs of others.
 
-Imports redis_store and events; needs redis and pydantic alone.
+May import redis_store. Needs redis and pydantic alone.
 """
 
 from pipeline.errors import EventStoreError

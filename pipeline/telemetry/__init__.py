@@ -1,4 +1,4 @@
 """What a run reports about itself: counters, health, Prometheus, systemd, the console.
 
-Imports types and sources.
+May import sources and types.
 """

@@ -1,1 +1,4 @@
-"""The commands `train` and `evaluate`. Imports report, evaluation and fitting."""
+"""The commands `train` and `evaluate`.
+
+May import training and pipeline.
+"""

@@ -1,4 +1,4 @@
 """From labelled video to the cached person crops that training and evaluation read.
 
-Imports labels.
+May import labels, config, console, models and pipeline.
 """

@@ -1,1 +1,4 @@
-"""The compact person detector: how it was made."""
+"""The compact person detector: how it was made.
+
+May import labels, metrics, models and pipeline.
+"""

@@ -1,4 +1,4 @@
 """The training run: epochs, optimization, validation, and a state that survives a kill.
 
-Imports crops and metrics.
+May import crops, metrics, labels, config, console, models and pipeline.
 """

@@ -1,1 +1,4 @@
-"""Label files in their many forms, read into samples and checked. Imports errors alone."""
+"""Label files in their many forms, read into samples and checked.
+
+May import models and pipeline.sources.
+"""

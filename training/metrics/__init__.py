@@ -1,1 +1,4 @@
-"""Measures of clips, events, detections and tracks; numbers in, numbers out. Imports labels."""
+"""Measures of clips, events, detections and tracks; numbers in, numbers out.
+
+May import labels, crops, models and pipeline.
+"""

@@ -1,1 +1,4 @@
-"""How the bundled recognizer was trained: its data, labels and corrections. Imports crops."""
+"""How the bundled recognizer was trained: its data, labels and corrections.
+
+May import crops, labels, models and pipeline.
+"""

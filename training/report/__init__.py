@@ -1,1 +1,4 @@
-"""Reports of an evaluation: HTML, JSON, tables, plots. Imports evaluation."""
+"""Reports of an evaluation: HTML, JSON, tables, plots.
+
+May import evaluation, metrics, crops, labels, console, models and pipeline.
+"""
