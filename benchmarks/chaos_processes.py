@@ -35,7 +35,7 @@ def publish(name: str, url: str, folder: Path, rate: float, maxlen: int = MAXLEN
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     print("ready", flush=True)
     settings = [f"redis.url={url}", f"redis.stream={STREAM}", f"redis.maxlen={maxlen}"]
-    section = load_config(PROJECT / "configs/default.yaml", None, [*settings, "redis.wait_s=120"])
+    section = load_config(None, [*settings, "redis.wait_s=120"])
     run_id = f"{name}-{os.getpid()}"
     cameras = [CameraScript(run_id, camera_id) for camera_id in CAMERAS]
     outboxes = folder / f"outbox-{name}"

@@ -22,7 +22,6 @@ import psutil
 import typer
 
 from benchmarks.storm import FPS, people
-from pipeline.commands.options import DEFAULTS
 from pipeline.components import Components, build_components
 from pipeline.config.schema import load_config
 from pipeline.live.camera_source import parse_source
@@ -163,7 +162,7 @@ def main(
     """See above."""
     given = list(settings or ())
     busy = Busy()
-    components = busy.watch(build_components(load_config(DEFAULTS, None, given), PROJECT))
+    components = busy.watch(build_components(load_config(None, given), PROJECT))
     loads: list[Load] = []
     with tempfile.TemporaryDirectory() as folder:
         film = encode_h264(Path(folder) / "film.mp4", people(video, (640, 360), 12), FPS, kbps=1500)

@@ -22,7 +22,6 @@ from rich.console import Console
 
 from benchmarks.storm import PROJECT, people
 from pipeline.app import replay
-from pipeline.commands.options import DEFAULTS
 from pipeline.components import build_components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, Event
@@ -93,7 +92,7 @@ def main(
     patient = ["live.waiting_frames=100", "live.max_staleness_s=20", "live.max_clip_staleness_s=20"]
     many = ["decision.start_threshold=0.4", "decision.end_threshold=0.3"]
     given = [*patient, *many, *(settings or ())]
-    config = load_config(DEFAULTS, None, given)
+    config = load_config(None, given)
     components = build_components(config, PROJECT)
     with tempfile.TemporaryDirectory() as folder:
         every = round(25 / fps)

@@ -21,7 +21,6 @@ import numpy as np
 import typer
 
 from benchmarks.storm import FPS, people
-from pipeline.commands.options import DEFAULTS
 from pipeline.components import Components, build_components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent
@@ -123,7 +122,7 @@ def main(
     many = ["decision.update_interval_s=0", "decision.start_threshold=0.3"]  # events to look at
     given = [*many, "decision.end_threshold=0.2", *(settings or ())]
     shown = ShownFrames()
-    components = build_components(load_config(DEFAULTS, None, given), PROJECT)
+    components = build_components(load_config(None, given), PROJECT)
     components = replace(components, new_tracker=shown.read(components.new_tracker))
     if slower != 1.0:
         components = slowed(components, slower)

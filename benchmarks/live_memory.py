@@ -27,7 +27,6 @@ import typer
 from numpy.typing import NDArray
 
 from models.detections import Detections
-from pipeline.commands.options import DEFAULTS
 from pipeline.config.schema import load_config
 from pipeline.delivery.deliver import deliver_events
 from pipeline.live.camera_source import CameraSource, parse_source
@@ -101,7 +100,7 @@ def main(
         text = f"{film}?live&loop&speed=1000"
         sources: list[CameraSource] = [parse_source(text, f"cam-{n}") for n in range(cameras)]
         url = stack.enter_context(embedded_redis(folder / "redis"))
-        redis = load_config(DEFAULTS).redis
+        redis = load_config().redis
         delivery = deliver_events(url, redis, folder / "outbox", "run", threading.Event())
         run = LiveRun(sources, components, ["live.report_interval_s=0"])
         run.kept = stack.enter_context(delivery)  # type: ignore[assignment]

@@ -132,7 +132,7 @@ def measure(found: dict[str, Way], crops: NDArray[np.uint8], rounds: int) -> dic
 
 def real_clips(video: Path, settings: list[str], limit: int) -> Iterator[NDArray[np.uint8]]:
     """Person clips as the pipeline cuts them, a tenth of a second apart."""
-    config = load_config(PROJECT / "configs/default.yaml", None, settings)
+    config = load_config(None, settings)
     components = build_components(config, PROJECT)
 
     def frames() -> Iterator[list[Frame]]:

@@ -202,7 +202,7 @@ def main(
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
 ) -> None:
     """Print the share of each part and the ratio of the whole run to the bare models."""
-    config = load_config(PROJECT / "configs/default.yaml", None, settings or ())
+    config = load_config(None, settings or ())
     components = build_components(config, PROJECT)
     run_whole(videos, components, config)  # warm-up
     wholes, bares, ratios = [], [], []

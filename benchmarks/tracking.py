@@ -39,7 +39,7 @@ def main(
         score, title = score_tracks(read_mot(gt), read_mot(tracks)), tracks.name
     else:
         assert video is not None
-        config = load_config(PROJECT / "configs/default.yaml", None, settings or ())
+        config = load_config(None, settings or ())
         components = build_components(config, PROJECT)
         score = evaluate_tracking(gt, video, components.detector, components.new_tracker)
         title = f"{video.name}: {config.detector.weights}, {config.tracker.name}"

@@ -8,7 +8,6 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from pipeline.app import live
-from pipeline.commands.options import DEFAULTS
 from pipeline.components import Components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, CameraEvent, Event
@@ -52,7 +51,7 @@ class LiveRun:
         self.status, self.shutdown, self.kept = RunStatus(), Shutdown(), Kept()
         self.lines: list[str] = []
         self.error: BaseException | None = None
-        config = load_config(DEFAULTS, None, [*QUICK, "live.detect_fps=null", *settings])
+        config = load_config(None, [*QUICK, "live.detect_fps=null", *settings])
         self.view = LiveView(self.status, config.live.stuck_s, lambda: None)
         watch = Supervisor(
             self.view,

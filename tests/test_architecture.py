@@ -135,8 +135,10 @@ STAGES = {
     "pipeline.sources.video_files",
     "pipeline.outputs.sinks",
 }
-# Ultralytics takes some of its settings from the environment alone.
-MAY_READ_ENVIRONMENT = {"models/detectors/ultralytics_import.py"}
+MAY_READ_ENVIRONMENT = {
+    "models/detectors/ultralytics_import.py",  # takes some of its settings from there alone
+    "pipeline/config/environment.py",  # `${NAME}` in a value
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -328,7 +330,7 @@ def test_a_run_without_a_yolo_never_loads_ultralytics() -> None:
     program = (
         "import sys; from pathlib import Path; from pipeline.config.schema import load_config;"
         "from pipeline.components import build_components;"
-        "config = load_config(Path('configs/default.yaml'), None, ['detector.weights=builtin']);"
+        "config = load_config(None, ['detector.weights=builtin']);"
         "build_components(config, Path('.')).new_tracker();"
         "sys.exit('ultralytics' in sys.modules)"
     )

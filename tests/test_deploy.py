@@ -16,7 +16,6 @@ import yaml
 from pipeline.config.schema import load_config
 from tests.conftest import REPOSITORY
 
-DEFAULTS = REPOSITORY / "configs" / "default.yaml"
 DEPLOY = REPOSITORY / "deploy"
 SERVICE = DEPLOY / "behaviour-stream.service"
 LIVE = DEPLOY / "live.yaml"
@@ -131,7 +130,7 @@ def test_systemd_leaves_the_service_its_devices() -> None:
 
 
 def test_the_example_of_several_cameras_is_a_valid_configuration() -> None:
-    config = load_config(DEFAULTS, LIVE)
+    config = load_config(LIVE)
     assert set(config.cameras) == {"gate", "yard", "corridor"}
 
 

@@ -66,6 +66,8 @@ def _source(
 def _password(name: str, camera: CameraConfig, environment: Mapping[str, str]) -> str | None:
     if camera.password_file is not None:
         return read_secret(camera.password_file, f"cameras.{name}.password_file")
+    if camera.password is not None:
+        return camera.password.get_secret_value()
     if camera.password_env is None:
         return None
     password = environment.get(camera.password_env)

@@ -12,7 +12,6 @@ from typing import Annotated, Any
 import typer
 
 PROJECT = Path(__file__).resolve().parents[2]
-DEFAULTS = PROJECT / "configs" / "default.yaml"
 
 log = logging.getLogger("behaviour-stream")
 
@@ -41,12 +40,11 @@ def load(
 ) -> Any:
     """The configuration with the command's own options put in place, logged without credentials."""
     from pipeline.config.schema import load_config
-    from pipeline.redaction import mask_url
 
     own = {"output": None if output is None else str(output), "redis.url": redis}
     options = [f"{key}={json.dumps(value)}" for key, value in own.items() if value is not None]
-    config = load_config(DEFAULTS, config_file, [*(settings or ()), *options])
-    log.info("configuration: %s", mask_url(config.model_dump_json()))
+    config = load_config(config_file, [*(settings or ()), *options])
+    log.info("configuration: %s", config.loggable_json())
     return config
 
 

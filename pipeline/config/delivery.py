@@ -1,8 +1,12 @@
-"""The configuration of where events go; `configs/default.yaml` has each key with its meaning."""
+"""Sections about where events go: the Redis stream, and the bridges to other services."""
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Annotated
+
 from pydantic import (
+    AfterValidator,
     Field,
     NonNegativeFloat,
     PositiveFloat,
@@ -11,29 +15,135 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.config.section import Section
+from pipeline.bridges.mqtt_topic import check_topic
+from pipeline.config.loading import Section
+from pipeline.event_filter import parse_filter
 from pipeline.redaction import mask_url
 from pipeline.redis_store.redis_schemes import SCHEMES
 
 
 class RedisConfig(Section):
-    """Where events go."""
+    """The Redis server and stream that events are published to."""
 
-    url: str
+    url: str = Field(
+        "embedded",
+        repr=False,
+        description="redis://..., rediss://..., unix://..., redis+sentinel://..., "
+        "redis+cluster://..., embedded (a private server under the output directory), none",
+    )
     # Braces would change which part of the name a cluster hashes.
-    stream: str = Field(min_length=1, pattern=r"^[^{}]*$")
-    maxlen: PositiveInt
-    max_age_s: PositiveFloat | None
-    wait_s: NonNegativeFloat
-    outbox_max_mb: PositiveInt
+    stream: str = Field(
+        "behaviour:events", min_length=1, pattern=r"^[^{}]*$", description="name of the stream"
+    )
+    maxlen: PositiveInt = Field(
+        100000,
+        description="entries kept on the stream, approximately",
+        json_schema_extra={"unit": "entries"},
+    )
+    max_age_s: PositiveFloat | None = Field(
+        None, description="instead of maxlen: keep the entries of the last so many seconds"
+    )
+    wait_s: NonNegativeFloat = Field(
+        10.0,
+        description="longest wait for an unreachable server, at the start and at the end of a "
+        "replay",
+    )
+    outbox_max_mb: PositiveInt = Field(
+        1024,
+        description="disk space for events while the server is unreachable; beyond it the oldest "
+        "update events are dropped first",
+    )
 
     @field_serializer("url", when_used="json")
     def _without_credentials(self, url: str) -> str:
-        """The configuration is logged."""
-        return mask_url(url)
+        return mask_url(url)  # the configuration is logged
 
     @model_validator(mode="after")
     def _known_url(self) -> RedisConfig:
         if self.url not in ("embedded", "none") and not self.url.startswith(SCHEMES):
             raise ValueError(f"url must be embedded, none, or start with {', '.join(SCHEMES)}")
         return self
+
+
+def _readable(conditions: tuple[str, ...]) -> tuple[str, ...]:
+    parse_filter(conditions)
+    return conditions
+
+
+Conditions = Annotated[tuple[str, ...], AfterValidator(_readable)]
+
+
+class WebhookConfig(Section):
+    """A POST request per event."""
+
+    url: str | None = Field(
+        None,
+        repr=False,
+        description="http(s)://... that receives a POST request per event; null: off",
+    )
+    secret_file: Path | None = Field(
+        None,
+        description="file with the key of the signature (HMAC-SHA256), relative to the current "
+        "directory; null: unsigned",
+    )
+    filter: Conditions = Field(
+        (),
+        description="which events, as subscribe --filter, "
+        'e.g. [action=fight, "kind=start,end"]; []: all',
+    )
+    timeout_s: PositiveFloat = Field(
+        10.0, description="longest wait for a connection, and for the response"
+    )
+
+    @model_validator(mode="after")
+    def _known_scheme(self) -> WebhookConfig:
+        if self.url is not None and not self.url.startswith(("http://", "https://")):
+            raise ValueError("url must start with http:// or https://")
+        return self
+
+    @field_serializer("url", when_used="json")
+    def _scheme_only(self, url: str | None) -> str | None:
+        # The configuration is logged; in many services the path of the URL is the password.
+        return None if url is None else f"{url.partition('://')[0]}://***"
+
+
+class MqttConfig(Section):
+    """An MQTT message per event."""
+
+    host: str | None = Field(
+        None, pattern=r"^[^/@\s]+$", description="name or address of the broker; null: off"
+    )
+    port: int = Field(1883, ge=1, le=65535, description="port of the broker, usually 8883 with tls")
+    tls: bool = Field(
+        False,
+        description="encrypt; the certificate must be issued by an authority that the system "
+        "trusts, or by one in the file SSL_CERT_FILE",
+    )
+    username: str | None = Field(None, description="null: the broker requires none")
+    password_file: Path | None = Field(
+        None, description="file with the password, relative to the current directory"
+    )
+    topic: Annotated[str, AfterValidator(check_topic)] = Field(
+        "behaviour/{camera_id}/{kind}",
+        description="{camera_id}, {kind}, {action}, {run_id}; in their values / + # $ % become "
+        "%2F and so on",
+    )
+    filter: Conditions = Field((), description="which events, as of the webhook")
+    timeout_s: PositiveFloat = Field(
+        10.0, description="longest wait for a connection, and for the broker's acknowledgement"
+    )
+
+    @model_validator(mode="after")
+    def _password_has_username(self) -> MqttConfig:
+        if self.password_file is not None and self.username is None:
+            raise ValueError("password_file needs a username")
+        return self
+
+
+class BridgesConfig(Section):
+    """Subscribers that forward events; each is a process, `behaviour-stream bridge NAME`."""
+
+    webhook: WebhookConfig = Field(
+        default_factory=WebhookConfig, description="events as HTTP requests"
+    )
+    mqtt: MqttConfig = Field(default_factory=MqttConfig, description="events as MQTT messages")

@@ -1,4 +1,4 @@
-"""The configuration of live cameras; `configs/default.yaml` has each key with its meaning."""
+"""Sections about live cameras."""
 
 from __future__ import annotations
 
@@ -10,52 +10,100 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    SecretStr,
     field_serializer,
     model_validator,
 )
 
-from pipeline.config.section import Section
+from pipeline.config.loading import Section
 from pipeline.redaction import mask_source
 
 
 class CameraConfig(Section):
-    """One camera; what is None is as in the section `live`."""
+    """One camera, by its name; null: as in the section `live`."""
 
-    url: str = Field(min_length=1, repr=False)
-    transport: Literal["tcp", "udp"] | None = None
-    verify_tls: bool | None = None
-    detect_fps: PositiveFloat | None = None
-    username: str | None = None
-    password_env: str | None = None
-    password_file: Path | None = None
+    url: str = Field(
+        min_length=1,
+        repr=False,
+        description="rtsp://, rtsps://, http(s):// (MJPEG, HLS), rtmp://, a webcam's number or "
+        "FILE?live",
+    )
+    transport: Literal["tcp", "udp"] | None = Field(None, description="of RTSP")
+    verify_tls: bool | None = Field(
+        None, description="rtsps, https: refuse a certificate that no known authority signed"
+    )
+    detect_fps: PositiveFloat | None = Field(
+        None,
+        description="frames that are processed per second",
+        json_schema_extra={"unit": "frames per second"},
+    )
+    username: str | None = Field(None, description="for a camera that requires a login")
+    password: SecretStr | None = Field(
+        None, description="best as ${NAME}, which takes the environment variable NAME"
+    )
+    password_env: str | None = Field(
+        None, description="name of an environment variable with the password"
+    )
+    password_file: Path | None = Field(
+        None, description="file with the password, relative to the current directory"
+    )
 
     @field_serializer("url", when_used="json")
     def _without_credentials(self, url: str) -> str:
-        """The configuration is logged."""
-        return mask_source(url)
+        return mask_source(url)  # the configuration is logged
 
     @model_validator(mode="after")
     def _one_password(self) -> CameraConfig:
-        if self.password_env is not None and self.password_file is not None:
-            raise ValueError("either password_env or password_file, not both")
-        if self.username is None and (self.password_env or self.password_file):
+        names = ("password", "password_env", "password_file")
+        given = [name for name in names if getattr(self, name) is not None]
+        if len(given) > 1:
+            raise ValueError(f"either {given[0]} or {given[1]}, not both")
+        if self.username is None and given and getattr(self, given[0]):
             raise ValueError("a password needs a username beside it")
         return self
 
 
 class LiveConfig(Section):
-    """How live cameras are watched."""
+    """How live cameras are read, and how far a live run may lag behind them."""
 
-    detect_fps: PositiveFloat | None
-    waiting_frames: PositiveInt
-    max_staleness_s: PositiveFloat
-    max_clip_staleness_s: PositiveFloat
-    transport: Literal["tcp", "udp"]
-    verify_tls: bool
-    open_timeout_s: PositiveFloat
-    read_timeout_s: PositiveFloat
-    reconnect_first_s: PositiveFloat
-    reconnect_longest_s: PositiveFloat
-    health: str | None
-    stuck_s: PositiveFloat
-    report_interval_s: NonNegativeFloat
+    detect_fps: PositiveFloat | None = Field(
+        10.0,
+        description="frames per camera and second that are processed; null: every frame",
+        json_schema_extra={"unit": "frames per second"},
+    )
+    waiting_frames: PositiveInt = Field(
+        2,
+        description="frames of one camera that wait for the detector at most; the oldest is "
+        "dropped first",
+        json_schema_extra={"unit": "frames"},
+    )
+    max_staleness_s: PositiveFloat = Field(
+        0.5, description="a frame that is further behind than this is dropped, and counted"
+    )
+    max_clip_staleness_s: PositiveFloat = Field(
+        1.0,
+        description="a clip that has waited longer for the recognizer is dropped, and counted",
+    )
+    transport: Literal["tcp", "udp"] = Field("tcp", description="of RTSP: tcp | udp")
+    verify_tls: bool = Field(
+        True, description="rtsps, https: refuse a certificate that no known authority signed"
+    )
+    open_timeout_s: PositiveFloat = Field(10.0, description="longest wait for a camera to answer")
+    read_timeout_s: PositiveFloat = Field(
+        5.0, description="longest wait for a frame; then the camera is reconnected"
+    )
+    reconnect_first_s: PositiveFloat = Field(
+        0.5, description="pause before the second attempt in a row; doubles with every further one"
+    )
+    reconnect_longest_s: PositiveFloat = Field(5.0, description="longest pause; attempts never end")
+    health: str | None = Field(
+        "127.0.0.1:8787", description="address of /health and /metrics; null: off"
+    )
+    stuck_s: PositiveFloat = Field(
+        30.0,
+        description="a stage that works on one item for longer is stuck: /health reports it, and "
+        "the watchdog of systemd is no longer notified",
+    )
+    report_interval_s: NonNegativeFloat = Field(
+        10.0, description="interval between two status lines; 0: none"
+    )

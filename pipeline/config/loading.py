@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import yaml
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
 
-from pipeline.config.section import Section
+from pipeline.config.environment import is_reference, resolve_environment
 from pipeline.errors import ConfigError
-from pipeline.redaction import mask_url
+from pipeline.redaction import MASK, mask_url
 
-SectionKind = TypeVar("SectionKind", bound=Section)
+# Sections whose values may be passwords, or a password in the wrong place.
+SECRET_SECTIONS = ("cameras", "redis", "bridges")
+
+SectionKind = TypeVar("SectionKind", bound="Section")
+
+
+class Section(BaseModel):
+    """A section of the configuration: immutable; unknown keys are errors."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    # What was written where the value is that of an environment variable.
+    _written: dict[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
+
+    def loggable_json(self) -> str:
+        """Return the values without credentials, and without those of environment variables."""
+        values = self.model_dump(mode="json")
+        for path, text in self._written.items():
+            inner: Any = values
+            for step in path[:-1]:
+                inner = inner[step]
+            inner[path[-1]] = _shown(path, text)
+        return mask_url(json.dumps(values, ensure_ascii=False))
 
 
 def load_sections(
-    kind: type[SectionKind],
-    defaults: Mapping[str, Any],
-    override: Path | None,
-    settings: Sequence[str],
-    listed_in: str,
+    kind: type[SectionKind], override: Path | None, settings: Sequence[str], listed_in: str
 ) -> SectionKind:
-    """Merge the defaults, the user's file and single settings, and check the result.
+    """Apply the user's file and single settings to the defaults, and check the result.
+
+    `${NAME}` in a value is replaced by the environment variable NAME.
 
     Args:
-        kind: of the model.
-        defaults: every key.
+        kind: model whose fields have the defaults.
         override: YAML file with what differs, or None.
         settings: `section.key=value` texts.
         listed_in: file that lists all keys, for messages.
@@ -35,23 +55,24 @@ def load_sections(
     Raises:
         ConfigError: naming the key, what was given and what was expected.
     """
-    merged = dict(defaults)
-    if override is not None:
-        merged = _merge(merged, read_yaml(override))
+    merged = {} if override is None else read_yaml(override)
     for setting in settings:
         merged = _merge(merged, _parse_setting(setting))
+    merged, written = resolve_environment(merged)
     try:
-        return kind.model_validate(merged)
+        loaded = kind.model_validate(merged)
     except ValidationError as error:
-        lines = (_explain(dict(item), listed_in) for item in error.errors())
-        raise ConfigError("\n".join(lines)) from error
+        lines = (_explain(dict(item), listed_in, written) for item in error.errors())
+        raise ConfigError("\n".join(lines)) from None  # the cause quotes values
+    loaded._written.update(written)
+    return loaded
 
 
 def parse_value(text: str) -> Any:
-    """A value as it would stand in a YAML file.
+    """Parse a value as in a YAML file.
 
     Raises:
-        ConfigError: if it is no YAML.
+        ConfigError: if it is not valid YAML.
     """
     try:
         return yaml.safe_load(text)
@@ -60,7 +81,7 @@ def parse_value(text: str) -> Any:
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The sections of a file.
+    """Read the sections of a file.
 
     Raises:
         ConfigError: if it cannot be read or has no sections.
@@ -112,20 +133,38 @@ def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
     return merged
 
 
-def _explain(error: dict[str, Any], listed_in: str) -> str:
-    key = ".".join(str(part) for part in error["loc"]) or "configuration"
+def _explain(
+    error: dict[str, Any], listed_in: str, written: Mapping[tuple[str | int, ...], str]
+) -> str:
+    path: tuple[str | int, ...] = tuple(error["loc"])
+    key = ".".join(str(part) for part in path) or "configuration"
     if error["type"] == "extra_forbidden":
         return f"{key}: unknown key ({listed_in} lists all keys)"
     if error["type"] == "missing":
         return f"{key}: missing"
     message = error["msg"].removeprefix("Value error, ")
-    if not error["loc"][1:] or isinstance(error["input"], Mapping):
+    variables = [text for place, text in written.items() if place[: len(path)] == path]
+    if variables:  # a message of our own may quote the value, which must not be shown
+        reason = "not a valid value" if error["type"] == "value_error" else message
+        return f"{key}: {reason}, got {', '.join(_shown(path, text) for text in variables)}"
+    if not path[1:] or isinstance(error["input"], Mapping):
         return f"{key}: {message}"  # a section as a whole has credentials in it
-    if error["loc"][0] in ("cameras", "redis", "bridges"):
-        return f"{key}: {message}"  # what was given may be a password in the wrong place
+    if path[0] in SECRET_SECTIONS:
+        return f"{key}: {message}"
     return f"{key}: {message}, got {mask_url(repr(error['input']))}"
 
 
+def _shown(path: tuple[str | int, ...], text: str) -> str:
+    """What may be shown of a text with references: what stands beside them may be a password."""
+    return MASK if path[0] in SECRET_SECTIONS and not is_reference(text) else mask_url(text)
+
+
 def yaml_text(values: Mapping[str, Any]) -> str:
-    """Sections as a file that `read_yaml` reads, in their order."""
+    """Write sections as a file that `read_yaml` reads, in their order."""
     return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
+
+
+def yaml_value(value: Any) -> str:
+    """Write a value as it stands behind its key, on one line."""
+    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
+    return text.removesuffix("\n").removesuffix("\n...")

@@ -1,4 +1,8 @@
-"""The configuration: one frozen model, loaded once, wrong keys and values named by their path."""
+"""The sections of the pipeline's configuration: each key with its default and its meaning, once.
+
+`configs/default.yaml`, `configs/schema.json` and `docs/configuration.md` are written from here by
+`python -m pipeline.config.document`.
+"""
 
 from __future__ import annotations
 
@@ -14,87 +18,198 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.config.bridges import BridgesConfig
-from pipeline.config.delivery import RedisConfig
+from pipeline.config.delivery import BridgesConfig, RedisConfig
 from pipeline.config.live import CameraConfig, LiveConfig
-from pipeline.config.loading import load_sections, read_yaml
-from pipeline.config.section import Section
+from pipeline.config.loading import Section, load_sections
 from pipeline.errors import ConfigError
 
-Share = Field(ge=0.0, le=1.0)
-FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no hole
+FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no gap
+LISTED_IN = "configs/default.yaml"
 CameraName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 
 
 class DetectorConfig(Section):
-    """Which person detector, and how sure it must be."""
+    """The person detector."""
 
-    weights: str
-    confidence: float = Share
-    iou: float = Share
-    image_size: PositiveInt
-    batch_size: PositiveInt
-    download_decide_s: PositiveFloat
-    download_limit_s: PositiveFloat
+    weights: str = Field(
+        "yolo11n.pt",
+        description="official YOLO name (downloaded once; compact if that fails); compact (ours, "
+        "bundled); a path: .pt, .onnx, OpenVINO folder, TensorRT engine; or builtin (weakest, no "
+        "AGPL code)",
+    )
+    confidence: float = Field(0.4, ge=0.0, le=1.0, description="boxes below this are ignored")
+    iou: float = Field(
+        0.7,
+        ge=0.0,
+        le=1.0,
+        description="non-maximum suppression: boxes that overlap more are one person",
+    )
+    image_size: PositiveInt = Field(
+        640,
+        description="longer side of the detector's input, pixels; compact and other exports have "
+        "a fixed one",
+        json_schema_extra={"unit": "pixels"},
+    )
+    batch_size: PositiveInt = Field(
+        8,
+        description="images per call on a GPU; a CPU takes them one by one",
+        json_schema_extra={"unit": "images"},
+    )
+    download_decide_s: PositiveFloat = Field(
+        5.0, description="official weights: longest wait for the first byte of a download"
+    )
+    download_limit_s: PositiveFloat = Field(
+        120.0, description="official weights: longest time for the whole download"
+    )
 
 
 class TrackerConfig(Section):
-    """Which tracker, in the terms of the DeepSORT paper."""
+    """The tracker, in the terms of the DeepSORT paper."""
 
-    name: Literal["deepsort", "bytetrack", "botsort"]
-    max_age: PositiveInt
-    n_init: PositiveInt
-    max_iou_distance: float = Share
-    max_cosine_distance: float = Field(ge=0.0, le=2.0)
-    nn_budget: PositiveInt
-    encoder_wh: tuple[PositiveInt, PositiveInt]
+    name: Literal["deepsort", "bytetrack", "botsort"] = Field(
+        "deepsort", description="deepsort | bytetrack | botsort"
+    )
+    max_age: PositiveInt = Field(
+        30,
+        description="frames a track survives without a detection",
+        json_schema_extra={"unit": "frames"},
+    )
+    n_init: PositiveInt = Field(
+        3,
+        description="frames in a row until a track is confirmed (deepsort)",
+        json_schema_extra={"unit": "frames"},
+    )
+    max_iou_distance: float = Field(
+        0.85,
+        ge=0.0,
+        le=1.0,
+        description="boxes further apart than this never match by overlap (deepsort)",
+    )
+    max_cosine_distance: float = Field(
+        0.25,
+        ge=0.0,
+        le=2.0,
+        description="features further apart than this never match by appearance (deepsort)",
+    )
+    nn_budget: PositiveInt = Field(
+        100,
+        description="features kept per track (deepsort)",
+        json_schema_extra={"unit": "features"},
+    )
+    encoder_wh: tuple[PositiveInt, PositiveInt] = Field(
+        (96, 192),
+        description="width and height to which a person is scaled for its feature, multiples of "
+        "32 (deepsort)",
+        json_schema_extra={"unit": "pixels"},
+    )
 
 
 class ClipConfig(Section):
-    """The clips; what is None comes with the recognizer."""
+    """The clips of a person; null: as the recognizer was trained."""
 
-    clip_len: PositiveInt | None
-    frame_interval: PositiveInt | None
-    target_fps: PositiveFloat | None
-    crop_size: PositiveInt | None
-    crop_margin: NonNegativeFloat | None
-    stride_s: PositiveFloat
-    max_gap_s: PositiveFloat
+    clip_len: PositiveInt | None = Field(
+        None,
+        description="frames per clip; null: as trained",
+        json_schema_extra={"unit": "frames"},
+    )
+    frame_interval: PositiveInt | None = Field(
+        None,
+        description="frames at target_fps between two sampled ones; null: as trained",
+        json_schema_extra={"unit": "frames"},
+    )
+    target_fps: PositiveFloat | None = Field(
+        None,
+        description="the frame rate that frame_interval is counted in; null: as trained",
+        json_schema_extra={"unit": "frames per second"},
+    )
+    crop_size: PositiveInt | None = Field(
+        None,
+        description="side of a person crop, pixels; null: as trained",
+        json_schema_extra={"unit": "pixels"},
+    )
+    crop_margin: NonNegativeFloat | None = Field(
+        None,
+        description="added on each side, fraction of the box's longer side; null: as trained",
+        json_schema_extra={"unit": "fraction"},
+    )
+    stride_s: PositiveFloat = Field(0.5, description="seconds between two clips of one person")
+    max_gap_s: PositiveFloat = Field(0.5, description="a longer gap in a track gives no clip")
 
 
 class RecognizerConfig(Section):
-    """Which recognizer, and how it computes."""
+    """The action recognizer, and how it is computed."""
 
-    weights: str
-    mode: Literal["crop", "scene"]
-    backend: Literal["auto", "torch", "openvino"]
-    precision: Literal["auto", "float32", "bfloat16", "float16"]
-    batch_size: PositiveInt
+    weights: str = Field(
+        "models/weights/slowfast_compact.safetensors",
+        description="ours, or an unchanged checkpoint of mmaction2, PySlowFast or pytorchvideo",
+    )
+    mode: Literal["crop", "scene"] = Field(
+        "crop",
+        description="crop: a clip per person; scene: one per camera for all its people (networks "
+        "with a RoI head, AVA)",
+    )
+    backend: Literal["auto", "torch", "openvino"] = Field(
+        "auto", description="auto | torch | openvino; auto: openvino on a CPU, torch on a GPU"
+    )
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = Field(
+        "auto",
+        description="auto | float32 | bfloat16 | float16; auto: the fastest the device has",
+    )
+    batch_size: PositiveInt = Field(
+        8,
+        description="clips per call on a GPU; a CPU takes them one by one",
+        json_schema_extra={"unit": "clips"},
+    )
 
 
 class ActionOverride(Section):
-    """What differs for one action."""
+    """Thresholds of one action; null: as in the section `decision`."""
 
-    start_threshold: float | None = Field(None, ge=0.0, le=1.0)
-    end_threshold: float | None = Field(None, ge=0.0, le=1.0)
-    min_duration_s: NonNegativeFloat | None = None
-    min_gap_s: NonNegativeFloat | None = None
+    start_threshold: float | None = Field(
+        None, ge=0.0, le=1.0, description="smoothed score at which it may start"
+    )
+    end_threshold: float | None = Field(
+        None, ge=0.0, le=1.0, description="smoothed score under which it may end"
+    )
+    min_duration_s: NonNegativeFloat | None = Field(
+        None, description="it must stay above start_threshold this long"
+    )
+    min_gap_s: NonNegativeFloat | None = Field(
+        None, description="it must stay under end_threshold this long"
+    )
 
 
 class DecisionConfig(Section):
     """When scores become events."""
 
-    smoothing_s: NonNegativeFloat
-    start_threshold: float = Share
-    end_threshold: float = Share
-    min_duration_s: NonNegativeFloat
-    min_gap_s: NonNegativeFloat
-    update_interval_s: NonNegativeFloat
-    background: tuple[str, ...]
-    per_action: dict[str, ActionOverride]
+    smoothing_s: NonNegativeFloat = Field(
+        1.0, description="time constant of the average over a person's scores"
+    )
+    start_threshold: float = Field(
+        0.6, ge=0.0, le=1.0, description="smoothed score at which an action may start"
+    )
+    end_threshold: float = Field(
+        0.4, ge=0.0, le=1.0, description="smoothed score under which it may end"
+    )
+    min_duration_s: NonNegativeFloat = Field(
+        0.5, description="it must stay above start_threshold this long"
+    )
+    min_gap_s: NonNegativeFloat = Field(
+        0.5, description="it must stay under end_threshold this long"
+    )
+    update_interval_s: NonNegativeFloat = Field(
+        1.0, description="at most one update event per action in this time"
+    )
+    background: tuple[str, ...] = Field(("nothing",), description="labels that never make an event")
+    per_action: dict[str, ActionOverride] = Field(
+        {},
+        description="thresholds of one label, "
+        "e.g. {fight: {start_threshold: 0.8, min_duration_s: 1.0}}",
+    )
 
     def for_action(self, action: str) -> DecisionConfig:
-        """The same section with what `per_action` says of this action put in place."""
+        """Return the section with the overrides of one action applied."""
         override = self.per_action.get(action, ActionOverride())
         return self.model_copy(update=override.model_dump(exclude_none=True))
 
@@ -114,88 +229,121 @@ class DecisionConfig(Section):
 class ReplayConfig(Section):
     """How recorded files are read."""
 
-    files_at_once: PositiveInt
+    files_at_once: PositiveInt = Field(
+        16,
+        description="files decoded concurrently; the others wait their turn",
+        json_schema_extra={"unit": "files"},
+    )
 
 
 class QueueConfig(Section):
-    """How many items wait between two threads."""
+    """Capacities of the queues between threads."""
 
-    frames: PositiveInt
-    clips: PositiveInt
-    results: PositiveInt
+    frames: PositiveInt = Field(
+        4, description="decoded frames waiting per file", json_schema_extra={"unit": "frames"}
+    )
+    clips: PositiveInt = Field(
+        32,
+        description="frames waiting for recognition, with their clips",
+        json_schema_extra={"unit": "frames"},
+    )
+    results: PositiveInt = Field(
+        8, description="frames waiting to be written", json_schema_extra={"unit": "frames"}
+    )
 
 
 class PipelineConfig(Section):
-    """Everything; `configs/default.yaml` has each key with its meaning."""
+    """The whole configuration; `PipelineConfig()` holds the defaults."""
 
-    detector: DetectorConfig
-    tracker: TrackerConfig
-    clip: ClipConfig
-    recognizer: RecognizerConfig
-    decision: DecisionConfig
-    redis: RedisConfig
-    replay: ReplayConfig
-    live: LiveConfig
-    cameras: dict[CameraName, CameraConfig]
-    queues: QueueConfig
-    bridges: BridgesConfig
-    device: str = Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")
-    output: Path
+    detector: DetectorConfig = Field(
+        default_factory=DetectorConfig, description="the person detector"
+    )
+    tracker: TrackerConfig = Field(
+        default_factory=TrackerConfig,
+        description="gives people their identity from frame to frame; terms of the DeepSORT paper",
+    )
+    clip: ClipConfig = Field(
+        default_factory=ClipConfig, description="what is cut out of a track for the recognizer"
+    )
+    recognizer: RecognizerConfig = Field(
+        default_factory=RecognizerConfig, description="scores the actions of a clip"
+    )
+    decision: DecisionConfig = Field(
+        default_factory=DecisionConfig, description="when scores become events"
+    )
+    redis: RedisConfig = Field(default_factory=RedisConfig, description="where events go")
+    replay: ReplayConfig = Field(
+        default_factory=ReplayConfig, description="how recorded files are read"
+    )
+    live: LiveConfig = Field(
+        default_factory=LiveConfig, description="how live cameras are read, and how far to lag"
+    )
+    cameras: dict[CameraName, CameraConfig] = Field(
+        {},
+        description='by name, e.g. {gate: {url: "rtsp://10.0.0.9/main", username: viewer, '
+        "password_file: gate.secret}}; also password (e.g. ${GATE_PASSWORD}), password_env (name "
+        "of an environment variable), transport, verify_tls, detect_fps",
+    )
+    queues: QueueConfig = Field(
+        default_factory=QueueConfig, description="capacities between threads"
+    )
+    device: Device = Field("auto", description="auto | cpu | cuda:N")
+    output: Path = Field(Path("output"), description="directory of everything a run writes")
+    bridges: BridgesConfig = Field(
+        default_factory=BridgesConfig,
+        description="forward events; each is off until it has a receiver, and is a process: "
+        "behaviour-stream bridge webhook",
+    )
 
     @model_validator(mode="after")
-    def _clips_without_holes(self) -> PipelineConfig:
+    def _clips_without_gaps(self) -> PipelineConfig:
         least = FRAMES_PER_GAP / self.clip.max_gap_s
         rates = {f"cameras.{name}": one.detect_fps for name, one in self.cameras.items()}
         for section, fps in (rates | {"live": self.live.detect_fps}).items():
             if fps is not None and fps < least:
                 raise ValueError(
-                    f"{section}.detect_fps ({fps:g}) leaves holes that no clip may have "
+                    f"{section}.detect_fps ({fps:g}) leaves gaps that no clip may have "
                     f"(clip.max_gap_s): at least {least:g}, or a longer max_gap_s"
                 )
         return self
 
 
-def load_config(
-    defaults: Path, override: Path | None = None, settings: Sequence[str] = ()
-) -> PipelineConfig:
-    """Merge the defaults, the user's file and single settings, and check the result.
+def load_config(override: Path | None = None, settings: Sequence[str] = ()) -> PipelineConfig:
+    """Apply the user's file and single settings to the defaults, and check the result.
 
     Args:
-        defaults: YAML file with every key.
         override: YAML file with what differs, or None.
         settings: `section.key=value` texts; the value is read as YAML.
 
     Raises:
         ConfigError: naming the key, what was given and what was expected.
     """
-    return load_sections(
-        PipelineConfig, read_yaml(defaults), override, settings, "configs/default.yaml"
-    )
+    return load_sections(PipelineConfig, override, settings, LISTED_IN)
 
 
 class HeadConfig(Section):
     """The classifier of a network."""
 
-    in_channels: PositiveInt
-    dropout_ratio: float = Field(ge=0.0, lt=1.0)
+    in_channels: PositiveInt = Field(description="channels that the network gives it")
+    dropout_ratio: float = Field(ge=0.0, lt=1.0, description="probability, in training")
 
 
 class ModelConfig(Section):
     """A network before it has weights; `configs/recognizer` has examples."""
 
-    architecture: str
-    num_classes: PositiveInt
-    multi_label: bool
-    cls_head: HeadConfig
+    architecture: str = Field(description="a name, as `behaviour-stream describe` lists them")
+    num_classes: PositiveInt = Field(description="outputs of the classifier")
+    multi_label: bool = Field(description="several classes may be true at the same time")
+    cls_head: HeadConfig = Field(description="the classifier")
 
 
 def load_model_config(path: Path) -> ModelConfig:
-    """A file of `configs/recognizer`.
+    """Read a file of `configs/recognizer`.
 
     Raises:
         ConfigError: naming the file and the key.
     """
     try:
-        return load_sections(ModelConfig, read_yaml(path), None, (), "configs/recognizer")
+        return load_sections(ModelConfig, path, (), "configs/recognizer")
     except ConfigError as error:
         raise ConfigError(f"{path}: {error}") from error

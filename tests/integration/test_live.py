@@ -17,7 +17,6 @@ from rich.console import Console
 from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.app import replay
-from pipeline.commands.options import DEFAULTS
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, Event
 from pipeline.live.camera_source import CameraSource, parse_source
@@ -103,7 +102,7 @@ def changes(events: Sequence[Event]) -> list[ActionEvent]:
 def test_replay_and_live_agree(film: Path) -> None:
     recorded = Kept()
     with ReplayProgress(Console(quiet=True), time.monotonic) as progress:
-        config = load_config(DEFAULTS)
+        config = load_config()
         replay(
             [VideoFile("gate", film)], fake_components(), config, STAMP, [recorded], progress,
             Shutdown(), keep_pixels=False,

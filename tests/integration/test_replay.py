@@ -27,9 +27,9 @@ from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame
 from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_components
-from tests.conftest import REPOSITORY, write_video
+from tests.conftest import write_video
 
-CONFIG = load_config(REPOSITORY / "configs" / "default.yaml")
+CONFIG = load_config()
 
 
 class Recorder:

@@ -17,7 +17,6 @@ from tests.models.published_files import small_network
 
 def build(path: Path, *settings: str) -> Components:
     config = load_config(
-        REPOSITORY / "configs" / "default.yaml",
         None,
         [f"recognizer.weights={path}", "detector.weights=builtin", *settings],
     )

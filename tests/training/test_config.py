@@ -7,14 +7,15 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import ConfigError
-from training.config import TRAIN_DEFAULTS, load_train_config
+from tests.conftest import REPOSITORY
+from training.config import load_train_config
 from training.fitting.run_state import CONFIG, MODEL, STATE, open_output
 from training.fitting.worker import mirror_rule
 
 
 def test_the_defaults_are_whole_and_every_key_has_a_comment() -> None:
     load_train_config(None, [])
-    lines = TRAIN_DEFAULTS.read_text().splitlines()
+    lines = (REPOSITORY / "configs/train/default.yaml").read_text().splitlines()
     keys = [line for line in lines if line.startswith("  ")]
     assert len(keys) > 50
     assert [line for line in keys if " # " not in line] == []

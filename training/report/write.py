@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipeline.commands.options import DEFAULTS
 from pipeline.components import decision_policy
 from pipeline.config.schema import load_config
 from training.evaluation.clip_results import ClipEvaluation
@@ -76,7 +75,7 @@ def write_rules(path: Path, events: EventEvaluation, model: EvaluatedModel) -> N
     """
     text = rules_yaml(events, model.components.policy, model.name)
     path.write_text(text, encoding="utf-8")
-    decision_policy(model.labels, load_config(DEFAULTS, path).decision)
+    decision_policy(model.labels, load_config(path).decision)
     log.info("rules: %s; use them with --config %s", path, path)
 
 

@@ -29,7 +29,7 @@ FIGHT = make_event(2, action="fight")
 
 
 def config_with(*settings: str) -> PipelineConfig:
-    return load_config(REPOSITORY / "configs" / "default.yaml", None, settings)
+    return load_config(None, settings)
 
 
 def publish(server: str, events: Sequence[Event]) -> None:

@@ -4,16 +4,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from pipeline.commands.camera_list import find_cameras
 from pipeline.config.live import CameraConfig
 from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.errors import ConfigError
 from pipeline.live.camera_source import CameraSource
-from tests.conftest import REPOSITORY
 
-DEFAULTS = REPOSITORY / "configs" / "default.yaml"
 SECRET = "hunter2"
 URL = f"rtsp://viewer:{SECRET}@10.0.0.9/main"
 
@@ -21,7 +19,7 @@ URL = f"rtsp://viewer:{SECRET}@10.0.0.9/main"
 def configured(tmp_path: Path, text: str) -> PipelineConfig:
     path = tmp_path / "cameras.yaml"
     path.write_text(text)
-    return load_config(DEFAULTS, path)
+    return load_config(path)
 
 
 def find(
@@ -31,7 +29,7 @@ def find(
     realtime: bool = False,
     **live: Any,
 ) -> tuple[CameraSource, ...]:
-    common = load_config(DEFAULTS).live.model_copy(update=live)
+    common = load_config().live.model_copy(update=live)
     return find_cameras(arguments, common, cameras or {}, environment or {}, realtime=realtime)
 
 
@@ -176,3 +174,9 @@ def test_realtime_changes_nothing_else(video: str) -> None:
 def test_an_equals_sign_in_a_query_gives_no_name() -> None:
     [source] = find("rtsp://h/x?a=b")
     assert (source.camera_id, source.url) == ("h-x", "rtsp://h/x?a=b")
+
+
+def test_a_password_of_the_configuration_reaches_the_camera() -> None:
+    gate = CameraConfig(url="rtsp://h/x", username="viewer", password=SecretStr(SECRET))
+    [source] = find(cameras={"gate": gate})
+    assert source.url == f"rtsp://viewer:{SECRET}@h/x"

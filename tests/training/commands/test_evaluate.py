@@ -105,7 +105,7 @@ def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path
     assert list(document["events"]["actions"]) == ["walk"]
     # Of the same files as clips: nobody there is background, which is wrong.
     assert (document["top1"], document["clips_without_a_view"]) == (0.0, 2)
-    loaded = load_config(REPOSITORY / "configs" / "default.yaml", rules)
+    loaded = load_config(rules)
     assert loaded.decision.per_action["walk"].start_threshold == pytest.approx(
         walk["searched"]["rule"]["start_threshold"]
     )

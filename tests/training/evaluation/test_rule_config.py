@@ -10,14 +10,11 @@ import pytest
 from pipeline.components import decision_policy
 from pipeline.config.schema import load_config
 from pipeline.stages.track_decider import ActionRule
-from tests.conftest import REPOSITORY
 from tests.training.made_events import policy_of, track_of, true, video_of
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.rule_config import rules_yaml
 from training.evaluation.videos import evaluate_events
 from training.metrics.label_mapping import map_labels
-
-DEFAULTS = REPOSITORY / "configs" / "default.yaml"
 
 
 @pytest.mark.parametrize("label", ["fight", "no", "a: b # c", 'say "hi"', "Schlägerei", "1"])
@@ -32,7 +29,7 @@ def test_what_is_written_is_what_was_found(tmp_path: Path, label: str) -> None:
     )
     file = tmp_path / "rules.yaml"
     file.write_text(rules_yaml(result, policy, "mine\nothers: 1"), encoding="utf-8")
-    decision = load_config(DEFAULTS, file).decision
+    decision = load_config(file).decision
     assert decision.smoothing_s == 0.3
     loaded = decision_policy(scores_labels, decision)
     choice = result.actions[0].choice

@@ -25,12 +25,12 @@ from pipeline.stages.track_decider import ActionRule
 from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd
 from testbed.fakes import BrightnessRecognizer, fake_components
-from tests.conftest import REPOSITORY, make_frame, make_tracked, write_video
+from tests.conftest import make_frame, make_tracked, write_video
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
 from training.evaluation.score_cache import ScoreCache
 from training.evaluation.video_scores import TrackScores, VideoScores, decide_events, score_video
 
-CONFIG = load_config(REPOSITORY / "configs" / "default.yaml")
+CONFIG = load_config()
 STRIDE_S = CONFIG.clip.stride_s
 
 
