@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from itertools import count
 
 from training.commands.evaluate_request import EvaluateRequest
-from training.console import CommandProgress
+from training.console import ProgressPrinter
 from training.evaluation.clip_results import ClipEvaluation, ClipScore
 from training.evaluation.clips import evaluate_clips
 from training.evaluation.evaluated_model import EvaluatedModel
@@ -28,7 +28,7 @@ def evaluate_clip_samples(
     samples: Sequence[Sample],
     request: EvaluateRequest,
     model: EvaluatedModel,
-    progress: CommandProgress,
+    progress: ProgressPrinter,
 ) -> tuple[ClipEvaluation, list[str]]:
     """Score labelled clips.
 
@@ -60,7 +60,7 @@ def evaluate_video_samples(
     samples: Sequence[Sample],
     request: EvaluateRequest,
     model: EvaluatedModel,
-    progress: CommandProgress,
+    progress: ProgressPrinter,
 ) -> tuple[EventEvaluation, list[str]]:
     """Watch long videos, judge the events and search rules, if it was asked for.
 

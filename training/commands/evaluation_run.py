@@ -14,7 +14,7 @@ from pipeline.errors import ConfigError, SourceError
 from pipeline.sources.file_decoder import DecodeError
 from training.commands.evaluate_data import evaluate_clip_samples, evaluate_video_samples
 from training.commands.evaluate_request import EvaluateRequest
-from training.console import CommandProgress
+from training.console import ProgressPrinter
 from training.evaluation.evaluated_model import EvaluatedModel
 from training.labels.label_files import read_samples
 from training.labels.samples import DataError, Sample
@@ -51,7 +51,7 @@ def run_evaluation(
             path.parent.mkdir(parents=True, exist_ok=True)
     model = EvaluatedModel(config, project, request.cache)
     try:
-        with CommandProgress(err) as progress:
+        with ProgressPrinter(err) as progress:
             results = _evaluate(request, model, clip_samples, event_samples, progress)
     except KeyboardInterrupt:
         err.print(f"stopped; what was cut and watched so far is kept in {request.cache}")
@@ -66,7 +66,7 @@ def _evaluate(
     model: EvaluatedModel,
     clip_samples: Sequence[Sample],
     event_samples: Sequence[Sample],
-    progress: CommandProgress,
+    progress: ProgressPrinter,
 ) -> Results:
     clips = events = tracking = detection = None
     left_out: list[str] = []
@@ -123,7 +123,7 @@ def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) ->
 
 
 def score_tracker(
-    truth: Path, video: Path, config: PipelineConfig, project: Path, progress: CommandProgress
+    truth: Path, video: Path, config: PipelineConfig, project: Path, progress: ProgressPrinter
 ) -> TrackingScore:
     """What the configured detector and tracker make of a video with ground truth.
 
@@ -152,7 +152,7 @@ def score_tracker(
 
 
 def score_detector(
-    folder: Path, config: PipelineConfig, project: Path, progress: CommandProgress
+    folder: Path, config: PipelineConfig, project: Path, progress: ProgressPrinter
 ) -> DetectionScore:
     """How well the configured detector finds people in labelled images.
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from training.config import DataConfig
-from training.console import PreparationProgress
+from training.console import ProgressPrinter
 from training.crops.crop_cache import CachedTrack, CutSpec
 from training.crops.people_finder import ConfiguredPeopleFinder
 from training.crops.preparation import Prepared, prepare_tracks
@@ -23,6 +23,7 @@ from training.labels.samples import DataError, Sample, Split, label_names
 from training.labels.splits import with_validation
 
 log = logging.getLogger(__name__)
+CUT_LINE_INTERVAL_S = 30.0  # of the progress where there is no terminal
 TOO_MANY_LOST = 0.5  # share of the samples
 
 
@@ -94,11 +95,32 @@ def cut_people(
     Raises:
         DataError: if too much is unreadable, or a class has no clip left.
     """
-    with PreparationProgress(console) as progress:
-        prepared = prepare_tracks(data.samples, spec, cache, people, progress.advanced)
+    with ProgressPrinter(console, CUT_LINE_INTERVAL_S) as printer:
+        prepared = prepare_tracks(
+            data.samples, spec, cache, people, lambda *counts: show_cut_videos(printer, *counts)
+        )
     tell(check_videos(prepared, data.samples, data.labels, spec.span_s))
     log.info("%d people in %d samples", len(prepared.tracks), len(data.samples))
     return prepared
+
+
+def show_cut_videos(printer: ProgressPrinter, done: int, total: int) -> None:
+    """Show how many videos are cut; nothing if all of them are cached.
+
+    Args:
+        printer: made when the cutting began.
+        done: videos that are cut.
+        total: videos that are not in the cache.
+    """
+    if total:
+        left = f", {printer.time_left(done, total)}" if 0 < done < total else ""
+        printer.update(
+            "cutting people out of videos",
+            done,
+            total,
+            f"people cut out of {done} of {total} videos{left}",
+            always=done in (0, total),
+        )
 
 
 def tell(findings: Iterable[Finding]) -> None:

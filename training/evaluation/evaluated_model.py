@@ -20,7 +20,7 @@ from pipeline.components import (
 )
 from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError
-from training.console import CommandProgress
+from training.console import ProgressPrinter
 from training.crops.crop_cache import file_identity
 from training.crops.people_finder import ConfiguredPeopleFinder
 from training.evaluation.cached_clips import score_cached_clips
@@ -101,7 +101,7 @@ class EvaluatedModel:
         return {"detector": self.config.detector.weights, "tracker": self.config.tracker.name}
 
     def score_clips(
-        self, samples: Sequence[Sample], progress: CommandProgress, *, through_pipeline: bool
+        self, samples: Sequence[Sample], progress: ProgressPrinter, *, through_pipeline: bool
     ) -> Iterator[ClipScore | UnreadableClip]:
         """Score every sample; one item per sample.
 
@@ -124,7 +124,7 @@ class EvaluatedModel:
             lambda done, total: progress.show("videos whose people are cut", done, total),
         )
 
-    def watch(self, video: Path, progress: CommandProgress | None) -> VideoScores:
+    def watch(self, video: Path, progress: ProgressPrinter | None) -> VideoScores:
         """The scores of a video's people, from the cache if it was watched before.
 
         Raises:

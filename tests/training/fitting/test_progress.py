@@ -6,7 +6,6 @@ from io import StringIO
 
 from rich.console import Console
 
-from training.console import PreparationProgress
 from training.fitting.progress import TrainingProgress
 from training.fitting.run_state import EpochRow, RunState
 from training.fitting.trainer import StepResult
@@ -35,21 +34,3 @@ def test_every_epoch_is_a_line_with_loss_accuracy_and_time_left() -> None:
     (line,) = out.getvalue().splitlines()
     assert line.startswith("epoch 2/3: loss 0.500, top-1 0.750 | validation top-1 0.800")
     assert line.endswith("0:00 left")
-
-
-def test_a_cached_preparation_shows_nothing() -> None:
-    out = StringIO()
-    with PreparationProgress(Console(file=out)) as progress:
-        progress.advanced(0, 0)
-    assert out.getvalue() == ""
-
-
-def test_cutting_videos_shows_the_beginning_and_the_end() -> None:
-    out = StringIO()
-    with PreparationProgress(Console(file=out)) as progress:
-        for done in range(4):
-            progress.advanced(done, 3)
-    assert out.getvalue().splitlines() == [
-        "people cut out of 0 of 3 videos",
-        "people cut out of 3 of 3 videos",
-    ]
