@@ -465,11 +465,11 @@ def test_handling_ends_after_a_count(stream: EventStream, server: str) -> None:
     assert seen == [1, 2]
 
 
-def test_a_user_with_the_rights_that_the_readme_names_may_write_and_read(
+def test_a_user_with_the_rights_that_the_docs_name_may_write_and_read(
     server: str, client: redis.Redis, tmp_path: Path
 ) -> None:
-    readme = (REPOSITORY / "README.md").read_text()
-    rights = re.search(r"and `(\+@stream[^`]*)`", readme)
+    page = (REPOSITORY / "docs" / "subscribe.md").read_text()
+    rights = re.search(r"and `(\+@stream[^`]*)`", page)
     assert rights is not None
     words = rights[1].split()
     client.acl_setuser(
