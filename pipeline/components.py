@@ -1,4 +1,4 @@
-"""The models of a run, built from the configuration once."""
+"""Build the models of a run from its configuration."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from pipeline.stages.tracking import Tracker
 from pipeline.stages.ultralytics_trackers import UltralyticsTracker
 
-# Keys of the section `clip` that come with the recognizer unless they are set.
+# Keys of the section `clip` whose defaults are those the recognizer was trained with.
 TRAINED_KEYS = {"clip_len", "frame_interval", "target_fps", "crop_size", "crop_margin"}
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Components:
-    """What `app.replay` needs beside files and sinks; a test gives its own."""
+    """Models and settings of the stages; a test passes fakes."""
 
     detector: PersonDetector
     detect_batch: int  # frames per detector call
@@ -63,16 +63,16 @@ def build_components(
     detector: PersonDetector | None = None,
     recognizer: ActionRecognizer | SceneRecognizer | None = None,
 ) -> Components:
-    """Load the models.
+    """Load the models and derive the settings of the stages.
 
     Args:
         config: the whole configuration.
-        project: where a relative path is looked for if the current directory does not have it.
-        detector: one that is there already; None: the one of the configuration.
-        recognizer: the same.
+        project: folder in which a relative path is searched after the current directory.
+        detector: a loaded detector to use; None: load the configured one.
+        recognizer: a loaded recognizer to use; None: load the configured one.
 
     Raises:
-        ConfigError: naming the key whose file, device or label does not fit.
+        ConfigError: if a file, device or label is invalid; the message names the key.
     """
     device = choose_device(config.device)
     if recognizer is None:
@@ -93,12 +93,12 @@ def build_components(
 
 
 def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> DecisionPolicy:
-    """One rule per label that is not background.
+    """Make one rule per label that is not background.
 
     Raises:
         ConfigError: if the configuration names a label that the recognizer does not have.
     """
-    # The default background class need not exist in a user's own model; a threshold must.
+    # The default background class need not exist in a user's model; a threshold's label must.
     for action in decision.per_action:
         if action not in labels:
             raise ConfigError(
@@ -108,18 +108,21 @@ def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> Decisi
     rules = {}
     for label in labels:
         if label not in decision.background:
-            own = decision.for_action(label)
+            rule = decision.for_action(label)
             rules[label] = ActionRule(
-                own.start_threshold, own.end_threshold, own.min_duration_s, own.min_gap_s
+                rule.start_threshold, rule.end_threshold, rule.min_duration_s, rule.min_gap_s
             )
     return DecisionPolicy(rules, decision.smoothing_s, decision.update_interval_s)
 
 
 def choose_device(name: str) -> str:
-    """Resolve "auto".
+    """Resolve the configured device.
+
+    Args:
+        name: "auto", "cpu" or "cuda[:N]".
 
     Raises:
-        ConfigError: if there is no such device.
+        ConfigError: if the device does not exist.
     """
     try:
         return str(select_device(name))
@@ -128,7 +131,7 @@ def choose_device(name: str) -> str:
 
 
 def find_file(path: str, project: Path) -> Path:
-    """A relative path of the current directory, else of the project."""
+    """Resolve a relative path in the current directory, else in the project."""
     beside_program = project / path
     return beside_program if not Path(path).exists() and beside_program.exists() else Path(path)
 
@@ -136,10 +139,10 @@ def find_file(path: str, project: Path) -> Path:
 def build_detector(
     section: DetectorConfig, project: Path, device: str
 ) -> YoloPersonDetector | HogPersonDetector:
-    """The person detector of a configuration.
+    """Load the configured person detector.
 
     Raises:
-        ConfigError: if its weights are not there or cannot detect people.
+        ConfigError: if its weights are missing or cannot detect people.
     """
     try:
         detector = build_person_detector(
@@ -160,7 +163,7 @@ def build_detector(
 
 
 def tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker]:
-    """What makes the tracker of a camera; the networks in it are shared by all."""
+    """Return a function that makes a camera's tracker; all trackers share one appearance model."""
     if section.name != "deepsort":
         return partial(UltralyticsTracker, section.name, max_age=section.max_age)
     return partial(
@@ -177,10 +180,10 @@ def tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker
 def build_recognizer(
     config: PipelineConfig, project: Path, device: str
 ) -> ActionRecognizer | SceneRecognizer:
-    """The recognizer of a configuration.
+    """Load the configured recognizer.
 
     Raises:
-        ConfigError: naming the key whose file or value does not fit.
+        ConfigError: if a file or value is invalid; the message names the key.
     """
     section = config.recognizer
     try:
@@ -188,13 +191,13 @@ def build_recognizer(
     except CheckpointError as error:
         raise ConfigError(f"recognizer.weights: {error}") from error
     try:
-        own = config.clip.model_dump(include=TRAINED_KEYS, exclude_none=True)
-        model.input_spec = replace(model.input_spec, **own)
+        overrides = config.clip.model_dump(include=TRAINED_KEYS, exclude_none=True)
+        model.input_spec = replace(model.input_spec, **overrides)
     except ValueError as error:
         raise ConfigError(f"clip: {error}") from error
     _check_mode(model, section.mode)
     try:
-        recognizer = _ready(model, section, device)
+        recognizer = _prepare(model, section, device)
     except ValueError as error:
         raise ConfigError(f"recognizer: {error}") from error
     log.info("recognizer: %s", recognizer.describe())
@@ -202,16 +205,16 @@ def build_recognizer(
 
 
 def _check_mode(model: Recognizer3D, mode: str) -> None:
-    fitting = "scene" if model.architecture.head == "roi" else "crop"
-    if mode != fitting:
-        has = "a" if fitting == "scene" else "no"
+    required = "scene" if model.architecture.head == "roi" else "crop"
+    if mode != required:
+        has = "a" if required == "scene" else "no"
         raise ConfigError(
             f"recognizer.mode: {mode}, but {model.input_spec.name} has {has} RoI head; "
-            f"set recognizer.mode={fitting}, or other weights"
+            f"set recognizer.mode={required}, or other weights"
         )
 
 
-def _ready(
+def _prepare(
     model: Recognizer3D, section: RecognizerConfig, device: str
 ) -> ActionRecognizer | SceneRecognizer:
     cache_dir = Path.home() / ".cache/behaviour-stream/openvino"

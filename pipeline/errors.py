@@ -1,12 +1,12 @@
-"""The errors a user can do something about; anything else that is raised is a bug."""
+"""Errors that the user can act on; any other exception is a bug."""
 
 
 class PipelineError(Exception):
-    """What went wrong, with which file, camera or key, and what to do about it."""
+    """Base class; the message names the file, camera or key and how to fix it."""
 
 
 class ConfigError(PipelineError):
-    """A configuration that cannot work; the message names the key."""
+    """An invalid configuration; the message names the key."""
 
 
 class SourceError(PipelineError):
@@ -14,7 +14,7 @@ class SourceError(PipelineError):
 
 
 class EventStoreError(PipelineError):
-    """Redis cannot be started or reached; the message says which one and what to do."""
+    """Redis cannot be started or reached; the message names the server and how to fix it."""
 
 
 class OutboxError(PipelineError):

@@ -1,4 +1,4 @@
-"""Which events a subscriber wants."""
+"""Select events by camera, action, kind and score."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ KINDS: tuple[str, ...] = get_args(EventKind) + get_args(CameraEventKind)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventFilter:
-    """All conditions must hold; an empty one always does.
+    """Conditions on an event, combined with AND; an empty condition matches every event.
 
     Raises:
-        ValueError: if there is no such kind, or the score is outside of 0 to 1.
+        ValueError: if a kind is unknown or the score is outside of [0, 1].
     """
 
-    cameras: tuple[str, ...] = ()  # ids or patterns: gate, gate-*
-    actions: tuple[str, ...] = ()  # names or patterns; camera events have none
+    cameras: tuple[str, ...] = ()  # ids or shell patterns: gate, gate-*
+    actions: tuple[str, ...] = ()  # names or shell patterns; camera events have no action
     kinds: tuple[str, ...] = get_args(EventKind)
-    min_score: float = 0.0  # of actions
+    min_score: float = 0.0  # in [0, 1]; compared with the peak score of an action
 
     def __post_init__(self) -> None:
         unknown = sorted(set(self.kinds) - set(KINDS))
@@ -33,26 +33,26 @@ class EventFilter:
             raise ValueError(f"a score is between 0 and 1, not {self.min_score}")
 
     def matches(self, event: Event) -> bool:
-        """Whether a subscriber is told of this event."""
+        """Return whether the event meets all conditions."""
         if event.kind not in self.kinds or not _any_matches(self.cameras, event.camera_id):
             return False
         if not isinstance(event, ActionEvent):
             return True
-        # The peak: an alarm that was told has an end that is told too.
+        # The peak score: if the start of an action matched, its end matches too.
         return _any_matches(self.actions, event.action) and event.peak_score >= self.min_score
 
 
 def parse_filter(conditions: Iterable[str], kinds: tuple[str, ...] = KINDS) -> EventFilter:
-    """Read `camera=gate-*`, `action=fight`, `kind=start,end` and `score=0.8` (at least).
+    """Parse conditions such as `camera=gate-*`, `action=fight`, `kind=start,end`, `score=0.8`.
 
-    Several values stand behind commas, or in a condition of their own.
+    Several values of one key are separated by commas or given as several conditions.
 
     Args:
-        conditions: see above.
-        kinds: wanted where no condition names any.
+        conditions: texts of the form `key=value[,value...]`; `score` is a minimum.
+        kinds: used if no condition names a kind.
 
     Raises:
-        ValueError: naming the condition that cannot be read.
+        ValueError: if a condition cannot be parsed; the message quotes it.
     """
     found = EventFilter(kinds=())
     for condition in conditions:
@@ -77,7 +77,7 @@ def _number(condition: str, text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"{condition!r}: {text!r} is no number") from None
+        raise ValueError(f"{condition!r}: {text!r} is not a number") from None
 
 
 def _any_matches(patterns: tuple[str, ...], name: str) -> bool:

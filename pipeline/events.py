@@ -1,6 +1,6 @@
-"""The event schema: what leaves the process, the same in JSON lines and on Redis.
+"""The event schema, the same in JSON lines and on Redis.
 
-This file needs pydantic alone, so that a subscriber can import it without the models.
+This module needs pydantic alone, so that a subscriber can import it without the models.
 """
 
 from __future__ import annotations
@@ -11,25 +11,25 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-SCHEMA: Literal[3] = 3  # grows with every change of a field's name, type or meaning
+SCHEMA: Literal[3] = 3  # incremented with every change of a field's name, type or meaning
 
 EventKind = Literal["start", "update", "end"]
 CameraEventKind = Literal["camera_up", "camera_down"]
 EndReason = Literal["below_threshold", "track_ended", "stream_ended", "camera_down", "interrupted"]
 DownReason = Literal[
-    "stream_ended",  # it is complete: a file
-    "stopped",  # the run, or the watching of this camera, was ended
-    "failed",  # a file that could not be read, or not to its end
+    "stream_ended",  # end of a file
+    "stopped",  # the run ended, or this camera was removed from it
+    "failed",  # a file could not be read, or not to its end
     "interrupted",  # the process died
-    # A live camera, which is tried again until it comes back:
-    "unreachable",  # nobody answers, or the connection is refused
-    "unauthorized",  # it wants another user or password
-    "not_found",  # it knows no such path
-    "unreadable",  # what it sends is no video that can be decoded
-    "disconnected",  # it ended the stream
-    "stalled",  # connected, but no picture came
-    "delayed",  # it fell so far behind that only opening it again could help
-    "format_changed",  # another resolution or codec from now on
+    # A live camera; the connection is retried until it succeeds:
+    "unreachable",  # no answer, or the connection is refused
+    "unauthorized",  # user or password are rejected
+    "not_found",  # the camera has no such path
+    "unreadable",  # the stream is no decodable video
+    "disconnected",  # the camera ended the stream
+    "stalled",  # connected, but no frame arrived
+    "delayed",  # so far behind real time that only a reconnect could help
+    "format_changed",  # resolution or codec changed
     "decoder_crashed",
 ]
 
@@ -39,7 +39,7 @@ class EventError(ValueError):
 
 
 class _Event(BaseModel):
-    """What all events have."""
+    """Fields of every event."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,11 +48,11 @@ class _Event(BaseModel):
     event_id: str  # unique; a repeated delivery carries the same one
     camera_id: str
     run_id: str  # one run of the program
-    seq: int = Field(ge=1)  # per camera and run, from 1, without holes
+    seq: int = Field(ge=1)  # per camera and run, from 1, without gaps
 
     @property
     def origin(self) -> str:
-        """What `seq` counts for: one camera in one run."""
+        """The scope of `seq`: one camera in one run, `run_id/camera_id`."""
         return f"{self.run_id}/{self.camera_id}"
 
 
@@ -63,14 +63,14 @@ class ActionEvent(_Event):
     instance_id: str  # one action of one person, shared by its start, updates and end
     track_id: int  # the person, unique in (camera_id, run_id)
     action: str
-    score: float = Field(ge=0, le=1)  # smoothed, now
+    score: float = Field(ge=0, le=1)  # smoothed score at this event
     peak_score: float = Field(ge=0, le=1)  # highest smoothed score of this instance so far
     start_pts_s: float  # media time at which the score rose above the start threshold
-    end_pts_s: float  # media time up to which the action is known to go on
+    end_pts_s: float  # media time up to which the action is known to last
     start_time: str | None  # UTC of start_pts_s, ISO 8601; None without a wall clock
     end_time: str | None  # UTC of end_pts_s
-    frame_index: int = Field(ge=0)  # frame at which this was decided
-    xyxy: tuple[float, float, float, float]  # box, pixels of the original frame, newest known
+    frame_index: int = Field(ge=0)  # frame at which the event was decided
+    xyxy: tuple[float, float, float, float]  # newest known box, pixels of the original frame
     frame_wh: tuple[int, int]  # width and height of the original frame, pixels
     model: str  # the recognizer's name
     end_reason: EndReason | None = None  # on `end` only
@@ -79,7 +79,7 @@ class ActionEvent(_Event):
 
     @property
     def subject(self) -> str:
-        """What goes on between a start and an end: the instance."""
+        """What a start and an end have in common: the instance id."""
         return self.instance_id
 
 
@@ -93,7 +93,7 @@ class CameraEvent(_Event):
 
     @property
     def subject(self) -> str:
-        """What goes on between up and down: the camera."""
+        """What `camera_up` and `camera_down` have in common: the origin."""
         return self.origin
 
 
@@ -114,17 +114,20 @@ _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminato
 
 
 def encode_event(event: Event) -> str:
-    """One line of compact JSON with the keys in the order of the schema."""
+    """Encode an event as one line of compact JSON, keys in the order of the schema."""
     return json.dumps(
         event.model_dump(by_alias=True, mode="json"), separators=(",", ":"), allow_nan=False
     )
 
 
 def decode_event(text: str | bytes) -> Event:
-    """Read what `encode_event` wrote.
+    """Decode and validate what `encode_event` wrote.
+
+    Args:
+        text: one JSON object, str or UTF-8.
 
     Raises:
-        EventError: if it is no JSON, of another schema version, or a field does not fit.
+        EventError: if the text is not JSON, has another schema version, or a field is invalid.
     """
     try:
         fields = json.loads(text)
@@ -137,13 +140,13 @@ def decode_event(text: str | bytes) -> Event:
         return _ANY_EVENT.validate_json(text)
     except ValidationError as error:
         first = error.errors()[0]
-        # Begins with the kind, by which the sort of event was chosen.
+        # The first entry is the kind, by which the model was selected.
         field = ".".join(str(part) for part in first["loc"][1:]) or "kind"
         raise EventError(f"event field {field!r}: {first['msg']}") from error
 
 
 def event_json_schema() -> dict[str, Any]:
-    """The JSON Schema (2020-12) of one event."""
+    """Return the JSON Schema (2020-12) of one event."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": f"behaviour-stream event, schema {SCHEMA}",

@@ -1,4 +1,4 @@
-"""Credentials out of texts that people and log files see."""
+"""Remove credentials from texts before they are logged, shown or published."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 MASK = "***"
 
 # Up to the *last* "@" before a blank, a quote or the next URL: people paste passwords with raw
-# "@", "/", "#" and ":" in them. Hiding too much of a text is the safe side of this mistake.
+# "@", "/", "#" and ":" in them. Masking too much of a text is the safe error.
 _USERINFO = re.compile(r"""(?P<scheme>[a-z][a-z0-9+.-]*://)(?:(?![a-z]+://)[^\s"'<>])*@""", re.I)
 _WHOLE_URL = re.compile(r"^(?P<scheme>[a-z][a-z0-9+.-]*://)[^@].*@(?P<rest>\S*)$", re.I | re.S)
 
@@ -23,11 +23,14 @@ _PARAMETER = re.compile(
 def mask_url(text: str) -> str:
     """Replace user and password of every URL in a text by `***`; the host stays.
 
-    A text that is one URL as a whole may have blanks and quotes in its password; inside a longer
-    text such a password cannot be told from its surroundings, so mask the URL before you embed it.
+    A text that consists of one URL may have blanks and quotes in its password; inside a longer
+    text such a password has no recognizable end, so mask a URL before embedding it.
 
     Args:
         text: a URL (`redis://`, `rediss://`, `rtsp://`, any scheme) or a text with URLs in it.
+
+    Returns:
+        The text with masked credentials, also those in query parameters and path segments.
     """
     if text.count("://") == 1:
         text = _WHOLE_URL.sub(rf"\g<scheme>{MASK}@\g<rest>", text)
@@ -36,5 +39,9 @@ def mask_url(text: str) -> str:
 
 
 def mask_source(text: str) -> str:
-    """What the user wrote, without credentials even if the scheme before them is missing."""
+    """Mask the credentials of a camera source as the user wrote it.
+
+    Args:
+        text: a URL, a path, or a URL whose scheme is missing (`user:password@host`).
+    """
     return mask_url(text) if "://" in text else _BARE_USERINFO.sub(f"{MASK}@", text)

@@ -1,9 +1,9 @@
-"""What flows through the pipeline, in the order in which a frame gathers it.
+"""Types that the stages pass on, in the order of the stages.
 
 Every type is frozen; those that hold arrays compare by identity. One frame travels as `Frame`,
 `DetectedFrame`, `TrackedFrame`, `ClippedFrame`, `RecognizedFrame`, `DecidedFrame`; when a camera
 has no more frames, one `StreamEnd` follows its last frame through the same stages, so that
-tracks are released and open actions are closed in order. A live camera may come back after it.
+tracks are released and open actions are closed in order. A live camera may reconnect after it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ Image = NDArray[np.uint8]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
-    """One decoded picture."""
+    """One decoded frame of a camera."""
 
     camera_id: str
-    index: int  # 0-based count of this camera's decoded frames in this run; a gap: dropped ones
-    pts_s: float  # presentation time, seconds on the source's clock, grows
+    index: int  # 0-based count of this camera's decoded frames in this run; a gap: dropped frames
+    pts_s: float  # presentation time, seconds on the source's clock, strictly increasing
     captured_at: float  # Unix seconds (UTC); of a file: when it was decoded
     image: Image  # uint8 (H, W, 3) BGR
     decoded_at: float  # Unix seconds
@@ -41,17 +41,17 @@ class Frame:
 
 @dataclass(frozen=True, slots=True)
 class StreamEnd:
-    """The frames of a camera end here, for good or, if it is live, until it comes back."""
+    """The end of a camera's frames: final, or until a live camera reconnects."""
 
     camera_id: str
     reason: DownReason = "stream_ended"
-    error: str | None = None  # what went wrong, for people
-    at: float | None = None  # Unix seconds; None: with its last frame
+    error: str | None = None  # human-readable cause
+    at: float | None = None  # Unix seconds; None: at its last frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectedFrame:
-    """A frame and the people the detector found in it."""
+    """A frame and the people detected in it."""
 
     frame: Frame
     detections: Detections
@@ -60,7 +60,7 @@ class DetectedFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedPerson:
-    """One confirmed track, seen in this frame."""
+    """One confirmed track that was detected in this frame."""
 
     track_id: int  # unique in (camera_id, run), never reused
     xyxy: FloatArray  # float32 (4,) pixels, inside the image
@@ -69,7 +69,7 @@ class TrackedPerson:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedFrame:
-    """A frame, its people with identities, and who is gone for good."""
+    """A frame, its tracked people, and the tracks that ended at it."""
 
     frame: Frame
     people: tuple[TrackedPerson, ...]
@@ -80,7 +80,7 @@ class TrackedFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """What the recognizer sees of one person: `clip_len` crops on a regular time grid."""
+    """The recognizer's input for one person: `clip_len` crops on a regular time grid."""
 
     camera_id: str
     track_id: int
@@ -92,7 +92,7 @@ class Clip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SceneClip:
-    """What the recognizer sees of a whole scene: `clip_len` frames, and who is where in it."""
+    """The recognizer's input for a scene: `clip_len` frames and the boxes of its people."""
 
     camera_id: str
     track_ids: tuple[int, ...]  # of the N people
@@ -105,7 +105,7 @@ class SceneClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClippedFrame:
-    """A tracked frame and what became due at it: people's own clips, or one of the scene."""
+    """A tracked frame and the clips due at it: one per person, or one of the scene."""
 
     tracked: TrackedFrame
     clips: tuple[Clip, ...]
@@ -115,7 +115,7 @@ class ClippedFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prediction:
-    """The recognizer's scores of one clip, without its pixels."""
+    """The recognizer's scores for one clip; the pixels are released."""
 
     track_id: int
     xyxy: FloatArray  # float32 (4,) box in the clip's newest frame
@@ -124,7 +124,7 @@ class Prediction:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RecognizedFrame:
-    """A tracked frame and what its clips scored."""
+    """A tracked frame and the predictions of its clips."""
 
     tracked: TrackedFrame
     predictions: tuple[Prediction, ...]
@@ -134,26 +134,26 @@ class RecognizedFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecidedFrame:
-    """A frame at the end of its way: who is in it, and what was decided at it."""
+    """A fully processed frame: its people and the events decided at it."""
 
     tracked: TrackedFrame
     events: tuple[Event, ...]
-    latency_s: Mapping[str, float] = field(default_factory=dict)  # if something was recognized
+    latency_s: Mapping[str, float] = field(default_factory=dict)  # by stage; empty without clips
 
     @property
     def camera_id(self) -> str:
-        """Whose frame it is."""
+        """The id of the frame's camera."""
         return self.tracked.frame.camera_id
 
 
 @dataclass(frozen=True, slots=True)
 class DecidedEnd:
-    """A camera's end, with the events that closed its open actions."""
+    """The end of a camera's frames and the events that closed its open actions."""
 
     end: StreamEnd
     events: tuple[Event, ...]
 
     @property
     def camera_id(self) -> str:
-        """Whose end it is."""
+        """The id of the camera that ended."""
         return self.end.camera_id

@@ -1,4 +1,4 @@
-"""Videos with people and actions drawn in: one H.264 mp4 per camera that a browser plays."""
+"""Annotated videos: one H.264 mp4 per camera, playable in a browser, with boxes and actions."""
 
 from __future__ import annotations
 
@@ -23,30 +23,31 @@ from pipeline.types import DecidedEnd, DecidedFrame, Image
 log = logging.getLogger(__name__)
 
 _TIME_BASE = Fraction(1, 90_000)  # the MPEG clock: exact for 10, 25, 29.97 and 60 frames a second
-_NOMINAL_RATE = 30  # for the encoder's level and rate control; the real times stand in the frames
+_NOMINAL_RATE = 30  # for the encoder's level and rate control; frames carry their exact times
 _BT709 = 1  # H.264's number of this matrix, these primaries and this transfer curve
 _ENCODER = {"preset": "veryfast", "crf": "23"}
 
 _LISTED_EVENTS = 4
-_LISTED_S = 6.0  # media seconds that an event stays in the list
+_LISTED_S = 6.0  # media time that an event stays in the list, seconds
 
 
 class AnnotatedVideoSink(ClosingSink):
-    """Draws the events that subscribers get, at the frame at which they get them."""
+    """Draw the published events, each from the frame at which it was decided.
+
+    A file is created with its camera's first frame.
+
+    Args:
+        target: `FILE.mp4` for a run of one camera, else a directory for `<camera_id>.mp4`.
+    """
 
     def __init__(self, target: Path) -> None:
-        """Make nothing yet: a file begins with its camera's first frame.
-
-        Args:
-            target: `FILE.mp4` for a run of one camera, else a directory for `<camera_id>.mp4`.
-        """
         self._target = target
         self._one_file = target.suffix.lower() == ".mp4" and not target.is_dir()
         self._cameras: dict[str, _CameraVideo] = {}
         self._files_made = 0
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """See `Sink.write`; closes a camera's file at its end."""
+        """Draw and encode a frame; close a camera's file at its end; see `Sink.write`."""
         if isinstance(item, DecidedEnd):
             video = self._cameras.pop(item.camera_id, None)
             if video is not None:
@@ -58,7 +59,7 @@ class AnnotatedVideoSink(ClosingSink):
         self._cameras[camera_id].write(item)
 
     def close(self) -> None:
-        """See `Sink.close`; what was drawn so far plays, also after an error."""
+        """Complete all files, which are playable also after an error; see `Sink.close`."""
         with ExitStack() as stack:  # all of them, even if one fails
             while self._cameras:
                 stack.callback(self._cameras.popitem()[1].close)
@@ -75,7 +76,7 @@ class AnnotatedVideoSink(ClosingSink):
 
 
 class _CameraVideo:
-    """One camera's file and what is going on in it."""
+    """One camera's file and its ongoing actions."""
 
     def __init__(self, writer: Mp4Writer) -> None:
         self._writer = writer
@@ -106,14 +107,17 @@ class _CameraVideo:
 
 
 class Mp4Writer:
-    """An H.264 yuv420p file with the frames' own times; its index stands first (faststart)."""
+    """Write an H.264 yuv420p file with exact frame times and its index first (faststart).
+
+    Args:
+        path: the file; its folder is created.
+        wh: width and height of the images in pixels; odd sides are padded, as yuv420p requires.
+
+    Raises:
+        PipelineError: if the file cannot be created.
+    """
 
     def __init__(self, path: Path, wh: tuple[int, int]) -> None:
-        """Open `path` for pictures of `wh` pixels; odd sides are padded, as yuv420p needs them.
-
-        Raises:
-            PipelineError: if the file cannot be made.
-        """
         self._path = path
         self._wh = wh
         self._first_pts_s: float | None = None
@@ -125,18 +129,18 @@ class Mp4Writer:
         self._stream.width, self._stream.height = (side + side % 2 for side in wh)
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = self._stream.codec_context.time_base = _TIME_BASE
-        # Said in the stream: players guess the matrix from the size otherwise, and colours shift.
+        # Declared in the stream: else players guess the matrix from the size, and colours shift.
         context = self._stream.codec_context
         context.colorspace = context.color_primaries = context.color_trc = _BT709
         context.color_range = ColorRange.MPEG
 
     def write(self, image: Image, pts_s: float) -> None:
-        """Append a picture.
+        """Append an image.
 
         Args:
             image: uint8 (H, W, 3) BGR; another size than the first is scaled to it.
-            pts_s: seconds; the first is the file's zero, a time that does not grow is moved on by
-                the least possible step.
+            pts_s: presentation time, seconds; the first one becomes zero in the file, and one that
+                does not increase is moved by the smallest possible step.
 
         Raises:
             PipelineError: if the file cannot be written.
@@ -153,7 +157,7 @@ class Mp4Writer:
             self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
-        """Write the frames that the encoder still holds, and the index."""
+        """Write the frames that the encoder has buffered, and the index."""
         with writing(self._path):
             try:
                 if self._last_tick >= 0:

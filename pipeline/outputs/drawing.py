@@ -17,8 +17,8 @@ Colour = tuple[int, int, int]  # BGR
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE: Colour = (255, 255, 255)
 _BLACK: Colour = (0, 0, 0)
-_GOLDEN_RATIO = 0.618034  # steps of the hue circle that never come near each other soon
-_PANEL_MIN_HEIGHT = 360  # smaller pictures have no room for the list of events
+_GOLDEN_RATIO = 0.618034  # hue step: consecutive ids get distant colours
+_PANEL_MIN_HEIGHT = 360  # smaller images have no room for the list of events
 _PANEL_DARKENING = 0.45
 
 
@@ -27,11 +27,11 @@ def draw_frame(
     actions: Mapping[int, Sequence[ActionEvent]],
     latest: Sequence[ActionEvent],
 ) -> Image:
-    """Draw boxes, labels, the camera's name and clock, and a list of events.
+    """Draw boxes, labels, the camera's name, media time, and a list of events.
 
     Args:
         tracked: the frame and its people.
-        actions: by track id, the newest event of each action that is going on.
+        actions: by track id, the newest event of each ongoing action.
         latest: events to list at the bottom, oldest first.
 
     Returns:
@@ -41,7 +41,7 @@ def draw_frame(
     for person in tracked.people:
         canvas.draw_box(person)
     canvas.draw_caption(tracked.frame)
-    # From the highest box down, because a label that finds its place taken moves up.
+    # From the highest box down: a label whose place is occupied moves up.
     people = sorted(tracked.people, key=lambda one: (float(one.xyxy[1]), one.track_id))
     canvas.draw_labels([(person, actions.get(person.track_id, ())) for person in people])
     canvas.draw_panel([event_line(event) for event in latest])
@@ -49,13 +49,13 @@ def draw_frame(
 
 
 def track_colour(track_id: int) -> Colour:
-    """BGR colour of a person: the same in every frame, far from those of the ids next to it."""
+    """Return the BGR colour of a track: constant over time, distant from neighbouring ids."""
     red, green, blue = colorsys.hsv_to_rgb(track_id * _GOLDEN_RATIO % 1.0, 0.72, 0.98)
     return round(255 * blue), round(255 * green), round(255 * red)
 
 
 def event_line(event: ActionEvent) -> str:
-    """One short line of the list at the bottom."""
+    """Format an event as one short line of the list at the bottom."""
     if event.kind == "end":
         when_s = event.end_pts_s
         what = f"ended after {event.end_pts_s - event.start_pts_s:.1f} s"
@@ -66,7 +66,7 @@ def event_line(event: ActionEvent) -> str:
 
 
 class _Canvas:
-    """An image under the pen, with line widths and letters in proportion to its size."""
+    """An image that is drawn on, with line widths and text in proportion to its size."""
 
     def __init__(self, image: Image) -> None:
         self.image = image
@@ -88,7 +88,7 @@ class _Canvas:
         cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, self._line, cv2.LINE_AA)
 
     def draw_labels(self, people: Sequence[tuple[TrackedPerson, Sequence[ActionEvent]]]) -> None:
-        """The id and one row per action, above the box; higher up where a label stands already."""
+        """Draw the id and one row per action above each box; higher if the place is occupied."""
         placed = []
         for person, actions in people:
             texts = [f"{event.action} {event.score:.0%}" for event in actions] or [""]
@@ -98,18 +98,18 @@ class _Canvas:
             placed.append((texts, left, top, track_colour(person.track_id)))
             end = (left, min(top + len(texts) * self._row, bottom))
             cv2.line(self.image, (left, bottom), end, placed[-1][3], self._line, cv2.LINE_AA)
-        for texts, left, top, colour in placed:  # after all lines, which would cross them
+        for texts, left, top, colour in placed:  # after all lines, which would cross the labels
             for number, text in enumerate(texts):
                 self._filled_text(text, left, top + number * self._row, colour)
 
     def draw_caption(self, frame: Frame) -> None:
-        """Camera and media time in the top left corner."""
+        """Draw camera and media time in the top left corner."""
         text = f"{frame.camera_id}  {format_media_time(frame.pts_s)}"
         self._reserve([text], 0, 0)
         self._filled_text(text, 0, 0, _BLACK, ink=_WHITE)
 
     def draw_panel(self, lines: Sequence[str]) -> None:
-        """Lines in the bottom left corner on a darkened ground."""
+        """Draw lines of text in the bottom left corner on a darkened background."""
         if not lines or self._height < _PANEL_MIN_HEIGHT:
             return
         width = max(self._label_width(line) for line in lines) + 2 * self._padding
@@ -121,21 +121,25 @@ class _Canvas:
             self._text(line, 2 * self._padding, baseline, _WHITE)
 
     def _reserve(self, texts: Sequence[str], left: int, top: int) -> int:
-        """Find and keep a place for rows of text, at `top` or the next free one above it."""
+        """Reserve a place for rows of text, at `top` or the next free one above it.
+
+        Returns:
+            The top of the place, pixels.
+        """
         width = max(self._label_width(text) for text in texts)
         height = len(texts) * self._row
         left = self._inside(left, width)
-        for _ in self._labels:  # each pass gets past at least one label
-            in_the_way = [
+        for _ in self._labels:  # each pass moves past at least one label
+            blocking_tops = [
                 other_top
                 for other_left, other_top, other_right, other_bottom in self._labels
                 if left < other_right and other_left < left + width
                 if top < other_bottom and other_top < top + height
             ]
-            if not in_the_way:
+            if not blocking_tops:
                 break
-            top = min(in_the_way) - height
-        top = max(top, 0)  # the picture ends here: labels may meet after all
+            top = min(blocking_tops) - height
+        top = max(top, 0)  # the edge of the image: here labels may overlap
         self._labels.append((left, top, left + width, top + height))
         return top
 
@@ -162,11 +166,11 @@ class _Canvas:
 
 
 def _ink_on(fill: Colour) -> Colour:
-    """Black or white, whichever reads better; luma weights of ITU-R BT.601."""
+    """Return black or white, whichever contrasts more; luma weights of ITU-R BT.601."""
     luma = float(np.dot(fill, (0.114, 0.587, 0.299)))
     return _BLACK if luma > 120 else _WHITE
 
 
 def _drawable(text: str) -> str:
-    """OpenCV's line font has ASCII alone."""
+    """Replace what OpenCV's line font lacks: it has ASCII only."""
     return "".join(character if " " <= character <= "~" else "?" for character in text)

@@ -1,7 +1,7 @@
-"""Where the end of the pipeline goes: JSON lines and MOTChallenge text files.
+"""Sinks of a run that write text: events as JSON lines, tracks in MOTChallenge format.
 
-The annotated video, a sink too, has its own file. A sink takes every item of the final stream in
-order; closing it writes out the rest. Leaving its `with` block closes it, after an error too.
+A sink receives every item of the last stage in order; closing it writes what is buffered. Leaving
+its `with` block closes it, also after an error.
 """
 
 from __future__ import annotations
@@ -17,23 +17,23 @@ from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
 
 
 class Sink(Protocol):
-    """What the end of the pipeline is written to."""
+    """Interface of an output of the pipeline."""
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """Take the next item.
+        """Write the next item.
 
         Raises:
-            PipelineError: if it cannot be written; the message says where to.
+            PipelineError: if it cannot be written; the message names the output.
         """
         ...
 
     def close(self) -> None:
-        """Write out the rest and let go; a second call does nothing."""
+        """Write what is buffered and release the output; a second call does nothing."""
         ...
 
 
 class ClosingSink:
-    """A sink's `with` block closes it."""
+    """Base class: leaving the `with` block closes the sink."""
 
     def __enter__(self) -> Self:
         return self
@@ -42,23 +42,29 @@ class ClosingSink:
         self.close()
 
     def close(self) -> None:
-        """See `Sink.close`."""
+        """Close the sink; see `Sink.close`."""
 
 
 class JsonLinesSink(ClosingSink):
-    """One event per line, as `encode_event` writes it; a file that is there is replaced or kept.
+    """Write one event per line, as `encode_event` encodes it.
 
-    The events of an item are handed to the system before the next item is taken, so that whoever
-    follows the file sees them as they happen and a killed process loses none.
+    The events of an item are flushed to the system before the next item is accepted, so that a
+    reader that follows the file sees them immediately and a killed process loses none.
+
+    Args:
+        path: the file; its folder is created.
+        keep: append to an existing file instead of replacing it.
+
+    Raises:
+        PipelineError: if the file cannot be created.
     """
 
     def __init__(self, path: Path, *, keep: bool = False) -> None:
-        """Raise PipelineError if the file cannot be made; `keep` writes behind what is there."""
         self._path = path
         self._file = _open(path, "ab" if keep else "wb")
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """See `Sink.write`."""
+        """Write an item; see `Sink.write`."""
         if item.events:
             lines = "".join(f"{encode_event(event)}\n" for event in item.events)
             with writing(self._path):
@@ -66,17 +72,20 @@ class JsonLinesSink(ClosingSink):
                 self._file.flush()
 
     def close(self) -> None:
-        """See `Sink.close`."""
+        """Close the sink; see `Sink.close`."""
         with writing(self._path):
             self._file.close()
 
 
 class MotTracksSink(ClosingSink):
-    """One MOTChallenge text file per camera, `<camera_id>.txt`, for tracking metrics.
+    """Write one MOTChallenge text file per camera, `<camera_id>.txt`, for tracking metrics.
 
-    A line is `frame, id, left, top, width, height, confidence, -1, -1, -1` with the frame counted
-    from 1 and pixels of the original image (motchallenge.net/instructions). A camera without a
-    single frame has no file; one in which nobody was seen has an empty one.
+    A line is `frame, id, left, top, width, height, confidence, -1, -1, -1` with a 1-based frame
+    number and pixels of the original image (motchallenge.net/instructions). A camera without a
+    frame has no file; one without a person has an empty file.
+
+    Args:
+        directory: of the files; created with the first one.
     """
 
     def __init__(self, directory: Path) -> None:
@@ -85,7 +94,7 @@ class MotTracksSink(ClosingSink):
         self._stack = ExitStack()
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """See `Sink.write`."""
+        """Write an item; see `Sink.write`."""
         if isinstance(item, DecidedEnd):
             file = self._files.pop(item.camera_id, None)
             if file is not None:
@@ -100,21 +109,26 @@ class MotTracksSink(ClosingSink):
             self._files[camera_id].write(_mot_lines(item.tracked).encode())
 
     def close(self) -> None:
-        """See `Sink.close`."""
+        """Close the sink; see `Sink.close`."""
         self._files.clear()
         with writing(self._directory):
             self._stack.close()
 
 
 def file_name(camera_id: str, suffix: str) -> str:
-    """A file name of its own for every camera id, which stays readable."""
+    """Return a readable file name that is unique per camera id and cannot leave its directory.
+
+    Args:
+        camera_id: any text.
+        suffix: with its dot, such as ".txt".
+    """
     escaped = camera_id.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
     return f"{escaped}{suffix}"
 
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Say which output could not be written, as an error for the user."""
+    """Convert an OSError in the block to a PipelineError that names the output."""
     try:
         yield
     except OSError as error:

@@ -1,4 +1,4 @@
-"""Threads, channels, processes, locks and signals: what a run stands on.
+"""Threads, channels, child processes, locks and signals.
 
 May import no other room.
 """

@@ -1,4 +1,4 @@
-"""A bounded hand-over of items from one thread to another."""
+"""A bounded queue between two threads that can be drained or cancelled."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ class ChannelCancelled(Exception):  # noqa: N818 - a request to stop, not an err
 
 
 class Channel(Generic[T]):
-    """Bounded queue with two ends of life: `finish` (drain, then stop) and `cancel` (stop now).
+    """Bounded queue that ends in two ways: `finish` (drain, then stop) and `cancel` (stop now).
 
-    A full channel makes `put` wait, so nothing is lost. One consumer and one producer each.
+    `put` waits while the channel is full, so nothing is lost. One producer and one consumer.
 
     Args:
-        capacity: items it holds before `put` waits, at least 1; None: it never waits.
+        capacity: items it holds before `put` waits, at least 1; None: unbounded.
     """
 
     def __init__(self, capacity: int | None) -> None:
@@ -36,7 +36,7 @@ class Channel(Generic[T]):
         """Append an item, waiting while the channel is full.
 
         Raises:
-            ChannelCancelled: if the channel was or is cancelled meanwhile.
+            ChannelCancelled: if the channel is cancelled, before or while waiting.
         """
         with self._changed:
             self._changed.wait_for(lambda: self._cancelled or not self._is_full())
@@ -46,13 +46,13 @@ class Channel(Generic[T]):
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """No more items come; the consumer ends when it has taken what is there."""
+        """Declare that no more items follow; the consumer ends when the queue is empty."""
         with self._changed:
             self._finished = True
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """Drop everything and wake both sides."""
+        """Drop all items and wake both sides."""
         with self._changed:
             self._cancelled = True
             self._items.clear()
@@ -67,7 +67,7 @@ class Channel(Generic[T]):
             yield from batch
 
     def batches(self, max_size: int) -> Iterator[list[T]]:
-        """Yield lists of 1..max_size items: whatever is there, waiting only for the first."""
+        """Yield lists of 1 to `max_size` queued items, waiting only for the first of each."""
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._items or self._is_over())

@@ -1,4 +1,4 @@
-"""A process of our own, with a pipe to it: what crashes in it does not take us along."""
+"""A child process with a pipe, so that a crash of native code does not end this process."""
 
 from __future__ import annotations
 
@@ -11,12 +11,14 @@ _END_S = 5.0  # longest wait for the end of a killed process
 
 
 class ChildProcess:
-    """Runs a function with one end of a pipe as its first argument, from the constructor on.
+    """Run a function in a spawned process, with one end of a pipe as its first argument.
+
+    The constructor starts the process.
 
     Args:
-        target: a function of a module, which the child imports.
-        arguments: of it, behind the pipe; they never show in a list of processes.
-        name: for people.
+        target: a module-level function, which the child imports.
+        arguments: further arguments of it; picklable, not visible in a process list.
+        name: shown in logs.
     """
 
     def __init__(self, target: Callable[..., None], *arguments: object, name: str) -> None:
@@ -24,8 +26,8 @@ class ChildProcess:
         context = get_context("spawn")
         self.pipe, child_pipe = context.Pipe()
         self._process = context.Process(target=target, args=(child_pipe, *arguments), name=name)
-        # The child inherits the mask: a Ctrl-C of the terminal is ours to handle, not its. Starting
-        # the tracker of shared memory unblocks both signals, so it must not happen in between.
+        # The child inherits the mask: the parent alone handles a Ctrl-C of the terminal. Starting
+        # the tracker of shared memory unblocks both signals, so it must already run.
         resource_tracker.ensure_running()
         inherited = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         try:
@@ -39,15 +41,15 @@ class ChildProcess:
 
     @property
     def pid(self) -> int | None:
-        """Its process id."""
+        """The process id."""
         return self._process.pid
 
     def cause_of_death(self) -> str:
-        """How it ended, once its end of the pipe is closed."""
+        """Describe how it ended, for error messages; call it once its end of the pipe is closed."""
         self._process.join(_END_S)
         code = self._process.exitcode
         if code is None:
-            return "it hangs while it ends"
+            return "it hangs at exit"
         cause = f"signal {-code}" if code < 0 else f"exit code {code}"
         with suppress(ValueError):  # a signal without a name
             cause = signal.Signals(-code).name
@@ -56,18 +58,22 @@ class ChildProcess:
         return cause
 
     def kill(self) -> None:
-        """End it at once; a second call does nothing."""
+        """Kill it and close the pipe; a second call does nothing."""
         if not self._ended:
             self._ended = True
             self.pipe.close()
             self._process.kill()
             self._process.join(_END_S)
-            # It may still be running if the kernel does not let it go, and seem to be if another
-            # thread, which starts a process of its own, has just taken note of its end.
+            # It may still run if the kernel cannot end it, and appear to run if another thread that
+            # starts a process has just collected its exit status.
             with suppress(ValueError):
                 self._process.close()
 
     def send(self, message: object) -> None:
-        """Send to it; if it has ended, what it said last or its death is what is read next."""
+        """Send a message; if the child has ended, the error surfaces at the next read instead.
+
+        Args:
+            message: picklable.
+        """
         with suppress(OSError):
             self.pipe.send(message)

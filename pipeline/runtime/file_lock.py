@@ -1,4 +1,4 @@
-"""Locks between processes that the kernel takes back when their holder dies, however it dies."""
+"""Locks between processes, which the kernel releases when their holder ends for any reason."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import os
 import time
 from pathlib import Path
 
-_POLL_S = 0.02  # flock has no timeout of its own
+_POLL_S = 0.02  # flock has no timeout
 
 
 class FileLock:
@@ -27,13 +27,19 @@ class FileLock:
         os.close(self._fd)
 
     def fileno(self) -> int:
-        """The descriptor, for a child to inherit."""
+        """Return the descriptor, for a child to inherit."""
         return self._fd
 
     def try_lock(self, *, shared: bool = False) -> bool:
-        """Take the lock, or change it from shared to exclusive, if that is possible at once.
+        """Acquire the lock, or convert it from shared to exclusive, without waiting.
 
-        After a failed change the shared lock may be lost too: flock is not atomic there.
+        After a failed conversion the shared lock may be lost too: flock is not atomic there.
+
+        Args:
+            shared: acquire it together with other shared holders.
+
+        Returns:
+            False if another holder prevents it.
         """
         try:
             fcntl.flock(self._fd, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
@@ -42,7 +48,14 @@ class FileLock:
         return True
 
     def lock(self, *, timeout_s: float) -> bool:
-        """Take the lock exclusively; False if others held it for the whole of `timeout_s`."""
+        """Acquire the lock exclusively.
+
+        Args:
+            timeout_s: longest wait, seconds.
+
+        Returns:
+            False if others held the lock for the whole time.
+        """
         deadline = time.monotonic() + timeout_s
         while not self.try_lock():
             if time.monotonic() >= deadline:
@@ -51,5 +64,5 @@ class FileLock:
         return True
 
     def unlock(self) -> None:
-        """Release the lock; nothing happens if it was not held."""
+        """Release the lock; do nothing if it is not held."""
         fcntl.flock(self._fd, fcntl.LOCK_UN)

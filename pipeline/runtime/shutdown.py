@@ -1,4 +1,4 @@
-"""Two signals: the first asks for an orderly end, the second for an immediate one."""
+"""Shutdown by signals: the first requests an orderly end, the second an immediate one."""
 
 from __future__ import annotations
 
@@ -10,32 +10,36 @@ from types import FrameType
 
 
 class Shutdown:
-    """What a run looks at to know whether it should end."""
+    """State of the shutdown of a run, shared by its threads and the signal handlers."""
 
     def __init__(self) -> None:
-        self.stop = threading.Event()  # sources watch it: read no further, the rest drains
-        self.now = threading.Event()  # asked twice: wait for nothing any more
+        self.stop = threading.Event()  # first request: sources stop reading, queues drain
+        self.now = threading.Event()  # second request: wait for nothing
         self.requested = False
         self._cancel: Callable[[], None] | None = None
         self._first: Callable[[], None] = lambda: None
 
     def bind(self, cancel: Callable[[], None]) -> None:
-        """Say what a second request shall do."""
+        """Set what a second request calls."""
         self._cancel = cancel
 
     def on_request(self, first: Callable[[], None]) -> None:
-        """Say what a first request shall do beside setting `stop`."""
+        """Set what a first request calls after it has set `stop`."""
         self._first = first
 
     @property
     def is_bound(self) -> bool:
-        """True once something runs that looks at `stop`."""
+        """True once a run observes `stop`."""
         return self._cancel is not None
 
     def request(self) -> bool:
-        """Ask for the end; returns True if this was the first time."""
+        """Request the end of the run.
+
+        Returns:
+            True if this was the first request.
+        """
         first, self.requested = not self.requested, True
-        if first:  # a lock is behind an event: a second signal within `set` must not wait for it
+        if first:  # a second signal within `set` must not wait for the lock of the event
             self.stop.set()
             self._first()
         else:
@@ -47,7 +51,7 @@ class Shutdown:
 
 @contextmanager
 def on_hangup(asked: threading.Event) -> Iterator[None]:
-    """Turn SIGHUP into a set event while the block runs; for the main thread only."""
+    """Set an event on SIGHUP while the block runs; for the main thread only."""
 
     def handle(signum: int, frame: FrameType | None) -> None:
         if not asked.is_set():
@@ -64,15 +68,21 @@ def on_hangup(asked: threading.Event) -> Iterator[None]:
 def on_signals(shutdown: Shutdown, say: Callable[[str], None]) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into requests while the block runs; for the main thread only.
 
-    Before anything is bound (models load, weights are fetched) there is nothing to drain: then a
-    signal ends the program as if it were not handled.
+    Until a run is bound (while models load or weights are downloaded) there is nothing to drain:
+    a signal then raises KeyboardInterrupt.
+
+    Args:
+        shutdown: receives the requests.
+        say: prints a line for the user.
     """
 
     def handle(signum: int, frame: FrameType | None) -> None:
         if not shutdown.is_bound:
             raise KeyboardInterrupt
         if shutdown.request():
-            say("stopping: what was read is still recognized; once more ends at once")
+            say(
+                "stopping: frames read so far are still processed; repeat to end immediately"
+            )
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

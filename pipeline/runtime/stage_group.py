@@ -1,4 +1,4 @@
-"""Run generator stages in threads: stop at the source, drain the rest, re-raise a first error."""
+"""Run stages in threads: stop at the source, drain the rest, re-raise the first error."""
 
 from __future__ import annotations
 
@@ -16,29 +16,33 @@ log = logging.getLogger(__name__)
 
 
 class Output(Protocol[T_contra]):
-    """Where a stage's items go: a channel, or what else can be ended in both ways."""
+    """Interface of what a stage writes to, such as `Channel`."""
 
     def put(self, item: T_contra) -> None:
-        """Take an item; raises ChannelCancelled after `cancel`."""
+        """Accept an item.
+
+        Raises:
+            ChannelCancelled: after `cancel`.
+        """
         ...
 
     def finish(self) -> None:
-        """No more items come."""
+        """Declare that no more items follow."""
         ...
 
     def cancel(self) -> None:
-        """Drop what is held, wake both sides."""
+        """Drop all items and wake both sides."""
         ...
 
 
 class StageGroup:
-    """Owns the threads of one pipeline run. Leaving the `with` block waits for all of them.
+    """The threads of one pipeline run; leaving the `with` block joins all of them.
 
     The first exception of any stage, or of the block itself, sets `stop`, cancels every channel
-    and is raised again once all threads have ended. A sink must iterate until its channel ends.
+    and is re-raised once all threads have ended. A sink must iterate until its channel ends.
 
     Args:
-        stop: set by the group on failure; sources are expected to watch it.
+        stop: set by the group on failure; sources must observe it.
     """
 
     def __init__(self, stop: threading.Event) -> None:
@@ -52,7 +56,13 @@ class StageGroup:
     def start(
         self, name: str, items: Generator[T, None, None], output: Output[T]
     ) -> threading.Thread:
-        """Pull `items` in a new thread and put each one on `output`."""
+        """Iterate over `items` in a new thread and put each one on `output`.
+
+        Args:
+            name: of the thread.
+            items: the stage; closed when the thread ends.
+            output: finished when the thread ends.
+        """
         thread = threading.Thread(target=self._pump, args=(name, items, output), name=name)
         with self._lock:
             if self._cancelled:
@@ -63,7 +73,7 @@ class StageGroup:
         return thread
 
     def cancel(self) -> None:
-        """Stop now: drop what is queued, as a second Ctrl-C asks for."""
+        """Stop now and drop what is queued, as on a second Ctrl-C."""
         if not self._stop.is_set():
             self._stop.set()
         with self._lock:
@@ -97,7 +107,7 @@ class StageGroup:
                     output.put(item)
         except ChannelCancelled:
             log.debug("%s: cancelled", name)
-        except BaseException as error:  # raised again by __exit__
+        except BaseException as error:  # re-raised by __exit__
             log.debug("%s: failed with %r", name, error)
             self._fail(error)
         finally:

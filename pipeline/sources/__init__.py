@@ -1,4 +1,4 @@
-"""Video files in, frames out, each decoded in a process of its own.
+"""Video files as sources of frames, each decoded in a separate process.
 
 May import runtime and types.
 """

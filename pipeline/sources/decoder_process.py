@@ -1,7 +1,7 @@
-"""Decode in a process of its own, so that a file which crashes the decoder costs that file only.
+"""Decode a file in a separate process, so that a crash of the decoder affects that file only.
 
 FFmpeg's libraries abort on some malformed files (heap corruption, SIGABRT), which no `except`
-catches. Pictures come back through shared memory.
+catches. Frames are returned through shared memory.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from pipeline.runtime.child_process import ChildProcess
 from pipeline.sources.file_decoder import DecodedImage, DecodeError, VideoInfo, VideoReader
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
-READ_TIMEOUT_S = 60.0  # a decoder that is silent for longer hangs
+READ_TIMEOUT_S = 60.0  # a decoder without a message for longer is considered hung
 LOOK_FOR_STOP_S = 0.25
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """Child to parent: no more pictures."""
+    """Child to parent: no more frames."""
 
-    error: str | None
+    error: str | None  # None: the file was decoded to its end
 
 
 class DecoderProcess:
@@ -34,11 +34,11 @@ class DecoderProcess:
 
     Args:
         path: the video file.
-        read_timeout_s: how long the child may be silent before it is given up.
-        child: what runs in the child; a test may give one that crashes.
+        read_timeout_s: longest wait for a message of the child, seconds.
+        child: function that runs in the child; a test may pass one that crashes.
 
     Raises:
-        SourceError: from `__enter__` and `pictures`; the message does not name the file.
+        SourceError: from `read_info` and `frames`; the message does not name the file.
     """
 
     def __init__(
@@ -58,19 +58,27 @@ class DecoderProcess:
         return self
 
     def __exit__(self, *error: object) -> None:
-        self._child.kill()  # it owns nothing: the slots are ours
+        self._child.kill()  # it owns no resource: the parent owns the slots
         self._slots.release()
 
     def read_info(self, stop: threading.Event) -> VideoInfo | None:
-        """What the container promises; None if `stop` was set meanwhile."""
+        """Return what the container declares, or None if `stop` was set meanwhile.
+
+        Raises:
+            SourceError: if the file is no readable video, or the decoder crashed or hangs.
+        """
         message = self._receive(stop)
         if isinstance(message, _Ended):
-            raise SourceError(message.error or "it holds no video")
+            raise SourceError(message.error or "it contains no video")
         assert message is None or isinstance(message, VideoInfo)
         return message
 
     def frames(self, stop: threading.Event) -> Iterator[DecodedImage]:
-        """Every picture in order; ends at the end of the file or when `stop` is set."""
+        """Yield every frame in order, until the end of the file or until `stop` is set.
+
+        Raises:
+            SourceError: if the file is damaged, or the decoder crashed or hangs.
+        """
         while (message := self._receive(stop)) is not None:
             if isinstance(message, Filled):
                 assert isinstance(message.stamp, float)
@@ -99,8 +107,8 @@ class DecoderProcess:
 
 
 def decode_into_slots(pipe: Connection, path: Path) -> None:
-    """The child: decode `path`, hand every picture over, say how it ended."""
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent is gone: so are we
+    """Run in the child: decode `path`, send every frame, then report how it ended."""
+    with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent ended: end too
         pipe.send(_try_to_decode(pipe, path))
 
 
@@ -112,8 +120,8 @@ def _try_to_decode(pipe: Connection, path: Path) -> _Ended:
     ring = SlotRing(pipe)
     pipe.send(reader.info)
     try:
-        for picture in reader.frames():
-            ring.put(picture.image, picture.pts_s)
+        for decoded in reader.frames():
+            ring.put(decoded.image, decoded.pts_s)
     except DecodeError as error:
         return _Ended(str(error))
     finally:

@@ -1,6 +1,6 @@
-"""The border to the video library: decode one file into pictures with true times.
+"""Decode one video file into frames with their presentation times; the adapter to PyAV.
 
-It is imported by the decoder process, which should start fast: numpy and PyAV only.
+The decoder process imports it and should start fast: numpy and PyAV only.
 """
 
 from __future__ import annotations
@@ -14,33 +14,33 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
-# A header may promise a frame or two that an edit list hides or an encoder never flushed.
+# A header may declare a frame or two that an edit list hides or an encoder never flushed.
 MISSING_FRAMES_TOLERATED = 2
 MISSING_S_TOLERATED = 1.0
 _MATROSKA_DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
 
 
 class DecodeError(Exception):
-    """The file cannot be read on; the message says how far it got."""
+    """The file cannot be decoded, or not completely; the message names the cause."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What the container promises; zero where it does not say."""
+    """What the container declares; 0 where it declares nothing."""
 
     codec: str
     width: int  # pixels
     height: int
     frames: int  # number of frames, 0 if unknown
     duration_s: float  # 0.0 if unknown
-    fps: float  # average, for estimates only: times come from the frames
+    fps: float  # average, for estimates only: exact times are those of the frames
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DecodedImage:
-    """One decoded frame."""
+    """One decoded frame of a file."""
 
-    pts_s: float  # seconds since the start of the container, grows
+    pts_s: float  # seconds since the start of the container, strictly increasing
     image: NDArray[np.uint8]  # uint8 (H, W, 3) BGR
 
 
@@ -48,10 +48,10 @@ class VideoReader:
     """One open video file.
 
     Args:
-        path: any container and codec that FFmpeg's libraries decode.
+        path: a file of any container and codec that FFmpeg's libraries decode.
 
     Raises:
-        DecodeError: if it is no video or has no video stream.
+        DecodeError: if the file is no video or has no video stream.
     """
 
     def __init__(self, path: Path) -> None:
@@ -63,13 +63,13 @@ class VideoReader:
             self._container.close()
             raise DecodeError("it has no video stream")
         self._stream = self._container.streams.video[0]
-        # One thread: the process is one of several, and what a damaged stream decodes to must not
-        # depend on how frame threads interleave.
+        # One thread: the process is one of several, and the frames decoded from a damaged stream
+        # must not depend on how frame threads interleave.
         self._stream.thread_count = 1
         self.info = self._describe()
 
     def close(self) -> None:
-        """Release the file."""
+        """Close the file."""
         self._container.close()
 
     def frames(self) -> Iterator[DecodedImage]:
@@ -87,7 +87,7 @@ class VideoReader:
                 damaged += 1
                 continue
             pts_s = last_pts_s if frame.time is None else frame.time - start_s
-            if decoded and pts_s <= last_pts_s:  # absent or repeated time stamp: keep it growing
+            if decoded and pts_s <= last_pts_s:  # missing or repeated: keep increasing
                 pts_s = last_pts_s + 1.0 / (self.info.fps or 25.0)
             last_pts_s = max(pts_s, 0.0)
             end_s = last_pts_s + float((frame.duration or 0) * (frame.time_base or 0))
@@ -96,7 +96,7 @@ class VideoReader:
         self._check_complete(decoded, damaged, end_s)
 
     def _decode(self) -> Iterator[av.VideoFrame | None]:
-        """Every frame; None in place of a packet that could not be decoded."""
+        """Yield every frame, and None for each packet that could not be decoded."""
         packets = self._container.demux(self._stream)
         while True:
             try:
@@ -114,13 +114,13 @@ class VideoReader:
 
     def _check_complete(self, decoded: int, damaged: int, end_s: float) -> None:
         if not decoded:
-            raise DecodeError("it holds no frame that can be decoded")
+            raise DecodeError("it contains no decodable frame")
         expected = self.info.frames
         of_expected = f" of {expected}" if expected else ""
         if expected:
             truncated = decoded < expected - MISSING_FRAMES_TOLERATED
         else:
-            truncated = end_s < self._promised_s() - MISSING_S_TOLERATED
+            truncated = end_s < self._declared_s() - MISSING_S_TOLERATED
         if truncated:
             raise DecodeError(f"truncated: it ends at {end_s:.1f} s, {decoded}{of_expected} frames")
         if damaged:
@@ -128,11 +128,11 @@ class VideoReader:
                 f"{damaged} damaged packets: {decoded}{of_expected} frames could be read"
             )
 
-    def _promised_s(self) -> float:
-        """How long the video stream says it is, in Matroska's tag; 0.0 without one.
+    def _declared_s(self) -> float:
+        """Return the duration in the video stream's Matroska tag, seconds; 0.0 without a tag.
 
-        Other durations are no promise: a container's may be that of its sound, and FFmpeg
-        estimates one from the bit rate where a format has none.
+        Other durations are unreliable: a container's may be that of its audio, and FFmpeg
+        estimates one from the bit rate if a format has none.
         """
         clock = _MATROSKA_DURATION.fullmatch(self._stream.metadata.get("DURATION", ""))
         if clock is None:
@@ -155,7 +155,11 @@ class VideoReader:
 
 
 def upright_bgr(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Pixels as a player shows them: a phone's rotation flag is applied."""
+    """Convert a frame to pixels as a player shows them, with a phone's rotation flag applied.
+
+    Returns:
+        uint8 (H, W, 3) BGR, contiguous.
+    """
     image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
     quarter_turns = round(frame.rotation / 90) % 4
     return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image

@@ -1,7 +1,7 @@
-"""Pictures from one process to another through shared memory.
+"""Transfer images from a child process to its parent through shared memory.
 
-The parent owns a ring of slots. The child fills a free slot and says so on a pipe; the parent
-copies the picture out and gives the slot back. A killed child leaves nothing behind.
+The parent owns a ring of slots. The child fills a free slot and announces it on a pipe; the
+parent copies the image out and returns the slot. A killed child leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from multiprocessing.shared_memory import SharedMemory
 import numpy as np
 from numpy.typing import NDArray
 
-SLOTS = 4  # pictures under way; enough to decode on while the parent copies
+SLOTS = 4  # images in transit; enough to decode the next ones while the parent copies
 
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """Child to parent: this slot holds a picture."""
+    """Child to parent: this slot holds an image."""
 
     slot: int
-    shape: tuple[int, ...]
-    stamp: object  # what is known of it; can be pickled
+    shape: tuple[int, ...]  # (H, W, 3)
+    stamp: object  # metadata of the image; picklable
 
 
 @dataclass(frozen=True, slots=True)
 class NeedSlots:
-    """Child to parent: the next picture has this many bytes; nothing is under way."""
+    """Child to parent: the next image needs larger slots; no image is in transit."""
 
     frame_bytes: int
 
 
 class SlotOwner:
-    """The parent's side.
+    """The parent's side: owns the shared memory.
 
     Args:
         send: sends a message to the child.
@@ -45,7 +45,11 @@ class SlotOwner:
         self._memory: SharedMemory | None = None
 
     def copy_out(self, filled: Filled) -> NDArray[np.uint8]:
-        """The picture of a slot, which is free again."""
+        """Copy the image out of a slot and return the slot to the child.
+
+        Returns:
+            uint8 (H, W, 3), a new array.
+        """
         assert self._memory is not None
         slot_bytes = self._memory.size // SLOTS
         view = np.ndarray(filled.shape, np.uint8, self._memory.buf, offset=filled.slot * slot_bytes)
@@ -55,13 +59,17 @@ class SlotOwner:
         return image
 
     def renew(self, need: NeedSlots) -> None:
-        """Make slots of another size."""
+        """Replace the slots by larger ones.
+
+        Raises:
+            OSError: if the system has no memory or file descriptor for them.
+        """
         self.release()
         self._memory = SharedMemory(create=True, size=SLOTS * need.frame_bytes)
         self._send(self._memory.name)
 
     def release(self) -> None:
-        """Give the memory back to the system."""
+        """Return the memory to the system; a second call does nothing."""
         if self._memory is not None:
             self._memory.close()
             self._memory.unlink()
@@ -69,7 +77,11 @@ class SlotOwner:
 
 
 class SlotRing:
-    """The child's side."""
+    """The child's side: fills the slots.
+
+    Args:
+        pipe: to the parent.
+    """
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
@@ -78,13 +90,18 @@ class SlotRing:
         self._free: list[int] = []
 
     def put(self, image: NDArray[np.uint8], stamp: object) -> None:
-        """Copy a picture into a free slot, waiting for one, and announce it."""
+        """Copy an image into a free slot, waiting for one if necessary, and announce it.
+
+        Args:
+            image: uint8 (H, W, 3).
+            stamp: metadata of the image; picklable.
+        """
         self._make_room(image)
         slot = self._free.pop() if self._free else self._wait_for_slot()
         self._fill(slot, image, stamp)
 
     def offer(self, image: NDArray[np.uint8], stamp: object) -> bool:
-        """The same without waiting; False if no slot is free."""
+        """Do the same without waiting; return False if no slot is free."""
         self._make_room(image)
         while self._pipe.poll():
             self._free.append(self._wait_for_slot())
@@ -94,13 +111,13 @@ class SlotRing:
         return True
 
     def wait_for_other(self) -> object:
-        """The parent's next message that gives no slot back."""
+        """Wait for the parent's next message other than a returned slot, and return it."""
         while isinstance(message := self._pipe.recv(), int):
             self._free.append(message)
         return message
 
     def close(self) -> None:
-        """Let go of the memory; the parent unlinks it."""
+        """Close the memory; the parent unlinks it."""
         if self._memory is not None:
             self._memory.close()
             self._memory = None

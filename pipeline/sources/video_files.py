@@ -14,7 +14,7 @@ from pipeline.sources.decoder_process import DecoderProcess
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.types import Frame, StreamEnd
 
-# What a directory is searched for. A file that is named is read whatever it is called.
+# Suffixes that a directory is searched for. A file that is named explicitly may have any suffix.
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
     | {".wmv", ".flv", ".3gp", ".ogv", ".h264", ".hevc"}
@@ -23,7 +23,7 @@ VIDEO_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class VideoFile:
-    """One file to replay, as a camera of its own."""
+    """One file to replay as a separate camera."""
 
     camera_id: str
     path: Path
@@ -32,14 +32,14 @@ class VideoFile:
 def find_videos(arguments: Sequence[str]) -> tuple[VideoFile, ...]:
     """Turn files, directories and globs into video files with distinct camera ids.
 
-    A camera is called like its file, without the suffix; equal names get `-2`, `-3` and so on.
-    A path that does not exist is kept: reading it gives the error that names it.
+    A camera id is the file's name without the suffix; equal names get `-2`, `-3` and so on.
+    A path that does not exist is kept: reading it raises the error that names it.
 
     Args:
         arguments: paths of files or directories (searched one level deep), or glob patterns.
 
     Raises:
-        SourceError: if a directory or a pattern holds no video.
+        SourceError: if a directory contains no video or no file matches a pattern.
     """
     paths = [path for argument in arguments for path in _expand(argument)]
     videos: dict[str, VideoFile] = {}
@@ -72,13 +72,16 @@ def read_frames(
     now: Callable[[], float],
     opened: Callable[[str, VideoInfo], None],
 ) -> Generator[Frame | StreamEnd, None, None]:
-    """Yield every frame of a file and then its `StreamEnd`, which carries what went wrong.
+    """Yield every frame of a file and then its `StreamEnd`.
+
+    A file that cannot be read, or not completely, raises nothing: its end has reason "failed" and
+    an `error` that names the file.
 
     Args:
         video: the file.
-        stop: ends the reading early, without an error.
+        stop: ends reading early, without an error.
         now: Unix seconds.
-        opened: called with the camera id once the container is understood.
+        opened: called with the camera id and what the container declares, before the first frame.
     """
     try:
         _check_readable(video.path)
@@ -86,9 +89,9 @@ def read_frames(
             info = decoder.read_info(stop)
             if info is not None:
                 opened(video.camera_id, info)
-                for index, picture in enumerate(decoder.frames(stop)):
+                for index, decoded in enumerate(decoder.frames(stop)):
                     at = now()
-                    yield Frame(video.camera_id, index, picture.pts_s, at, picture.image, at)
+                    yield Frame(video.camera_id, index, decoded.pts_s, at, decoded.image, at)
     except SourceError as source_error:
         yield StreamEnd(video.camera_id, "failed", f"{video.path}: {source_error}")
     else:
@@ -97,7 +100,7 @@ def read_frames(
 
 def _check_readable(path: Path) -> None:
     try:
-        if not path.is_file():  # asked first: opening a named pipe would wait for its writer
+        if not path.is_file():  # opening a named pipe would wait for its writer
             raise SourceError("not a file" if path.exists() else "no such file")
         with path.open("rb") as file:
             is_empty = not file.read(1)
@@ -112,13 +115,13 @@ def merge_by_time(
 ) -> Iterator[Frame | StreamEnd]:
     """Interleave several files by media time, always in the same order.
 
-    Always the frame with the smallest `pts_s` is next, and of equals the one of the earlier
-    camera; a `StreamEnd` follows its last frame at once. The order depends on the files alone, not
-    on which decoder is faster, which is what makes a replay repeatable.
+    The frame with the smallest `pts_s` is next; of equal ones that of the earlier camera. A
+    `StreamEnd` immediately follows its last frame. The order depends on the files alone, not on
+    the speed of their decoders, which makes a replay repeatable.
 
     Args:
-        cameras: one iterator per file, made (and so opened) only when its turn comes.
-        max_concurrent_files: how many are open at the same time; when one ends, the next is opened.
+        cameras: one iterator per file, created (and so opened) only when its turn comes.
+        max_concurrent_files: number of files open at the same time; when one ends, the next opens.
     """
     heads: dict[int, tuple[Frame | StreamEnd, Iterator[Frame | StreamEnd]]] = {}
     waiting = enumerate(cameras)
@@ -144,7 +147,7 @@ def _pts_s(item: Frame | StreamEnd) -> float:
 
 
 def in_batches(items: Iterator[Frame | StreamEnd], size: int) -> Iterator[list[Frame | StreamEnd]]:
-    """Lists of `size` items, the last one shorter."""
+    """Yield lists of `size` items; the last one may be shorter."""
     batch: list[Frame | StreamEnd] = []
     for item in items:
         batch.append(item)

@@ -1,4 +1,4 @@
-"""The steps from a frame to an action, one generator each.
+"""The stages from a frame to an action event, one generator each.
 
 May import types and models.
 """

@@ -1,4 +1,7 @@
-"""Clips by time: which frames make a clip, and what of a frame shows one person."""
+"""Sample clips by time: when a clip is due, which frames it consists of, how a person is cropped.
+
+Training and the live pipeline share this module.
+"""
 
 from __future__ import annotations
 
@@ -14,21 +17,21 @@ from models.boxes import FloatArray
 
 Sample = TypeVar("Sample")
 
-# Which frame is nearest to a grid point changes by a tenth of a step at most if of a fast camera's
-# frames only this many per step are kept. 60 fps is 4 per step of 1/15 s: all of those are kept.
+# Frames kept per grid step. A sample is then at most a tenth of a step away from the frame that is
+# nearest to its grid point. 60 fps is 4 frames per step of 1/15 s: all of them are kept.
 SAMPLES_PER_STEP = 5
-ROUNDING_S = 1e-6  # pts_s are floats: a frame due "now" may sit a rounding error before
+ROUNDING_S = 1e-6  # seconds; pts_s are floats: a frame that is due may be a rounding error early
 
 
 @dataclass(frozen=True, slots=True)
 class ClipSpec:
-    """The time grid and the crop of a clip. Training and the live pipeline share it."""
+    """The time grid and the crop of a clip."""
 
-    clip_len: int  # T, frames fed to the network
+    clip_len: int  # T, frames per clip
     interval_s: float  # seconds between two grid points: frame_interval / target_fps
     crop_size: int  # S, side of a crop in pixels
-    crop_margin: float  # added on each side, as a share of the box's longer side
-    max_gap_s: float  # a longer hole between two frames gives no clip
+    crop_margin: float  # added on each side, as a fraction of the box's longer side
+    max_gap_s: float  # no clip spans a longer gap between two frames
 
     @property
     def span_s(self) -> float:
@@ -43,12 +46,12 @@ def sample_clip(pts_s: NDArray[np.float64], spec: ClipSpec) -> NDArray[np.intp] 
     clips of the same speed (PySlowFast scales by TARGET_FPS for the same reason).
 
     Args:
-        pts_s: float64 (N,) growing times of the frames at hand.
-        spec: the grid.
+        pts_s: float64 (N,) increasing times of the available frames, seconds.
+        spec: the time grid.
 
     Returns:
-        int (clip_len,) indices into `pts_s`, or None while the frames do not reach back to the
-        first grid point (to within half a grid step) or have a hole longer than `max_gap_s`.
+        intp (clip_len,) indices into `pts_s`, or None if the frames do not reach back to the
+        first grid point (to within half a grid step) or have a gap longer than `max_gap_s`.
     """
     if len(pts_s) < 2:
         return None
@@ -64,10 +67,10 @@ def sample_clip(pts_s: NDArray[np.float64], spec: ClipSpec) -> NDArray[np.intp] 
 
 
 class ClipWindow(Generic[Sample]):
-    """The newest samples of one stream, no more than one clip needs.
+    """A sliding window with the newest samples of one stream, bounded by what one clip needs.
 
     Args:
-        spec: time grid of a clip.
+        spec: the time grid.
         stride_s: seconds between the ends of two clips.
     """
 
@@ -82,17 +85,26 @@ class ClipWindow(Generic[Sample]):
         return len(self._samples)
 
     def wants(self, pts_s: float) -> bool:
-        """Whether a sample of this moment would be kept; a hole before it empties the window."""
+        """Return whether to keep a sample at this time; clear the window after too long a gap.
+
+        Args:
+            pts_s: presentation time of the next frame, seconds.
+        """
         if not self._pts_s:
             return True
         since_last_s = pts_s - self._pts_s[-1]
-        if since_last_s > self._spec.max_gap_s:  # no clip may span the hole: nothing before helps
+        if since_last_s > self._spec.max_gap_s:  # no clip may span the gap
             self.clear()
             return True
         return since_last_s >= self._spec.interval_s / SAMPLES_PER_STEP - ROUNDING_S
 
     def add(self, pts_s: float, sample: Sample) -> None:
-        """Keep the newest sample, and forget what no clip can need any more."""
+        """Append the newest sample and drop those that no later clip can use.
+
+        Args:
+            pts_s: presentation time of the sample, seconds; larger than any before.
+            sample: what the clip is made of, for example a crop.
+        """
         self._pts_s.append(pts_s)
         self._samples.append(sample)
         needed_s = pts_s - self._spec.span_s - self._spec.interval_s
@@ -102,7 +114,12 @@ class ClipWindow(Generic[Sample]):
             self._samples.popleft()
 
     def cut(self) -> list[Sample] | None:
-        """The `clip_len` samples of the clip that ends at the newest, if it is due and complete."""
+        """Cut the clip that ends at the newest sample.
+
+        Returns:
+            Its `clip_len` samples, or None if `stride_s` has not passed since the last clip or
+            the window does not cover the time grid.
+        """
         newest_s = self._pts_s[-1]
         if newest_s < self._last_clip_pts_s + self._stride_s - ROUNDING_S:
             return None
@@ -113,7 +130,7 @@ class ClipWindow(Generic[Sample]):
         return [self._samples[index] for index in chosen]
 
     def clear(self) -> None:
-        """Forget every sample."""
+        """Drop all samples."""
         self._pts_s.clear()
         self._samples.clear()
 
@@ -121,7 +138,7 @@ class ClipWindow(Generic[Sample]):
 def crop_person(
     image: NDArray[np.uint8], xyxy: FloatArray, *, size: int, margin: float
 ) -> NDArray[np.uint8]:
-    """Cut the square around a person and resize it.
+    """Crop the square around a person and resize it.
 
     The square is centred on the box; its side is the box's longer side plus `margin` of it on
     each side. Where it leaves the image, the border pixels are repeated.
@@ -130,7 +147,7 @@ def crop_person(
         image: uint8 (H, W, 3).
         xyxy: float32 (4,) pixels; must overlap the image.
         size: S, side of the result in pixels.
-        margin: share of the longer side added on each side.
+        margin: added on each side, as a fraction of the longer side.
 
     Returns:
         uint8 (S, S, 3), same colour order as `image`.

@@ -1,4 +1,4 @@
-"""Per-track clip buffers: from tracked frames to clips that are true in time."""
+"""The clip stage for person crops: cut clips on a regular time grid, one buffer per track."""
 
 from __future__ import annotations
 
@@ -54,9 +54,9 @@ def cut_clips(
 def drop_pixels(
     items: Iterable[ClippedFrame | StreamEnd],
 ) -> Generator[ClippedFrame | StreamEnd, None, None]:
-    """Replace every frame's image by one of the same shape that takes no memory.
+    """Replace every frame's image by one of the same shape that occupies no memory.
 
-    For runs in which nothing is drawn: what waits for the recognizer is then small.
+    For runs without annotated video, so that frames waiting for the recognizer stay small.
     """
     for item in items:
         if isinstance(item, StreamEnd):
@@ -69,7 +69,7 @@ def drop_pixels(
 
 
 class TrackBuffer:
-    """The newest crops of one track, no more than one clip needs.
+    """The newest crops of one track, bounded by what one clip needs.
 
     Args:
         spec: time grid and crop of a clip.
@@ -84,7 +84,11 @@ class TrackBuffer:
         return len(self._window)
 
     def add(self, frame: Frame, person: TrackedPerson) -> Clip | None:
-        """Keep this frame's crop; return the clip that ends at it if one is due and complete."""
+        """Store this frame's crop of the person.
+
+        Returns:
+            The clip that ends at this frame, or None if it is not due or not complete.
+        """
         spec = self._spec
         if not self._window.wants(frame.pts_s):
             return None

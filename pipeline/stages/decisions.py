@@ -1,4 +1,4 @@
-"""The decision stage: recognized frames in, frames with the events decided at them out."""
+"""The decision stage: turn scores into events, with one sequence of numbers per camera."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pipeline.types import DecidedEnd, DecidedFrame, RecognizedFrame, StreamEnd,
 
 @dataclass(frozen=True, slots=True)
 class EventStamp:
-    """What every event of a run carries alike."""
+    """Fields that all events of a run share."""
 
     run_id: str
     model: str
-    wall_clock: bool  # False leaves out everything that depends on when the run took place
+    wall_clock: bool  # False: omit all UTC times and latencies
 
 
 def decide_actions(
@@ -27,19 +27,22 @@ def decide_actions(
     stamp: EventStamp,
     now: Callable[[], float],
 ) -> Generator[DecidedFrame | DecidedEnd, None, None]:
-    """Decide what each person does; one item per item, in order.
+    """Decide which actions start, continue and end.
 
     Args:
         items: frames of any number of cameras, each camera's in order.
         labels: the recognizer's classes in the order of its scores.
         policy: thresholds, durations, smoothing.
-        stamp: what every event of this run carries.
+        stamp: fields that all events of the run share.
         now: Unix seconds, for the latency of an event.
+
+    Yields:
+        One item per item, in order.
     """
     cameras: dict[str, CameraDecisions] = {}
     for item in items:
         camera_id = item.camera_id if isinstance(item, StreamEnd) else item.tracked.frame.camera_id
-        # Kept after its end: a camera that comes back goes on with its numbers.
+        # Kept after its end: a camera that reconnects continues its sequence numbers.
         camera = cameras.setdefault(
             camera_id, CameraDecisions(camera_id, labels, policy, stamp, now)
         )
@@ -48,7 +51,7 @@ def decide_actions(
 
 @dataclass(slots=True)
 class CameraDecisions:
-    """The open actions and the sequence number of one camera."""
+    """The open actions and the sequence counter of one camera."""
 
     camera_id: str
     labels: Sequence[str]
@@ -57,11 +60,11 @@ class CameraDecisions:
     now: Callable[[], float]
     seq: int = 0
     tracks: dict[int, TrackDecider] = field(default_factory=dict)
-    newest: RecognizedFrame | None = None  # since it is up
+    newest: RecognizedFrame | None = None  # None: the camera is down
     down_reported: bool = False
 
     def decide(self, item: RecognizedFrame) -> DecidedFrame:
-        """What this frame's scores and lost tracks change; the first one says that it is up."""
+        """Return the frame with the events decided at it; the first one reports `camera_up`."""
         frame = item.tracked.frame
         timestamp = Timestamp(frame.pts_s, frame.captured_at)
         up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
@@ -83,7 +86,7 @@ class CameraDecisions:
         return DecidedFrame(item.tracked, up + self._events(changes, item, latency_s), latency_s)
 
     def finish(self, end: StreamEnd) -> DecidedEnd:
-        """End everything that is open; a live camera that was never seen is said to be down too."""
+        """End all open actions and report `camera_down`, even if a live camera was never up."""
         if self.newest is None:
             if end.at is None or self.down_reported:
                 return DecidedEnd(end, ())
@@ -163,7 +166,7 @@ def _corners(change: Change) -> tuple[float, float, float, float]:
 
 
 def _latency_s(item: RecognizedFrame, decided_at: float) -> dict[str, float]:
-    """Seconds from one stage's end to the next one's, queues included, and in all."""
+    """Return the seconds between the ends of consecutive stages, queues included, and the total."""
     tracked, captured_at = item.tracked, item.tracked.frame.captured_at
     stamps = {
         "decode": tracked.frame.decoded_at,

@@ -1,4 +1,7 @@
-"""DeepSORT (deep-sort-realtime) as a tracker: motion and appearance together."""
+"""DeepSORT tracking by motion and appearance; the adapter to deep-sort-realtime.
+
+Its stock embedders are not imported: they need pkg_resources, which setuptools has dropped.
+"""
 
 from __future__ import annotations
 
@@ -12,15 +15,23 @@ from models.boxes import FloatArray, xyxy_to_ltwh
 from models.detections import Detections
 from pipeline.types import Frame, Image, TrackedPerson
 
-# Every tracker it builds lists its settings in ten lines at INFO.
+# Each tracker logs its settings in ten lines at INFO.
 logging.getLogger("deep_sort_realtime").setLevel(logging.WARNING)
 
 
 class Encoder(Protocol):
-    """What the tracker needs of an appearance model."""
+    """Interface of an appearance model."""
 
     def encode(self, image: Image, xyxy: FloatArray) -> FloatArray:
-        """float32 (N, D) features of unit length, one per box."""
+        """Compute appearance features.
+
+        Args:
+            image: uint8 (H, W, 3) BGR.
+            xyxy: float32 (N, 4) boxes in pixels, inside the image.
+
+        Returns:
+            float32 (N, D) of unit length, one row per box.
+        """
         ...
 
 
@@ -28,12 +39,12 @@ class DeepSortTracker:
     """One camera's DeepSORT.
 
     Args:
-        encoder: describes how people look; shared by the trackers of all cameras.
+        encoder: appearance model; shared by the trackers of all cameras.
         max_age: frames without a detection after which a track ends.
-        n_init: detections in a row that confirm a track.
-        max_iou_distance: 1 - IoU above which a box is not the next one of a track.
-        max_cosine_distance: distance of features above which people do not look alike.
-        nn_budget: newest features kept per track; bounds memory and time.
+        n_init: consecutive detections that confirm a track.
+        max_iou_distance: largest 1 - IoU of a match.
+        max_cosine_distance: largest distance of the features of a match.
+        nn_budget: newest features kept per track; bounds memory and time per frame.
     """
 
     def __init__(
@@ -54,27 +65,27 @@ class DeepSortTracker:
             max_iou_distance=max_iou_distance,
             max_cosine_distance=max_cosine_distance,
             nn_budget=nn_budget,
-            # A half hidden person has a box of another shape in the same place; with the shape
-            # in the gate IDF1 on TUD-Campus is 0.59 instead of 0.67, on PETS09-S2L1 0.76 for 0.80.
+            # A partly occluded person has a box of another shape in the same place: gating by
+            # shape too, IDF1 drops from 0.67 to 0.59 on TUD-Campus, 0.80 to 0.76 on PETS09-S2L1.
             gating_only_position=True,
-            embedder=None,  # it would load a network of its own per camera
+            embedder=None,  # else it loads a separate network per camera
         )
         self._confirmed: set[int] = set()
 
     def update(
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
-        """Take the next frame; see `pipeline.stages.tracking.Tracker`."""
+        """Process the next frame; see `pipeline.stages.tracking.Tracker.update`."""
         visible = detections.inside(*frame.wh)
         features = self._encoder.encode(frame.image, visible.xyxy)
-        # deep-sort-realtime drops empty boxes but not their features: all of ours have an area.
+        # deep-sort-realtime drops empty boxes but not their features; `inside` leaves none.
         boxes = [
             (ltwh, confidence, "person")
             for ltwh, confidence in zip(
                 xyxy_to_ltwh(visible.xyxy).tolist(), visible.confidence.tolist(), strict=True
             )
         ]
-        # `others` comes back on the track: the row of the detection that it was matched with.
+        # `others` is returned on the track: the row of the detection it was matched with.
         tracks = self._deep_sort.update_tracks(
             boxes, embeds=list(features), others=list(range(len(boxes)))
         )
@@ -86,20 +97,20 @@ class DeepSortTracker:
                 track_id, visible.xyxy[track.others], float(visible.confidence[track.others])
             )
             for track_id, track in sorted(confirmed.items())
-            if track.time_since_update == 0  # else it is where the motion model thinks they are
+            if track.time_since_update == 0  # else the box is predicted by the motion model
         )
         return people, ended
 
     @property
     def gallery_size(self) -> int:
-        """Features kept over all tracks; at most nn_budget per confirmed track."""
+        """Number of stored features of all tracks; at most `nn_budget` per confirmed track."""
         return sum(len(features) for features in self._deep_sort.tracker.metric.samples.values())
 
 
 def _limit_blas_threads() -> None:
-    """Let BLAS compute in the calling thread, in the whole process; PyTorch has its own threads.
+    """Restrict BLAS to the calling thread, process-wide; PyTorch has separate threads.
 
-    The Kalman filter solves 4x4 systems one by one. OpenBLAS wakes a thread per core for each and
-    lets them spin afterwards: five times the time here, and taken from the networks beside it.
+    The Kalman filter solves 4x4 systems one by one. For each, OpenBLAS wakes a thread per core
+    that spins afterwards: five times the time here, at the cost of the networks.
     """
     threadpool_limits(limits=1, user_api="blas")

@@ -1,4 +1,4 @@
-"""The detection stage: frames in, frames with their people out."""
+"""The detection stage: find the people of every frame."""
 
 from __future__ import annotations
 
@@ -10,10 +10,17 @@ from pipeline.types import DetectedFrame, Frame, Image, StreamEnd
 
 
 class PersonDetector(Protocol):
-    """What the stage needs of a detector."""
+    """Interface of a person detector."""
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
-        """Find the people of each uint8 (H, W, 3) BGR image."""
+        """Detect people.
+
+        Args:
+            images: uint8 (H, W, 3) BGR each, of any sizes.
+
+        Returns:
+            One `Detections` per image, in order.
+        """
         ...
 
 
@@ -22,7 +29,16 @@ def detect_people(
     detector: PersonDetector,
     now: Callable[[], float],
 ) -> Generator[DetectedFrame | StreamEnd, None, None]:
-    """Detect the people of all frames of a batch in one call; one item per item, in order."""
+    """Detect the people of all frames of a batch in one detector call.
+
+    Args:
+        batches: frames of any number of cameras, and the ends of cameras.
+        detector: called once per batch that holds a frame.
+        now: Unix seconds.
+
+    Yields:
+        One item per item of the batches, in order.
+    """
     for batch in batches:
         images = [item.image for item in batch if isinstance(item, Frame)]
         detections = iter(detector.detect(images) if images else [])

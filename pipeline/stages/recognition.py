@@ -1,4 +1,4 @@
-"""The recognition stage: clips of all cameras and tracks, scored in micro-batches."""
+"""The recognition stage: score the clips of all cameras and tracks in micro-batches."""
 
 from __future__ import annotations
 
@@ -16,26 +16,50 @@ Batches = Iterable[Sequence[ClippedFrame | StreamEnd]]
 
 @runtime_checkable
 class ClipScorer(Protocol):
-    """What the stage needs of a recognizer of people's own clips."""
+    """Interface of a recognizer of person crops."""
 
     def predict(self, clips: Sequence[NDArray[np.uint8]]) -> FloatArray:
-        """Score clips of uint8 (T, S, S, 3) BGR; float32 (N, num_classes)."""
+        """Score clips.
+
+        Args:
+            clips: uint8 (T, S, S, 3) BGR each.
+
+        Returns:
+            float32 (N, num_classes) after softmax or sigmoid.
+        """
         ...
 
 
 @runtime_checkable
 class SceneScorer(Protocol):
-    """What the stage needs of a recognizer of scenes."""
+    """Interface of a recognizer of scenes (a network with a RoI head)."""
 
     def predict_scene(self, frames: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
-        """Score (N, 4) boxes in uint8 (T, H, W, 3) BGR; float32 (N, num_classes)."""
+        """Score the people of one scene.
+
+        Args:
+            frames: uint8 (T, H, W, 3) BGR.
+            xyxy: float32 (N, 4) boxes in the middle frame, pixels of `frames`.
+
+        Returns:
+            float32 (N, num_classes) after softmax or sigmoid.
+        """
         ...
 
 
 def recognize_actions(
     batches: Batches, recognizer: ClipScorer, now: Callable[[], float]
 ) -> Iterator[RecognizedFrame | StreamEnd]:
-    """Score all clips of a batch of frames in one call; one item per item, in order."""
+    """Score all clips of a batch of frames in one recognizer call.
+
+    Args:
+        batches: clipped frames of any number of cameras, and the ends of cameras.
+        recognizer: called once per batch that holds a clip.
+        now: Unix seconds.
+
+    Yields:
+        One item per item of the batches, in order.
+    """
     for batch in batches:
         clips = [clip for item in batch if isinstance(item, ClippedFrame) for clip in item.clips]
         scores = iter(recognizer.predict([clip.crops for clip in clips]) if clips else ())
@@ -51,7 +75,16 @@ def recognize_actions(
 def recognize_scenes(
     batches: Batches, recognizer: SceneScorer, now: Callable[[], float]
 ) -> Iterator[RecognizedFrame | StreamEnd]:
-    """Score the people of every scene in one call per scene; one item per item, in order."""
+    """Score the people of every scene, one recognizer call per scene.
+
+    Args:
+        batches: clipped frames of any number of cameras, and the ends of cameras.
+        recognizer: called once per scene.
+        now: Unix seconds.
+
+    Yields:
+        One item per item of the batches, in order.
+    """
     for batch in batches:
         predictions = [
             _scene_predictions(item.scene, recognizer)

@@ -1,4 +1,4 @@
-"""Clips of whole scenes: every person of a camera in one pass of a network with a RoI head."""
+"""The clip stage for scenes: full frames and boxes for a network with a RoI head."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ def cut_scenes(
 ) -> Generator[ClippedFrame | StreamEnd, None, None]:
     """Add to every tracked frame the scene clip that is due at it.
 
-    Networks of this kind answer for the people of the clip's middle frame (AVA's key frame), so
-    the scores describe what somebody did half a clip ago. Who was not yet there in the middle, or
-    is no longer there now, gets none.
+    Such a network classifies the people of the clip's middle frame (AVA's key frame), so the
+    scores describe an action half a clip ago. A person who is missing in the middle frame or in
+    the newest frame gets no scores.
 
     Args:
         items: frames of any number of cameras, each camera's in order.
@@ -54,7 +54,7 @@ class _SceneFrame:
 
 
 class SceneBuffer:
-    """The newest frames of one camera, no more than one clip needs.
+    """The newest frames of one camera, bounded by what one clip needs.
 
     Args:
         spec: time grid of a clip and size of the scene.
@@ -70,9 +70,14 @@ class SceneBuffer:
         return len(self._window)
 
     def add(self, item: TrackedFrame) -> SceneClip | None:
-        """Keep this frame; return the clip that ends at it if one is due, complete and peopled."""
+        """Store this frame and the boxes of its people.
+
+        Returns:
+            The clip that ends at this frame, or None if it is not due, not complete, or without
+            a person who is in both its middle and its newest frame.
+        """
         frame = item.frame
-        if frame.wh != self._wh:  # another resolution from now on: clips do not mix them
+        if frame.wh != self._wh:  # the resolution changed: no clip may mix two
             self._window.clear()
             self._wh = frame.wh
         if not self._window.wants(frame.pts_s):
@@ -91,7 +96,7 @@ class SceneBuffer:
         return _SceneFrame(image, {p.track_id: p.xyxy * factor for p in item.people})
 
     def _clip(self, item: TrackedFrame, frames: list[_SceneFrame]) -> SceneClip | None:
-        key = frames[len(frames) // 2]  # as PySlowFast and mmaction2 sample around it
+        key = frames[len(frames) // 2]  # PySlowFast and mmaction2 sample around this frame
         people = [person for person in item.people if person.track_id in key.xyxy]
         if not people:
             return None

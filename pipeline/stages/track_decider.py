@@ -1,4 +1,4 @@
-"""From scores to actions: smoothing, hysteresis and minimum duration, for one track."""
+"""Decide when an action of one track starts and ends: smoothing, hysteresis, minimum duration."""
 
 from __future__ import annotations
 
@@ -14,29 +14,29 @@ from pipeline.events import EndReason, EventKind
 
 @dataclass(frozen=True, slots=True)
 class ActionRule:
-    """When one action starts and when it ends."""
+    """Thresholds and durations of one action."""
 
-    start_threshold: float  # smoothed score at which it may start
-    end_threshold: float  # lower; smoothed score under which it may end
-    min_duration_s: float  # it must stay above the start threshold this long
-    min_gap_s: float  # it must stay under the end threshold this long
+    start_threshold: float  # smoothed score from which it may start, in [0, 1]
+    end_threshold: float  # smoothed score below which it may end, lower than the start
+    min_duration_s: float  # time above the start threshold before it starts
+    min_gap_s: float  # time below the end threshold before it ends
 
 
 @dataclass(frozen=True, slots=True)
 class DecisionPolicy:
-    """What is decided about every track.
+    """How the scores of every track become events.
 
-    `rules` has the actions that make events; a label without a rule is background.
+    `rules` holds the actions that produce events; a label without a rule is background.
     """
 
     rules: Mapping[str, ActionRule]
-    smoothing_s: float  # time constant of the exponential average; 0 takes scores as they are
-    update_interval_s: float  # at most one update per action and this many seconds
+    smoothing_s: float  # time constant of the exponential average; 0: no smoothing
+    update_interval_s: float  # smallest interval between two updates of an action
 
 
 @dataclass(frozen=True, slots=True)
 class Timestamp:
-    """A point of a camera's time."""
+    """A point in time of one camera, in media time and wall-clock time."""
 
     pts_s: float
     captured_at: float  # Unix seconds
@@ -44,12 +44,12 @@ class Timestamp:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Change:
-    """An action starts, goes on, or ends; an event without its envelope."""
+    """Start, update or end of an action: an event without camera, run and sequence number."""
 
     kind: EventKind
     track_id: int
     action: str
-    ordinal: int  # counts the instances of this action of this track, from 1
+    ordinal: int  # 1-based count of the instances of this action of this track
     score: float
     peak_score: float
     start: Timestamp
@@ -60,12 +60,12 @@ class Change:
 
 @dataclass(slots=True)
 class _ActionState:
-    """Where one action of one track stands."""
+    """State of one action of one track: idle, or open since `start`."""
 
-    above_since: Timestamp | None = None  # idle, but the score has reached the start threshold
-    below_since: Timestamp | None = None  # open, but the score is under the end threshold
-    start: Timestamp | None = None  # open since; None: idle
-    last: Timestamp | None = None  # newest time at which it was known to go on
+    above_since: Timestamp | None = None  # idle: score above the start threshold since then
+    below_since: Timestamp | None = None  # open: score below the end threshold since then
+    start: Timestamp | None = None  # None: idle
+    last: Timestamp | None = None  # newest time at which it was known to last
     peak_score: float = 0.0
     score: float = 0.0
     updated_pts_s: float = -math.inf
@@ -74,7 +74,7 @@ class _ActionState:
 
 @dataclass(slots=True)
 class TrackDecider:
-    """Follows the scores of one track and says what changes."""
+    """Decides the actions of one track from its scores over time."""
 
     track_id: int
     policy: DecisionPolicy
@@ -86,15 +86,15 @@ class TrackDecider:
     def observe(
         self, scores: Mapping[str, float], now: Timestamp, xyxy: FloatArray
     ) -> list[Change]:
-        """Take the scores of one clip into account.
+        """Process the scores of one clip.
 
         Args:
             scores: by label, each in [0, 1].
-            now: the newest frame of the clip.
-            xyxy: float32 (4,) box in that frame.
+            now: time of the newest frame of the clip.
+            xyxy: float32 (4,) box in that frame, pixels.
 
         Returns:
-            What changed, in the order of the policy's rules.
+            The starts, updates and ends, in the order of the policy's rules.
         """
         self._xyxy = xyxy
         smoothed = self._smooth(np.array(list(scores.values()), np.float32), now.pts_s)
@@ -109,7 +109,11 @@ class TrackDecider:
         return changes
 
     def finish(self, reason: EndReason) -> list[Change]:
-        """End whatever is open, at the last time at which it was known to go on."""
+        """End all open actions, at the newest time at which they were known to last.
+
+        Args:
+            reason: recorded in each end.
+        """
         return [
             self._end(action, state, reason)
             for action, state in self._states.items()
@@ -120,7 +124,7 @@ class TrackDecider:
         if self._smoothed is None or self.policy.smoothing_s == 0:
             self._smoothed = scores
         else:
-            # The weight follows the time passed, not the number of clips.
+            # The weight depends on the elapsed time, not on the number of clips.
             keep = math.exp(-(pts_s - self._seen_pts_s) / self.policy.smoothing_s)
             self._smoothed = np.float32(keep) * self._smoothed + np.float32(1 - keep) * scores
         self._seen_pts_s = pts_s

@@ -1,4 +1,4 @@
-"""The tracking stage: detections in, people with identities out, one tracker per camera."""
+"""The tracking stage: give detected people identities, with one tracker per camera."""
 
 from __future__ import annotations
 
@@ -11,16 +11,20 @@ from pipeline.types import DetectedFrame, Frame, StreamEnd, TrackedFrame, Tracke
 
 
 class Tracker(Protocol):
-    """Follows the people of one camera. Its ids begin at its own first person."""
+    """Interface of a tracker of one camera; its track ids start anew per tracker."""
 
     def update(
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
-        """Take the next frame; called for frames without people too.
+        """Process the next frame; call it for frames without people too.
+
+        Args:
+            frame: the camera's next frame.
+            detections: its people, boxes in pixels of the frame.
 
         Returns:
-            The people of confirmed tracks that were detected in this frame, by id, and the ids
-            of confirmed tracks that ended at it.
+            The people of confirmed tracks that were detected in this frame, sorted by id, and
+            the ids of confirmed tracks that ended at it.
         """
         ...
 
@@ -30,12 +34,20 @@ def track_people(
     new_tracker: Callable[[], Tracker],
     now: Callable[[], float],
 ) -> Iterator[TrackedFrame | StreamEnd]:
-    """Give every person an id that no other person of the same camera gets; one item per item.
+    """Assign track ids that are unique per camera and run.
 
-    After a `StreamEnd` a camera gets a new tracker, whose ids go on where the last one's ended.
+    After a `StreamEnd` a camera gets a new tracker, whose ids continue after the last used one.
+
+    Args:
+        items: detected frames of any number of cameras, each camera's in order.
+        new_tracker: makes the tracker of a camera.
+        now: Unix seconds.
+
+    Yields:
+        One item per item, in order.
     """
     trackers: dict[str, Tracker] = {}
-    used_before: dict[str, int] = {}  # ids that earlier trackers of the camera gave away
+    used_before: dict[str, int] = {}  # highest id of the camera's earlier trackers
     newest: dict[str, int] = {}
     for item in items:
         if isinstance(item, StreamEnd):

@@ -1,4 +1,4 @@
-"""ByteTrack and BoT-SORT (ultralytics) as trackers: motion alone, and so much faster."""
+"""ByteTrack and BoT-SORT: fast tracking by motion alone; the adapter to ultralytics' trackers."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pipeline.types import Frame, TrackedPerson
 
 UltralyticsTrackerName = Literal["bytetrack", "botsort"]
 
-# What ultralytics ships as cfg/trackers/bytetrack.yaml and botsort.yaml, where not a parameter.
-LOW_CONFIDENCE = 0.1  # below it a box is not even used to continue a track
-MATCH_THRESHOLD = 0.8  # largest cost (1 - IoU, weighed with the confidence) of a match
+# Values of ultralytics' cfg/trackers/bytetrack.yaml and botsort.yaml, except for parameters.
+LOW_CONFIDENCE = 0.1  # a box below it does not continue a track either
+MATCH_THRESHOLD = 0.8  # largest cost (1 - IoU, weighted by confidence) of a match
 BOTSORT_SETTINGS = {
-    "gmc_method": "sparseOptFlow",  # estimates the camera's motion from the picture
+    "gmc_method": "sparseOptFlow",  # estimates the camera's motion from the image
     "proximity_thresh": 0.5,
     "appearance_thresh": 0.8,
     "with_reid": False,
@@ -30,13 +30,13 @@ BOTSORT_SETTINGS = {
 class UltralyticsTracker:
     """One camera's ByteTrack or BoT-SORT.
 
-    The pinned ultralytics counts ids per tracker object; until 8.3 a class attribute counted for
-    all of them. A test holds it to that.
+    The pinned ultralytics counts ids per tracker object, as a test asserts; until 8.3 a class
+    attribute counted the ids of all trackers.
 
     Args:
         name: "bytetrack" or "botsort".
         max_age: frames without a detection after which a track ends.
-        high_confidence: only people at least this confident begin a track.
+        high_confidence: smallest confidence of a detection that starts a track, in [0, 1].
     """
 
     def __init__(
@@ -62,7 +62,7 @@ class UltralyticsTracker:
     def update(
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
-        """Take the next frame; see `pipeline.stages.tracking.Tracker`."""
+        """Process the next frame; see `pipeline.stages.tracking.Tracker.update`."""
         visible = detections.inside(*frame.wh)
         # Rows (N, 8) that end with track id, score, class and the row of the detection.
         rows = self._tracker.update(_Boxes(visible), frame.image).reshape(-1, 8)
@@ -74,10 +74,10 @@ class UltralyticsTracker:
         return people, self._pop_ended(seen)
 
     def _pop_ended(self, seen: list[tuple[int, int]]) -> tuple[int, ...]:
-        """Ids that were seen once and are in none of the tracker's lists any more.
+        """Return ids that were reported before and are in none of the tracker's lists any more.
 
-        Its own list of removed tracks does not do: a duplicate of another track vanishes without
-        a trace, and a track that is too old can come back one last time.
+        The tracker's list of removed tracks is not sufficient: a duplicate of another track
+        disappears without an entry, and a track past `max_age` can reappear once.
         """
         self._alive |= {track_id for track_id, _ in seen}
         kept = {
@@ -89,7 +89,7 @@ class UltralyticsTracker:
 
 
 class _Boxes:
-    """Detections in the shape that ultralytics' trackers read: conf, cls, xywh, a mask, len."""
+    """Detections with the interface that ultralytics' trackers read: conf, cls, xywh, mask, len."""
 
     def __init__(self, detections: Detections) -> None:
         self._detections = detections
@@ -99,7 +99,7 @@ class _Boxes:
 
     @property
     def xywh(self) -> FloatArray:
-        """(N, 4) centre x, centre y, width, height."""
+        """float32 (N, 4): centre x, centre y, width, height in pixels."""
         size = self.xyxy[:, 2:] - self.xyxy[:, :2]
         return np.concatenate([self.xyxy[:, :2] + size / 2, size], axis=1)
 

@@ -45,7 +45,7 @@ def test_an_action_that_was_sure_once_is_told_to_its_end() -> None:
         ("person=7", "expected camera="),
         ("kind=", "expected camera="),
         ("kind=begin", "no events of kind"),
-        ("score=high", "'high' is no number"),
+        ("score=high", "'high' is not a number"),
         ("score=2", "between 0 and 1"),
         ("score=0.1,0.2", "expected camera="),
     ],
