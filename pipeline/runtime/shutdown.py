@@ -80,9 +80,7 @@ def on_signals(shutdown: Shutdown, say: Callable[[str], None]) -> Iterator[None]
         if not shutdown.is_bound:
             raise KeyboardInterrupt
         if shutdown.request():
-            say(
-                "stopping: frames read so far are still processed; repeat to end immediately"
-            )
+            say("stopping: frames read so far are still processed; repeat to end immediately")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
