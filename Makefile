@@ -32,7 +32,7 @@ check: $(VENV)/.dev  ## lint, format and types
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## what a replay costs beside its models; README.md has the other benchmarks
+bench: $(VENV)/.dev  ## what a replay costs beside its models; docs/benchmarks.md has the others
 	$(BIN)/python -m benchmarks.replay demo/pedestrians.mp4
 
 docs: $(VENV)/.dev  ## build the site of docs/ into site/; a broken link or anchor is an error

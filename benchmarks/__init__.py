@@ -1,1 +1,1 @@
-"""The command behind every number in the README."""
+"""The command behind every number in docs/benchmarks.md."""

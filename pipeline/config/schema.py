@@ -35,7 +35,7 @@ class DetectorConfig(Section):
     weights: str = Field(
         "yolo11n.pt",
         description="official YOLO name (downloaded once; compact if that fails); compact (ours, "
-        "bundled); a path: .pt, .onnx, OpenVINO folder, TensorRT engine; or builtin (weakest, no "
+        "bundled); a path: .pt, .onnx, OpenVINO folder, TensorRT engine (untested); or builtin (weakest, no "
         "AGPL code)",
     )
     confidence: float = Field(0.4, ge=0.0, le=1.0, description="boxes below this are ignored")

@@ -23,7 +23,7 @@ Data = Annotated[
     typer.Option(
         metavar="FOLDER|FILE",
         help="A folder per class; CSV or JSON (path, label, start, end, box or track, split, "
-        "group); a list of mmaction2; AVA's CSV. May be given more than once.",
+        "group); a video list of mmaction2; AVA's CSV. May be given more than once.",
     ),
 ]
 Output = Annotated[Path, typer.Option(help="Folder of the model, the report and the log.")]

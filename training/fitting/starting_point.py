@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def load_checkpoint(path: Path) -> Recognizer3D:
-    """Any checkpoint that the pipeline reads.
+    """Read any checkpoint that the pipeline reads, except networks with a RoI head.
 
     Raises:
         ConfigError: if it cannot be read or cannot be trained on clips.

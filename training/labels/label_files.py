@@ -39,7 +39,7 @@ def read_samples(
     Args:
         source: a folder with a folder of videos per class (also below train, val and test), or
             one with a labels.csv or labels.json in it; a CSV with the columns of
-            `label_tables.FIELDS`; a JSON list of objects with them; a list of mmaction2 or
+            `label_tables.FIELDS`; a JSON list of objects with them; a video list of mmaction2 or
             PySlowFast (`path number`); or a CSV of AVA.
         label_file: names the numbers of the last two; None: what lies beside them.
         videos: folder of relative paths; None: that of `source`.
