@@ -35,8 +35,8 @@ class DetectorConfig(Section):
     weights: str = Field(
         "yolo11n.pt",
         description="official YOLO name (downloaded once; compact if that fails); compact (ours, "
-        "bundled); a path: .pt, .onnx, OpenVINO folder, TensorRT engine (untested); or builtin (weakest, no "
-        "AGPL code)",
+        "bundled); a path: .pt, .onnx, OpenVINO folder, TensorRT engine (untested); or builtin "
+        "(weakest, no AGPL code)",
     )
     confidence: float = Field(0.4, ge=0.0, le=1.0, description="boxes below this are ignored")
     iou: float = Field(
