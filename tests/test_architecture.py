@@ -98,7 +98,7 @@ BORDERS = {
     "deep_sort_realtime": {"models/detectors/appearance.py", "pipeline/stages/deep_sort.py"},
     "redis": {
         "pipeline/redis_store/connection.py",
-        "pipeline/redis_store/redis_control.py",
+        "pipeline/redis_store/redis_server.py",
         "pipeline/subscriber/options.py",
         "pipeline/subscriber/blocking.py",
         "pipeline/subscriber/asynchronous.py",

@@ -19,7 +19,7 @@ from pipeline.bridges.mqtt_topic import check_topic
 from pipeline.config.loading import Section
 from pipeline.event_filter import parse_filter
 from pipeline.redaction import mask_url
-from pipeline.redis_store.redis_schemes import SCHEMES
+from pipeline.redis_store.names import SCHEMES
 
 
 class RedisConfig(Section):

@@ -21,7 +21,7 @@ from redis.sentinel import Sentinel
 
 from pipeline.errors import EventStoreError
 from pipeline.redaction import mask_url
-from pipeline.redis_store.redis_schemes import CLUSTER, SENTINEL
+from pipeline.redis_store.names import CLUSTER, SENTINEL
 
 _SENTINEL_PORT = 26379
 

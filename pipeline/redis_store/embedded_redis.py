@@ -10,12 +10,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import EventStoreError
-from pipeline.redis_store.redis_control import ready_run_id, shut_down
 from pipeline.redis_store.redis_server import (
     ALIVE_LOCK,
     LOG_FILE,
     PORT_FILE,
+    ready_run_id,
     server_url,
+    shut_down,
     start_server,
 )
 from pipeline.runtime.file_lock import FileLock

@@ -1,8 +1,15 @@
-"""The names on Redis. All of one stream are in one slot of a cluster: `{...}` is what is hashed."""
+"""What Redis servers and keys are called: the schemes of a URL, the keys of a stream.
+
+All keys of one stream are in one slot of a cluster: `{...}` is what is hashed. This file imports
+nothing, so that the configuration can check a URL without the Redis client.
+"""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+SENTINEL, CLUSTER = "redis+sentinel://", "redis+cluster://"
+SCHEMES = ("redis://", "rediss://", "unix://", SENTINEL, CLUSTER)
 
 FIELD = "event"  # the one field of a stream entry: the event as JSON
 

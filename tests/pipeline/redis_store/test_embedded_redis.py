@@ -18,8 +18,7 @@ import redis
 
 from pipeline.errors import EventStoreError
 from pipeline.redis_store.embedded_redis import embedded_redis
-from pipeline.redis_store.redis_control import shut_down
-from pipeline.redis_store.redis_server import ALIVE_LOCK, PORT_FILE
+from pipeline.redis_store.redis_server import ALIVE_LOCK, PORT_FILE, shut_down
 from pipeline.runtime.file_lock import FileLock
 
 REPOSITORY = Path(__file__).resolve().parents[3]

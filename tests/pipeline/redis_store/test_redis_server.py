@@ -9,12 +9,13 @@ import pytest
 
 from pipeline.errors import EventStoreError
 from pipeline.redis_store.embedded_redis import embedded_redis
-from pipeline.redis_store.redis_control import ready_run_id, shut_down
 from pipeline.redis_store.redis_server import (
     LOG_FILE,
     find_redis_server,
     free_port,
+    ready_run_id,
     server_url,
+    shut_down,
     start_server,
 )
 
