@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import logging
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.commands.command_errors import explained_errors
+from pipeline.commands.events import open_subscriber
 from pipeline.commands.options import ConfigFile, OutputDir, RedisUrl, Settings, load
 from pipeline.errors import ConfigError
-from pipeline.runtime.shutdown import Shutdown, on_signals
+from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
+
+if TYPE_CHECKING:
+    from pipeline.bridges.mqtt import MqttBridge
+    from pipeline.bridges.webhook import WebhookBridge
+    from pipeline.config.bridges import MqttConfig, WebhookConfig
 
 log = logging.getLogger("behaviour-stream")
 app = typer.Typer(rich_markup_mode="markdown")
@@ -51,27 +57,33 @@ def bridge(
     does not take is tried five times and put aside.
     """
     from pipeline.bridges.retry import retrying_while_unavailable
+    from pipeline.event_filter import parse_filter
 
     shutdown = Shutdown()
     with explained_errors(), ExitStack() as stack:
         stack.enter_context(on_signals(shutdown, lambda message: None))
         config = load(config_file, settings, output, redis)
-        section = getattr(config.bridges, to)
-        receiver = _open_webhook(section) if to is Bridge.webhook else _open_mqtt(section)
-        subscriber = _open_subscriber(config, section, f"bridge-{to}", stack)
+        receiver: WebhookBridge | MqttBridge
+        if to is Bridge.webhook:
+            section, receiver = config.bridges.webhook, _open_webhook(config.bridges.webhook)
+        else:
+            section, receiver = config.bridges.mqtt, _open_mqtt(config.bridges.mqtt)
+        subscriber = open_subscriber(
+            config,
+            stack,
+            group=f"bridge-{to}",
+            wanted=parse_filter(section.filter),
+            # An event in hand must not be taken for abandoned while an attempt lasts.
+            claim_after_s=max(60.0, 6 * section.timeout_s),
+        )
         shutdown.on_request(subscriber.stop)
-        shutdown.bind(_end_now)
-        bridged = stack.enter_context(receiver)
-        log.info("events of %s go to the %s", subscriber.name, bridged.name)
-        subscriber.handle(retrying_while_unavailable(bridged.send, shutdown.stop))
+        shutdown.bind(raise_interrupt)
+        stack.enter_context(receiver)
+        log.info("events of %s go to the %s", subscriber.name, receiver.name)
+        subscriber.handle(retrying_while_unavailable(receiver.send, shutdown.stop))
 
 
-def _end_now() -> None:
-    """Raised in the thread that waits, by its signal handler; the event in hand stays undone."""
-    raise KeyboardInterrupt
-
-
-def _open_webhook(section: Any) -> AbstractContextManager[Any]:
+def _open_webhook(section: WebhookConfig) -> WebhookBridge:
     from pipeline.bridges.webhook import WebhookBridge
     from pipeline.config.secret_file import read_secret
 
@@ -83,7 +95,7 @@ def _open_webhook(section: Any) -> AbstractContextManager[Any]:
     return WebhookBridge(section.url, secret=secret, timeout_s=section.timeout_s)
 
 
-def _open_mqtt(section: Any) -> AbstractContextManager[Any]:
+def _open_mqtt(section: MqttConfig) -> MqttBridge:
     from pipeline.bridges.mqtt import MqttBridge
     from pipeline.config.secret_file import read_secret
 
@@ -101,26 +113,3 @@ def _open_mqtt(section: Any) -> AbstractContextManager[Any]:
         topic=section.topic,
         timeout_s=section.timeout_s,
     )
-
-
-def _open_subscriber(config: Any, section: Any, group: str, stack: ExitStack) -> Any:
-    from pipeline.event_filter import parse_filter
-    from pipeline.redis_store.embedded_redis import running_server
-    from pipeline.subscriber import Subscriber
-
-    if config.redis.url == "none":
-        raise typer.BadParameter(
-            "there is nothing to read without a Redis server", param_hint="--redis"
-        )
-    url = stack.enter_context(running_server(config.redis.url, config.output / "redis"))
-    subscriber = Subscriber(
-        url,
-        stream=config.redis.stream,
-        group=group,
-        wanted=parse_filter(section.filter),
-        # An event in hand must not be taken for abandoned while an attempt lasts.
-        claim_after_s=max(60.0, 6 * section.timeout_s),
-    )
-    stack.enter_context(subscriber)
-    subscriber.ping()
-    return subscriber

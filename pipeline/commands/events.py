@@ -1,22 +1,33 @@
-"""The commands about events: `subscribe`, `flush` and `schema`."""
+"""The commands `subscribe`, `flush` and `schema`, and how `subscribe` prints or runs a program."""
 
 from __future__ import annotations
 
 import json
-import logging
+import shlex
+import shutil
+import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
 from pipeline.commands.command_errors import console, explained_errors
 from pipeline.commands.options import ConfigFile, OutputDir, RedisUrl, Settings, load
-from pipeline.runtime.shutdown import Shutdown, on_signals
+from pipeline.errors import ConfigError
+from pipeline.events import CameraEvent, Event, encode_event, event_json_schema
+from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
+from pipeline.time_text import format_media_time
 
-log = logging.getLogger("behaviour-stream")
+if TYPE_CHECKING:
+    from pipeline.config.schema import PipelineConfig
+    from pipeline.subscriber import Report, Subscriber
+
 app = typer.Typer(rich_markup_mode="markdown")
+
+_VERBS = {"start": "starts", "update": "still", "end": "ended"}
 
 
 @app.command(
@@ -81,7 +92,7 @@ def subscribe(
     failed is tried again, five times in all. What is missing on the stream is named on standard
     error.
     """
-    from pipeline.commands.subscribe import print_events, print_report, program_runner
+    from pipeline.event_filter import parse_filter
 
     if program is not None and group is None:
         raise typer.BadParameter(
@@ -89,24 +100,29 @@ def subscribe(
         )
     if group is not None and not follow:
         raise typer.BadParameter("a group waits for new events", param_hint="--no-follow")
+    try:
+        wanted = parse_filter(conditions or ())
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--filter") from error
     shutdown = Shutdown()
     with explained_errors(), ExitStack() as stack:
         stack.enter_context(on_signals(shutdown, lambda message: None))
         run = None if program is None else program_runner(program, timeout_s=exec_timeout_s)
         config = load(config_file, settings, output, redis)
-        options = {
-            "group": group,
-            "consumer": consumer,
-            "start": start,
-            "conditions": conditions or (),
-            "to_end_only": not follow,
+        subscriber = open_subscriber(
+            config,
+            stack,
+            group=group,
+            consumer=consumer,
+            start=start,
+            wanted=wanted,
+            to_end_only=not follow,
             # An event in hand must not be taken for abandoned while its program runs.
-            "claim_after_s": 60.0 if run is None else max(60.0, 4 * exec_timeout_s),
-            "on_report": partial(print_report, err=sys.stderr),
-        }
-        subscriber = stack.enter_context(_open_subscriber(config, stack, options))
+            claim_after_s=60.0 if run is None else max(60.0, 4 * exec_timeout_s),
+            on_report=partial(print_report, err=sys.stderr),
+        )
         shutdown.on_request(subscriber.stop)
-        shutdown.bind(_end_at_once)
+        shutdown.bind(raise_interrupt)
         if run is not None:
             subscriber.handle(run, count=count)
         else:
@@ -142,7 +158,7 @@ def flush(
         with running_server(config.redis.url, config.output / "redis") as url:
             folder = config.output / "outbox"
             shutdown.on_request(shutdown.now.set)
-            shutdown.bind(_end_at_once)
+            shutdown.bind(raise_interrupt)
             delivered = flush_events(url, config.redis, folder, shutdown.now)
             console.print(f"{delivered} events of {folder} delivered to {mask_url(url)}")
 
@@ -150,17 +166,21 @@ def flush(
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of an event."""
-    from pipeline.events import event_json_schema
-
     print(json.dumps(event_json_schema(), indent=2))
 
 
-def _end_at_once() -> None:
-    raise KeyboardInterrupt
+def open_subscriber(config: PipelineConfig, stack: ExitStack, **options: Any) -> Subscriber:
+    """Open a subscriber of the configured stream and check that its server answers.
 
+    Args:
+        config: its `redis` section names the server; `embedded` starts or joins the embedded one.
+        stack: closes the subscriber and leaves the embedded server.
+        **options: see `Subscriber`.
 
-def _open_subscriber(config: Any, stack: ExitStack, options: dict[str, Any]) -> Any:
-    from pipeline.event_filter import KINDS, parse_filter
+    Raises:
+        EventStoreError: if the server does not answer or refuses.
+        typer.BadParameter: if the configuration names no server, or `start` is no entry id.
+    """
     from pipeline.redis_store.embedded_redis import running_server
     from pipeline.subscriber import Subscriber
 
@@ -168,14 +188,96 @@ def _open_subscriber(config: Any, stack: ExitStack, options: dict[str, Any]) -> 
         raise typer.BadParameter(
             "there is nothing to read without a Redis server", param_hint="--redis"
         )
-    try:
-        wanted = parse_filter(options.pop("conditions"), kinds=KINDS)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--filter") from error
     url = stack.enter_context(running_server(config.redis.url, config.output / "redis"))
     try:
-        subscriber = Subscriber(url, stream=config.redis.stream, wanted=wanted, **options)
+        subscriber = Subscriber(url, stream=config.redis.stream, **options)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--from") from error
     subscriber.ping()
-    return subscriber
+    return stack.enter_context(subscriber)
+
+
+def print_events(
+    subscriber: Subscriber, *, out: TextIO, count: int | None = None, as_json: bool = False
+) -> int:
+    """Print one line per event, flushed at once, so that a pipe sees it as it happens.
+
+    Args:
+        subscriber: where they come from.
+        out: gets the events.
+        count: return after this many; None: no limit.
+        as_json: print what `encode_event` gives instead of a line for people.
+
+    Returns:
+        How many events were printed.
+
+    Raises:
+        EventStoreError: if the server refuses.
+    """
+    printed = 0
+    if count == 0:
+        return printed
+    for event in subscriber:
+        print(encode_event(event) if as_json else format_event(event), file=out, flush=True)
+        printed += 1
+        if printed == count:
+            subscriber.stop()
+    return printed
+
+
+def print_report(report: Report, *, err: TextIO) -> None:
+    """Say what is missing, doubled or unreadable."""
+    print(_printable(str(report)), file=err, flush=True)
+
+
+def program_runner(command: str, *, timeout_s: float) -> Callable[[Event], None]:
+    """A function that runs a program with an event's JSON on its standard input.
+
+    It raises if the program fails or takes too long, so that the event is tried again.
+
+    Args:
+        command: program and arguments, quoted as for a shell; no shell runs it.
+        timeout_s: a program that takes longer is killed.
+
+    Raises:
+        ConfigError: if there is no such program.
+    """
+    try:
+        words = shlex.split(command)
+    except ValueError as error:
+        raise ConfigError(f"--exec {command}: {error}") from error
+    if not words or shutil.which(words[0]) is None:
+        raise ConfigError(f"--exec {command}: there is no program {words[0] if words else ''!r}")
+
+    def run(event: Event) -> None:
+        subprocess.run(  # noqa: S603 - the user's own program
+            words, input=encode_event(event) + "\n", text=True, check=True, timeout=timeout_s
+        )
+
+    return run
+
+
+def format_event(event: Event) -> str:
+    """One line for people: where, when (media time), who, what, how sure.
+
+    `pets09  0:12.3  person 7    starts  walking         93%`
+    """
+    if isinstance(event, CameraEvent):
+        why = f": {event.reason.replace('_', ' ')}" if event.reason else ""
+        what = f"camera {event.kind.removeprefix('camera_')}{why}"
+        return _printable(f"{event.camera_id}  {format_media_time(event.pts_s):>7}  {what}")
+    when_s = event.start_pts_s if event.kind == "start" else event.end_pts_s
+    line = (
+        f"{event.camera_id}  {format_media_time(when_s):>7}  person {event.track_id:<3} "
+        f"{_VERBS[event.kind]:<6}  {event.action:<14}  {event.score:4.0%}"
+    )
+    if event.kind == "end":
+        why = f", {event.end_reason.replace('_', ' ')}" if event.end_reason else ""
+        duration_s = event.end_pts_s - event.start_pts_s
+        line += f"  after {duration_s:.1f} s, at most {event.peak_score:.0%}{why}"
+    return _printable(line)
+
+
+def _printable(text: str) -> str:
+    """Names come from other programs; an escape sequence in them must not reach a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)

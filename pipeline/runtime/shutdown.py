@@ -49,6 +49,15 @@ class Shutdown:
         return first
 
 
+def raise_interrupt() -> None:
+    """Interrupt the main thread; bound to a second request where nothing else can be cancelled.
+
+    Raises:
+        KeyboardInterrupt: always, in the signal handler that calls it.
+    """
+    raise KeyboardInterrupt
+
+
 @contextmanager
 def on_hangup(asked: threading.Event) -> Iterator[None]:
     """Set an event on SIGHUP while the block runs; for the main thread only."""

@@ -16,7 +16,7 @@ from rich.console import Console
 from models.slowfast.losses import LossSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
-from pipeline.runtime.shutdown import Shutdown, on_signals
+from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
 from training.config import AugmentationConfig, LoopConfig, TrainConfig
 from training.crops.crop_cache import CachedTrack
 from training.fitting.augmentation import ViewSpec
@@ -122,15 +122,11 @@ def _stop_on_signals(fabric: Fabric, console: Console) -> Iterator[threading.Eve
     if fabric.world_size > 1:
         yield shutdown.stop
         return
-    shutdown.bind(_interrupt)
+    shutdown.bind(raise_interrupt)
     with on_signals(
         shutdown, lambda _: console.print("stopping after this step; once more ends at once")
     ):
         yield shutdown.stop
-
-
-def _interrupt() -> None:
-    raise KeyboardInterrupt
 
 
 def plan_of(section: LoopConfig, clips: int) -> Plan:

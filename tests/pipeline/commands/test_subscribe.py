@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.subscribe import format_event, print_events, print_report, program_runner
+from pipeline.commands.events import format_event, print_events, print_report, program_runner
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.errors import ConfigError
 from pipeline.events import decode_event, encode_event
