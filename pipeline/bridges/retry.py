@@ -1,4 +1,4 @@
-"""How a bridge hands events on: what failed is tried again, and an outage is waited for."""
+"""How a bridge sends events: an outage of the receiver is waited for and costs no event a try."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 
 from pipeline.errors import PipelineError
 from pipeline.events import Event
+from pipeline.runtime.backoff import next_pause_s
 
 _PAUSES_S = (1.0, 30.0)  # first and longest
 
@@ -17,45 +18,52 @@ Send = Callable[[Event], None]
 
 
 class BridgeError(PipelineError):
-    """The other side was reached and did not take the event: one try of those that it has."""
+    """The receiver answered and did not accept the event: this costs one of its tries."""
 
 
 class UnavailableError(BridgeError):
-    """The other side cannot be reached or is busy; that is not the event's fault."""
+    """The receiver cannot be reached or is busy, whatever the event."""
 
 
 def retrying_while_unavailable(
-    send: Send, stop: threading.Event, pauses_s: tuple[float, float] = _PAUSES_S
+    send: Send,
+    stop: threading.Event,
+    pauses_s: tuple[float, float] = _PAUSES_S,
+    uniform: Callable[[float, float], float] | None = None,
 ) -> Send:
-    """Wrap `send` so that an outage of the receiver costs no event one of its tries.
+    """Wrap `send` so that it waits while the receiver is unavailable.
 
     Five tries are over in half a minute. Without this, all events of an outage of an hour would be
-    put aside as if they were bad; with it they stay on the stream, in order.
+    dead-lettered as if they were bad; with it they stay on the stream, in order.
 
     Args:
-        send: hands an event on, or raises.
+        send: sends an event, or raises.
         stop: ends the waiting.
-        pauses_s: first and longest pause between two attempts; it doubles.
+        pauses_s: first and longest pause between two attempts, seconds; see `next_pause_s`.
+        uniform: draws the random part of a pause.
 
     Returns:
         A function that raises UnavailableError only if it was stopped, else what `send` raises.
     """
 
     def send_and_wait(event: Event) -> None:
-        pause_s, told = pauses_s[0], ""
+        pause_s, logged = 0.0, ""
+        first_s, longest_s = pauses_s
         while True:
             try:
                 send(event)
             except UnavailableError as error:
-                if str(error) != told:  # another reason is news, an hour of the same one is not
+                if str(error) != logged:  # an hour of the same reason is one line
                     log.warning("%s; waiting for it", error)
-                told = str(error)
+                logged = str(error)
+                pause_s = next_pause_s(
+                    pause_s, first_s=first_s, longest_s=longest_s, uniform=uniform
+                )
                 if stop.wait(pause_s):
                     raise
-                pause_s = min(2 * pause_s, pauses_s[1])
             else:
-                if told:
-                    log.warning("events are taken again")
+                if logged:
+                    log.warning("the receiver accepts events again")
                 return
 
     return send_and_wait

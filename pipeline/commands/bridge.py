@@ -18,7 +18,7 @@ from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
 if TYPE_CHECKING:
     from pipeline.bridges.mqtt import MqttBridge
     from pipeline.bridges.webhook import WebhookBridge
-    from pipeline.config.bridges import MqttConfig, WebhookConfig
+    from pipeline.config.delivery import MqttConfig, WebhookConfig
 
 log = logging.getLogger("behaviour-stream")
 app = typer.Typer(rich_markup_mode="markdown")

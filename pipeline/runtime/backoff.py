@@ -1,21 +1,30 @@
-"""Exponential backoff with jitter, for reconnects and retries."""
+"""How long to wait before the next attempt to reach what does not answer."""
 
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 
 
-def next_pause_s(last_s: float, *, first_s: float, longest_s: float) -> float:
-    """Double the last pause within limits and shorten it by up to 30 % at random.
+def next_pause_s(
+    last_s: float,
+    *,
+    first_s: float,
+    longest_s: float,
+    uniform: Callable[[float, float], float] | None = None,
+) -> float:
+    """Double the last pause within limits, shortened by up to 30 % at random.
 
-    The jitter prevents clients that lost the same server from reconnecting simultaneously.
+    The random part keeps many clients that lost the same server from coming back in step.
 
     Args:
-        last_s: the last returned pause, seconds; 0 for the first time.
-        first_s: smallest pause before the jitter, seconds.
-        longest_s: largest pause, seconds.
+        last_s: what this function returned last, seconds; 0 for the first time.
+        first_s: the first pause, seconds.
+        longest_s: upper limit of a pause, seconds.
+        uniform: draws a number between two bounds; None: `random.uniform`.
 
     Returns:
-        Seconds to wait before the next attempt.
+        The pause, seconds.
     """
-    return min(longest_s, max(first_s, 2 * last_s)) * random.uniform(0.7, 1.0)  # noqa: S311
+    draw = uniform or random.uniform
+    return min(longest_s, max(first_s, 2 * last_s)) * draw(0.7, 1.0)

@@ -1,4 +1,4 @@
-"""The subscriber for asyncio; see `pipeline.subscriber`, whose twin it is."""
+"""The subscriber for asyncio: the same reading as `blocking.Subscriber`."""
 
 from __future__ import annotations
 
@@ -12,14 +12,17 @@ import redis
 
 from pipeline.events import Event
 from pipeline.redis_store.connection import connect_async
-from pipeline.subscriber.options import BACKOFF_S, BaseSubscriber
+from pipeline.subscriber.options import BaseSubscriber
 from pipeline.subscriber.protocol import Command, Delivery
 
 log = logging.getLogger(__name__)
 
 
 class AsyncSubscriber(BaseSubscriber):
-    """`async for event in subscriber`; `stop` it or cancel its task. See also `BaseSubscriber`."""
+    """Reads events by `async for` or by `handle`, until `stop` or the end of its task.
+
+    The arguments are those of `BaseSubscriber`.
+    """
 
     async def __aenter__(self) -> Self:
         return self
@@ -28,9 +31,9 @@ class AsyncSubscriber(BaseSubscriber):
         await self.close()
 
     async def close(self) -> None:
-        """Leave the group, if nothing waits for this consumer, and close the connections."""
+        """Return unacknowledged events to the group and close the connections."""
         steps = self._reader.leave()
-        with suppress(redis.RedisError, StopIteration):  # others take what is left
+        with suppress(redis.RedisError, StopIteration):  # other consumers take it later
             step = next(steps)
             while isinstance(step, Command):
                 call = getattr(self._client, step.name)
@@ -38,7 +41,12 @@ class AsyncSubscriber(BaseSubscriber):
         await self._client.aclose()
 
     async def __aiter__(self) -> AsyncIterator[Event]:
-        """As `Subscriber.__iter__`."""
+        """Yield events; each is acknowledged when the next one is requested.
+
+        Raises:
+            EventStoreError: if the server refuses. While it is unavailable, the iteration waits.
+            GapError: if events are missing and the subscriber has `raise_on_gap`.
+        """
         deliveries = self._deliveries()
         try:
             delivery = await anext(deliveries)
@@ -51,18 +59,26 @@ class AsyncSubscriber(BaseSubscriber):
             await deliveries.aclose()
 
     async def handle(self, function: Callable[[Event], Awaitable[object]]) -> None:
-        """As `Subscriber.handle`, with a coroutine function; until the task is cancelled."""
+        """Await a function with every event; one for which it raises is tried again later.
+
+        Args:
+            function: a coroutine function; returns when the event is handled.
+
+        Raises:
+            EventStoreError: if the server refuses.
+            GapError: if events are missing and the subscriber has `raise_on_gap`.
+        """
         deliveries = self._deliveries()
         try:
             delivery = await anext(deliveries)
             while True:
                 try:
                     await function(delivery.event)
-                    dealt_with: bool | None = True
+                    handled: bool | None = True
                 except Exception as error:
                     log.warning("event %s failed: %s", delivery.event.event_id, error)
-                    dealt_with = None if self._stop.is_set() else False
-                delivery = await deliveries.asend(dealt_with)
+                    handled = None if self._stop.is_set() else False
+                delivery = await deliveries.asend(handled)
         except StopAsyncIteration:
             return
         finally:
@@ -74,21 +90,21 @@ class AsyncSubscriber(BaseSubscriber):
     async def _deliveries(self) -> AsyncGenerator[Delivery, bool | None]:
         steps = self._reader.steps()
         answer: Any = None
-        trouble: Exception | None = None
+        error: Exception | None = None
         try:
             while True:
                 try:
-                    step = steps.send(answer) if trouble is None else steps.throw(trouble)
+                    step = steps.send(answer) if error is None else steps.throw(error)
                 except StopIteration:
                     return
-                answer, trouble = None, None
+                answer, error = None, None
                 if isinstance(step, Delivery):
                     if self._stop.is_set():
                         return
                     self.last_entry_id = step.entry_id
                     answer = yield step
                 elif isinstance(step, Command):
-                    answer, trouble = await self._try(step)
+                    answer, error = await self._execute(step)
                     if self._stop.is_set() and step.name != "xack":
                         return
                 else:
@@ -96,28 +112,26 @@ class AsyncSubscriber(BaseSubscriber):
         finally:
             steps.close()
 
-    async def _try(self, command: Command) -> tuple[Any, Exception | None]:
-        pause_s = BACKOFF_S[0]
+    async def _execute(self, command: Command) -> tuple[Any, Exception | None]:
         while True:
             try:
                 call = getattr(self._client, command.name)
                 answer = await call(*command.arguments, **command.options)
             except redis.RedisError as error:
-                trouble = self._judge(error, command)
-                if trouble is not None:
-                    return None, trouble
+                thrown = self._classify(error, command)
+                if thrown is not None:
+                    return None, thrown
             else:
-                self._answered()
-                _notice_cancelling()
+                self._note_answer()
+                _raise_if_cancelled()
                 return answer, None
             if self._stop.is_set():
                 return None, None
-            await asyncio.sleep(pause_s)
-            pause_s = min(2 * pause_s, BACKOFF_S[1])
+            await asyncio.sleep(self._next_pause_s())
 
 
-def _notice_cancelling() -> None:
-    """A reply that comes in the same moment makes redis-py (8.1) swallow the cancellation."""
+def _raise_if_cancelled() -> None:
+    """Raise the cancellation that redis-py (8.1) swallows if a reply comes at the same time."""
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError

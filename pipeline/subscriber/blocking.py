@@ -1,13 +1,4 @@
-"""Read action events in a program of your own; needs redis and pydantic, not the models.
-
-    with Subscriber("redis://localhost:6379/0", group="alarms") as subscriber:
-        for event in subscriber:
-            ring_the_bell(event)  # acknowledged when the block has ended; not, if it raises
-
-With a group, every event is dealt with at least once: a consumer that dies leaves what it had not
-acknowledged to itself when it comes back, and to the others. `AsyncSubscriber` is the same for
-asyncio.
-"""
+"""The subscriber that blocks its thread until the next event."""
 
 from __future__ import annotations
 
@@ -18,31 +9,19 @@ from typing import Any, Self
 
 import redis
 
-from pipeline.errors import EventStoreError
-from pipeline.event_filter import EventFilter
-from pipeline.events import ActionEvent, CameraEvent, Event
+from pipeline.events import Event
 from pipeline.redis_store.connection import connect, explained
-from pipeline.subscriber.asynchronous import AsyncSubscriber
-from pipeline.subscriber.options import BACKOFF_S, BaseSubscriber
+from pipeline.subscriber.options import BaseSubscriber
 from pipeline.subscriber.protocol import Command, Delivery
-from pipeline.subscriber.reports import GapError, Report
-
-__all__ = [
-    "ActionEvent",
-    "AsyncSubscriber",
-    "CameraEvent",
-    "EventFilter",
-    "EventStoreError",
-    "GapError",
-    "Report",
-    "Subscriber",
-]
 
 log = logging.getLogger(__name__)
 
 
 class Subscriber(BaseSubscriber):
-    """Iterate it, or give it a function; for one thread at a time. See also `BaseSubscriber`."""
+    """Reads events by iteration or by `handle`; for one thread at a time.
+
+    The arguments are those of `BaseSubscriber`.
+    """
 
     def __enter__(self) -> Self:
         return self
@@ -51,9 +30,9 @@ class Subscriber(BaseSubscriber):
         self.close()
 
     def close(self) -> None:
-        """Leave the group, if nothing waits for this consumer, and close the connections."""
+        """Return unacknowledged events to the group and close the connections."""
         steps = self._reader.leave()
-        with suppress(redis.RedisError, StopIteration):  # others take what is left
+        with suppress(redis.RedisError, StopIteration):  # other consumers take it later
             step = next(steps)
             while isinstance(step, Command):
                 call = getattr(self._client, step.name)
@@ -61,10 +40,10 @@ class Subscriber(BaseSubscriber):
         self._client.close()
 
     def ping(self) -> None:
-        """Make sure that the server is there; without it an iteration waits until it is.
+        """Check that the server answers; an iteration waits until it does.
 
         Raises:
-            EventStoreError: if it is not, or does not let us in.
+            EventStoreError: if it does not answer, or refuses the user.
         """
         try:
             self._client.ping()
@@ -72,11 +51,11 @@ class Subscriber(BaseSubscriber):
             raise explained(error, self.name) from error
 
     def __iter__(self) -> Iterator[Event]:
-        """Yield events; one is acknowledged when the next one is asked for.
+        """Yield events; each is acknowledged when the next one is requested.
 
         Raises:
-            EventStoreError: if the server refuses. That it is away is waited for.
-            GapError: if asked for.
+            EventStoreError: if the server refuses. While it is unavailable, the iteration waits.
+            GapError: if events are missing and the subscriber has `raise_on_gap`.
         """
         deliveries = self._deliveries()
         try:
@@ -93,14 +72,15 @@ class Subscriber(BaseSubscriber):
         """Call a function with every event; one for which it raises is tried again later.
 
         Args:
-            function: returns when the event is dealt with.
-            count: return after so many events.
+            function: returns when the event is handled.
+            count: return after so many handled events; None: when stopped.
 
         Returns:
-            How many events were dealt with.
+            How many events were handled.
 
         Raises:
-            EventStoreError: as iterating.
+            EventStoreError: if the server refuses.
+            GapError: if events are missing and the subscriber has `raise_on_gap`.
         """
         done, deliveries = 0, self._deliveries()
         try:
@@ -108,14 +88,14 @@ class Subscriber(BaseSubscriber):
             while True:
                 try:
                     function(delivery.event)
-                    dealt_with: bool | None = True
+                    handled: bool | None = True
                 except Exception as error:
                     log.warning("event %s failed: %s", delivery.event.event_id, error)
-                    dealt_with = None if self._stop.is_set() else False
-                done += bool(dealt_with)
+                    handled = None if self._stop.is_set() else False
+                done += bool(handled)
                 if done == count:
                     self._stop.set()
-                delivery = deliveries.send(dealt_with)
+                delivery = deliveries.send(handled)
         except StopIteration:
             return done
         finally:
@@ -127,18 +107,18 @@ class Subscriber(BaseSubscriber):
     def _deliveries(self) -> Generator[Delivery, bool | None, None]:
         steps = self._reader.steps()
         answer: Any = None
-        trouble: Exception | None = None
+        error: Exception | None = None
         try:
             while True:
-                step = steps.send(answer) if trouble is None else steps.throw(trouble)
-                answer, trouble = None, None
+                step = steps.send(answer) if error is None else steps.throw(error)
+                answer, error = None, None
                 if isinstance(step, Delivery):
                     if self._stop.is_set():
                         return
                     self.last_entry_id = step.entry_id
                     answer = yield step
                 elif isinstance(step, Command):
-                    answer, trouble = self._try(step)
+                    answer, error = self._execute(step)
                     if self._stop.is_set() and step.name != "xack":
                         return
                 else:
@@ -148,18 +128,16 @@ class Subscriber(BaseSubscriber):
         finally:
             steps.close()
 
-    def _try(self, command: Command) -> tuple[Any, Exception | None]:
-        pause_s = BACKOFF_S[0]
+    def _execute(self, command: Command) -> tuple[Any, Exception | None]:
         while True:
             try:
                 answer = getattr(self._client, command.name)(*command.arguments, **command.options)
             except redis.RedisError as error:
-                trouble = self._judge(error, command)
-                if trouble is not None:
-                    return None, trouble
+                thrown = self._classify(error, command)
+                if thrown is not None:
+                    return None, thrown
             else:
-                self._answered()
+                self._note_answer()
                 return answer, None
-            if self._stop.wait(pause_s):
+            if self._stop.wait(self._next_pause_s()):
                 return None, None
-            pause_s = min(2 * pause_s, BACKOFF_S[1])

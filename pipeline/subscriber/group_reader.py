@@ -1,4 +1,4 @@
-"""One consumer of a group: every event at least once, whoever dies."""
+"""A reader that is one consumer of a group: every event at least once, whichever process dies."""
 
 from __future__ import annotations
 
@@ -13,44 +13,44 @@ from pipeline.redis_store.names import FIELD, StreamKeys
 from pipeline.subscriber.group_scripts import CREATE_GROUP, READ_NEW
 from pipeline.subscriber.protocol import (
     BEGINNING,
-    Asking,
     Command,
     Delivery,
     NoGroupError,
+    Query,
     ReplyLostError,
     Steps,
-    out_of_order,
+    check_sequence,
     read_entry,
 )
 from pipeline.subscriber.reports import BadEntry, DeadLetter, Duplicate, GroupLost, Trimmed
 
-REMEMBER_S = 90 * 86_400  # how long a group knows what it has had of a camera and run
-_HANDED_BACK = 100  # entries at most; more are not read at a time
+REMEMBER_S = 90 * 86_400  # how long a group remembers the newest number of a camera and run
+_MAX_RETURNED = 100  # entries on leaving; a consumer never reads more at a time
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSettings:
-    """How a consumer of a group works."""
+    """Names, limits and times of one consumer of a group."""
 
     group: str
     consumer: str
-    start: str  # for a group that is not there yet: 0, $ or an entry id
+    start: str  # of a new group: 0, $ or an entry id
     max_tries: int
-    claim_after_s: float  # what another consumer has kept for so long without an answer is taken
+    claim_after_s: float  # entries unacknowledged for longer are claimed
     retry_after_s: float
     block_s: float
     count: int = 20  # entries per read
 
 
 class GroupReader:
-    """One consumer of a group: at least once, whoever dies.
+    """Reads what the group has not read yet, and claims what dead consumers left.
 
     Args:
         keys: of the stream.
         settings: of group and consumer.
-        wanted: what is delivered; the rest is acknowledged at once.
-        monotonic: seconds.
-        now: Unix seconds.
+        wanted: which events are delivered; the rest is acknowledged immediately.
+        monotonic: clock of pauses, seconds.
+        now: clock of what the group remembers, Unix seconds.
     """
 
     def __init__(
@@ -65,27 +65,29 @@ class GroupReader:
         self._monotonic, self._now = monotonic, now
         self._name = (keys.stream, settings.group)
         self._claim_at = 0.0
-        self._retry_at: dict[str, float] = {}  # failed here, by entry id
-        self._in_hand: str | None = None  # delivered, not answered yet
+        self._retry_at: dict[
+            str, float
+        ] = {}  # monotonic seconds by entry id, of events that failed here
+        self._current: str | None = None  # entry that the user handles at the moment
 
     def steps(self) -> Steps:
-        """Endless."""
+        """Yield the steps of reading; they never end."""
         yield from self._join(self._settings.start)
-        begins, lost_reply = True, False
+        starting, lost_reply = True, False
         while True:
             try:
-                if begins:  # with what an earlier life of this consumer left
-                    yield from self._tell_gaps()
-                    yield from self._take_pending(consumer=self._settings.consumer, idle_s=0.0)
-                    begins = False
+                if starting:  # with what this consumer left unacknowledged before a restart
+                    yield from self._report_gaps()
+                    yield from self._claim_pending(consumer=self._settings.consumer, idle_s=0.0)
+                    starting = False
                 if lost_reply:
-                    yield from self._tell_gaps()
-                    yield from self._take_unanswered()
+                    yield from self._report_gaps()
+                    yield from self._take_lost_reply()
                     lost_reply = False
                 yield from self._retry_due()
                 if self._monotonic() >= self._claim_at:
                     self._claim_at = self._monotonic() + self._settings.claim_after_s / 2
-                    yield from self._take_pending(idle_s=self._settings.claim_after_s)
+                    yield from self._claim_pending(idle_s=self._settings.claim_after_s)
                 yield from self._read_new()
             except ReplyLostError:
                 lost_reply = True
@@ -94,9 +96,9 @@ class GroupReader:
                 yield from self._join(BEGINNING)
 
     def leave(self) -> Steps:
-        """Let the others have at once what this consumer was given, or take its name off."""
+        """Yield the steps of leaving: return unacknowledged entries, or delete the consumer."""
         name, consumer = self._name, self._settings.consumer
-        rows = yield Command("xpending_range", (*name, "-", "+", _HANDED_BACK, consumer))
+        rows = yield Command("xpending_range", (*name, "-", "+", _MAX_RETURNED, consumer))
         for row in rows:
             entry_id, tries = row["message_id"].decode(), int(row["times_delivered"])
             options = {
@@ -111,7 +113,7 @@ class GroupReader:
             yield Command("xgroup_delconsumer", (*name, consumer))
 
     def _was_tried(self, entry_id: str) -> bool:
-        return entry_id == self._in_hand or entry_id in self._retry_at
+        return entry_id == self._current or entry_id in self._retry_at
 
     def _join(self, start: str) -> Steps:
         keys = (self._keys.stream, self._keys.newest, self._keys.seen(self._settings.group))
@@ -123,49 +125,51 @@ class GroupReader:
         keys = (self._keys.stream, *(name(group) for name in names))
         now = self._now()
         arguments = (group, self._settings.consumer, self._settings.count, now, now - REMEMBER_S)
-        newest, rows = yield Command("eval", (READ_NEW, len(keys), *keys, *arguments), again=False)
+        newest, rows = yield Command(
+            "eval", (READ_NEW, len(keys), *keys, *arguments), idempotent=False
+        )
         if not rows:
             yield _wait(self._keys.stream, newest.decode(), self._settings.block_s)
             return
         read_at = self._monotonic()
         for entry_id, text, before in rows:
-            yield from self._take(entry_id.decode(), text, int(before), read_at)
+            yield from self._receive(entry_id.decode(), text, int(before), read_at)
 
-    def _take(self, entry_id: str, text: bytes | None, before: int, read_at: float) -> Steps:
+    def _receive(self, entry_id: str, text: bytes | None, before: int, read_at: float) -> Steps:
         event = read_entry(entry_id, text)
         if isinstance(event, BadEntry):
             yield event
             yield self._ack(entry_id)
             return
-        report = out_of_order(event, before, entry_id)
+        report = check_sequence(event, before, entry_id)
         if report is not None:
             yield report
         if isinstance(report, SequenceGap):
-            yield self._told(f"{report.origin} {report.first_seq}")
+            yield self._forget_gap(f"{report.origin} {report.first_seq}")
         if isinstance(report, Duplicate) or not self._wanted.matches(event):
             yield self._ack(entry_id)
             return
         if self._monotonic() - read_at > self._settings.claim_after_s / 2:
-            still = yield from self._keep(entry_id)
-            if not still:
-                return  # it waited here for so long that another consumer took it
+            still_ours = yield from self._renew_claim(entry_id)
+            if not still_ours:
+                return  # it waited here for so long that another consumer claimed it
         yield from self._deliver(entry_id, event)
 
-    def _tell_gaps(self) -> Steps:
-        """Those that a consumer found who did not live to tell them, or whose reply was lost."""
-        noted = yield Command("hgetall", (self._keys.gaps(self._settings.group),))
-        for name, last in noted.items():
+    def _report_gaps(self) -> Steps:
+        """Report gaps noted by a consumer that died before reporting them or lost the reply."""
+        gaps = yield Command("hgetall", (self._keys.gaps(self._settings.group),))
+        for name, last in gaps.items():
             origin, _, first = name.decode().rpartition(" ")
             yield SequenceGap(origin, int(first), int(last))
-            yield self._told(name)
+            yield self._forget_gap(name)
 
-    def _told(self, name: str | bytes) -> Command:
+    def _forget_gap(self, name: str | bytes) -> Command:
         return Command("hdel", (self._keys.gaps(self._settings.group), name))
 
     def _deliver(self, entry_id: str, event: Event) -> Steps:
-        self._in_hand = entry_id
+        self._current = entry_id
         done = yield Delivery(entry_id, event)
-        self._in_hand = None
+        self._current = None
         if done:
             self._retry_at.pop(entry_id, None)
             yield self._ack(entry_id)
@@ -176,14 +180,14 @@ class GroupReader:
         for entry_id, due in list(self._retry_at.items()):
             if self._monotonic() >= due:
                 del self._retry_at[entry_id]
-                yield from self._take_pending(
+                yield from self._claim_pending(
                     consumer=self._settings.consumer, first=entry_id, last=entry_id, idle_s=0.0
                 )
 
-    def _take_pending(
+    def _claim_pending(
         self, *, idle_s: float, consumer: str | None = None, first: str = "-", last: str = "+"
     ) -> Steps:
-        """Try again what was given out and not acknowledged, or put it aside after its last try."""
+        """Deliver unacknowledged entries again, or dead-letter them after the last try."""
         idle_ms = round(1e3 * idle_s)
         while True:
             options: dict[str, Any] = {"idle": idle_ms} if idle_ms else {}
@@ -192,33 +196,33 @@ class GroupReader:
             for row in rows:
                 entry_id = row["message_id"].decode()
                 if entry_id not in self._retry_at:
-                    yield from self._try_again(entry_id, int(row["times_delivered"]), idle_ms)
+                    yield from self._retry(entry_id, int(row["times_delivered"]), idle_ms)
             if len(rows) < self._settings.count:
                 return
             first = f"({rows[-1]['message_id'].decode()}"
 
-    def _try_again(self, entry_id: str, tries: int, idle_ms: int) -> Steps:
+    def _retry(self, entry_id: str, tries: int, idle_ms: int) -> Steps:
         options = {"min_idle_time": idle_ms, "message_ids": [entry_id]}
         claim = Command("xclaim", (*self._name, self._settings.consumer), options)
         claimed = [(key, fields) for key, fields in (yield claim) if key is not None and fields]
         if not claimed:
             there = yield Command("xrange", (self._keys.stream, entry_id, entry_id))
-            if not there:  # else another consumer was faster
+            if not there:  # else another consumer claimed it first
                 yield Trimmed(entry_id)
                 yield self._ack(entry_id)
             return
         text = claimed[0][1].get(FIELD.encode())
-        yield from self._hand_out(entry_id, text, tries)
+        yield from self._deliver_again(entry_id, text, tries)
 
-    def _put_aside(self, entry_id: str, text: bytes, tries: int) -> Steps:
+    def _dead_letter(self, entry_id: str, text: bytes, tries: int) -> Steps:
         target = self._keys.dead_letters(self._settings.group)
         fields = {FIELD: text, "entry_id": entry_id, "tries": str(tries)}
         yield Command("xadd", (target, fields), {"maxlen": 10_000, "approximate": True})
         yield self._ack(entry_id)
         yield DeadLetter(entry_id, target, tries)
 
-    def _take_unanswered(self) -> Steps:
-        """What the server gave to us in a reply that never came: given out once, not tried yet."""
+    def _take_lost_reply(self) -> Steps:
+        """Deliver the entries of a lost reply: they are assigned to us and were not tried."""
         streams = {self._keys.stream: BEGINNING}
         reply = yield Command(
             "xreadgroup", (self._settings.group, self._settings.consumer, streams)
@@ -231,22 +235,22 @@ class GroupReader:
                 yield Trimmed(entry_id)
                 yield self._ack(entry_id)
             else:
-                yield from self._hand_out(entry_id, fields.get(FIELD.encode()))
+                yield from self._deliver_again(entry_id, fields.get(FIELD.encode()))
 
-    def _hand_out(self, entry_id: str, text: bytes | None, tries: int = 0) -> Steps:
+    def _deliver_again(self, entry_id: str, text: bytes | None, tries: int = 0) -> Steps:
         event = read_entry(entry_id, text)
         if isinstance(event, BadEntry):
             yield event
             yield self._ack(entry_id)
         elif text is not None and tries >= self._settings.max_tries:
-            yield from self._put_aside(entry_id, text, tries)
+            yield from self._dead_letter(entry_id, text, tries)
         elif self._wanted.matches(event):
             yield from self._deliver(entry_id, event)
         else:
             yield self._ack(entry_id)
 
-    def _keep(self, entry_id: str) -> Asking:
-        """Say that we still work on an entry; False if it is ours no longer."""
+    def _renew_claim(self, entry_id: str) -> Query:
+        """Restart the idle time of an entry; returns False if another consumer has claimed it."""
         consumer = self._settings.consumer
         rows = yield Command("xpending_range", (*self._name, entry_id, entry_id, 1, consumer))
         if rows:
@@ -259,5 +263,5 @@ class GroupReader:
 
 
 def _wait(stream: str, after: str, block_s: float) -> Command:
-    """Come back when there is something new, or after a while."""
+    """Wait for an entry behind `after`, at most `block_s` seconds."""
     return Command("xread", ({stream: after},), {"count": 1, "block": round(1e3 * block_s)})

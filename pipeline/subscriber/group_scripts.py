@@ -1,11 +1,12 @@
-"""What a group reader has Redis do in one piece."""
+"""The scripts of a group reader: what Redis must execute atomically."""
 
 from __future__ import annotations
 
 from pipeline.redis_store.names import FIELD
 
-_UNKNOWN = "*"  # in the hash of seen numbers: the group began in the middle of the stream
+STARTED_MIDWAY = "*"  # in the hash of seen numbers: the group started in the middle of the stream
 
+# Create the group unless it exists, and set the sequence numbers that it counts as seen.
 # KEYS: stream, newest numbers, seen numbers. ARGV: group, start.
 CREATE_GROUP = f"""
 local made = redis.pcall('XGROUP', 'CREATE', KEYS[1], ARGV[1], ARGV[2], 'MKSTREAM')
@@ -18,14 +19,14 @@ if ARGV[2] == '$' then
   local newest = redis.call('HGETALL', KEYS[2])
   for i = 1, #newest, 2 do redis.call('HSET', KEYS[3], newest[i], newest[i + 1]) end
 elseif ARGV[2] ~= '0' then
-  redis.call('HSET', KEYS[3], '{_UNKNOWN}', 1)
+  redis.call('HSET', KEYS[3], '{STARTED_MIDWAY}', 1)
 end
 return 1
 """
 
-# New entries for a consumer, each with the newest number that its group had seen before of the same
-# camera and run (-1: not known). In one script, so that it holds whichever consumer reads what.
-# A gap is noted too, until a consumer has told it: the reply may be lost.
+# Read new entries for a consumer, each with the newest sequence number that the group had seen
+# before of the same camera and run (-1: unknown). Atomic, so that the number is right whichever
+# consumer reads what. A gap is also stored until a consumer has reported it: the reply may be lost.
 # KEYS: stream, seen numbers, their ages, gaps. ARGV: group, consumer, count, now, forget before.
 READ_NEW = f"""
 local reply = redis.call('XREADGROUP', 'GROUP', ARGV[1], ARGV[2], 'COUNT', ARGV[3],
@@ -43,7 +44,7 @@ if reply then
       local origin = event.run_id .. '/' .. event.camera_id
       local seen = redis.call('HGET', KEYS[2], origin)
       if seen then before = tonumber(seen)
-      elseif redis.call('HEXISTS', KEYS[2], '{_UNKNOWN}') == 0 then before = 0 end
+      elseif redis.call('HEXISTS', KEYS[2], '{STARTED_MIDWAY}') == 0 then before = 0 end
       if before >= 0 and event.seq > before + 1 then
         local first = string.format('%s %d', origin, before + 1)
         redis.call('HSET', KEYS[4], first, string.format('%d', event.seq - 1))

@@ -1,4 +1,4 @@
-"""What the blocking subscriber and its twin for asyncio share: options, reports, errors."""
+"""What the blocking and the asyncio subscriber share: options, reports, errors, back-off."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from pipeline.events import SequenceGap
 from pipeline.redaction import mask_url
 from pipeline.redis_store.connection import explained
 from pipeline.redis_store.names import StreamKeys
+from pipeline.runtime.backoff import next_pause_s
 from pipeline.subscriber.group_reader import GroupReader, GroupSettings
 from pipeline.subscriber.protocol import (
     BEGINNING,
@@ -30,13 +31,13 @@ from pipeline.subscriber.reports import GapError, Report, Trimmed
 from pipeline.subscriber.solo_reader import SoloReader
 
 DEFAULT_STREAM = "behaviour:events"
-BACKOFF_S = (0.1, 3.0)  # while the server is away
+_BACKOFF_S = (0.1, 3.0)  # first and longest pause while the server is unavailable
 
 log = logging.getLogger(__name__)
 
 
 def log_report(report: Report) -> None:
-    """What a subscriber does with reports unless told otherwise."""
+    """Log a report as a warning; the default of `on_report`."""
     log.warning("%s", report)
 
 
@@ -44,23 +45,29 @@ class BaseSubscriber(ABC):
     """Reads the events of a stream.
 
     Args:
-        url: see `redis_client.connect`.
-        stream: its key.
-        group: consumers of one name share the events; None: on its own, nothing is remembered.
-        consumer: must differ within a group, and stay the same over a restart to take up again
-            at once what was left; else others take it after `claim_after_s`.
-        start: where a new group, or a reader without one, begins: `0`, `$` for what comes from now
-            on, or the id of the entry after which to go on.
-        wanted: which events.
-        max_tries: an event that was given out so often without an answer goes to a stream of its
-            own, `StreamKeys.dead_letters`. Of groups, as all below.
-        claim_after_s: longer than an event ever takes; a consumer that is silent for so long is
-            taken for dead.
-        retry_after_s: pause before an event that failed in `handle` is tried again.
-        block_s: how late a stop may be noticed.
-        on_report: is told of gaps, duplicates, unreadable entries and events that were put aside.
-        raise_on_gap: raise GapError instead.
-        to_end_only: without a group: end at what is the newest entry at the start.
+        url: of the Redis server, see `redis_store.connection.connect`.
+        stream: key of the stream.
+        group: consumers of one group share the events, and the server remembers what the group has
+            read; None: read alone, nothing is remembered.
+        consumer: name in the group, HOST-PID by default. It must differ within the group. One that
+            stays the same over a restart resumes immediately with what it had not acknowledged;
+            else other consumers take that after `claim_after_s`.
+        start: where a new group, or a reader without one, begins: `0` for everything on the stream,
+            `$` for what comes from now on, or the id of the entry after which to resume.
+        wanted: which events are delivered; None: actions of all cameras.
+        max_tries: an event that was delivered so often without an acknowledgement is moved to the
+            stream `StreamKeys.dead_letters`. Of groups, as the next two.
+        claim_after_s: longer than handling an event ever takes, seconds; a consumer that is silent
+            for so long is taken for dead.
+        retry_after_s: pause before an event that failed in `handle` is tried again, seconds.
+        block_s: longest wait within one command, hence the longest delay of a stop, seconds.
+        on_report: called with gaps, duplicates, unreadable entries and dead letters.
+        raise_on_gap: raise GapError for missing events instead.
+        to_end_only: without a group: end at the entry that is the newest one at the start.
+
+    Attributes:
+        name: the URL without credentials.
+        last_entry_id: of the newest event that was delivered; None before the first.
 
     Raises:
         EventStoreError: if `url` is no Redis URL.
@@ -87,7 +94,7 @@ class BaseSubscriber(ABC):
         if start not in (BEGINNING, NEWEST) and not is_entry_id(start):
             raise ValueError(f"start must be 0, $ or an entry id, got {start!r}")
         self.name = mask_url(url)
-        self.last_entry_id: str | None = None  # of the newest event that was delivered
+        self.last_entry_id: str | None = None
         keys, wanted = StreamKeys(stream), wanted or EventFilter()
         self._reader: GroupReader | SoloReader
         if group is None:
@@ -104,7 +111,7 @@ class BaseSubscriber(ABC):
             )
             self._reader = GroupReader(keys, settings, wanted)
         self._on_report, self._raise_on_gap = on_report, raise_on_gap
-        self._away = False
+        self._unavailable, self._pause_s = False, 0.0
         self._stop = threading.Event()
         self._client = self._connect(url, socket_timeout_s=block_s + 2.0)
 
@@ -114,26 +121,35 @@ class BaseSubscriber(ABC):
 
     @abstractmethod
     def _connect(self, url: str, *, socket_timeout_s: float) -> Any:
-        """A client without retries: those are made here."""
+        """Return a client without retries: the subscriber itself retries."""
 
     def _report(self, report: Report) -> None:
         if self._raise_on_gap and isinstance(report, SequenceGap | Trimmed):
             raise GapError(report)
         self._on_report(report)
 
-    def _judge(self, error: redis.RedisError, command: Command) -> Exception | None:
-        """What the reader has to know of it; None: the server is away, try again."""
+    def _classify(self, error: redis.RedisError, command: Command) -> Exception | None:
+        """Return what to throw into the reader; None: repeat the command after a pause.
+
+        Raises:
+            EventStoreError: if the server refuses, which no waiting changes.
+        """
         if "NOGROUP" in str(error):
             return NoGroupError()
         gone = isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.ReadOnlyError)
         if not gone or isinstance(error, redis.AuthenticationError):
             raise explained(error, self.name) from error
-        if not self._away:
+        if not self._unavailable:
             log.warning("%s; waiting for it", explained(error, self.name))
-        self._away = True
-        return None if command.again else ReplyLostError()
+        self._unavailable = True
+        return None if command.idempotent else ReplyLostError()
 
-    def _answered(self) -> None:
-        if self._away:
+    def _note_answer(self) -> None:
+        if self._unavailable:
             log.warning("Redis at %s answers again", self.name)
-        self._away = False
+        self._unavailable, self._pause_s = False, 0.0
+
+    def _next_pause_s(self) -> float:
+        first_s, longest_s = _BACKOFF_S
+        self._pause_s = next_pause_s(self._pause_s, first_s=first_s, longest_s=longest_s)
+        return self._pause_s

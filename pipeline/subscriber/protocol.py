@@ -1,8 +1,8 @@
-"""What a reader of a stream asks of Redis and says to its driver, without doing any of it.
+"""The protocol between a reader of a stream and its driver; nothing in it does any I/O.
 
-Readers are generators: they yield commands, deliveries and reports, and are sent what came of them.
-`Subscriber` drives them and blocks, `AsyncSubscriber` does so for asyncio. So the rules stand in
-one place, and once.
+Readers are generators: they yield commands, deliveries and reports, and are sent the outcome of
+each. `Subscriber` drives a reader and blocks, `AsyncSubscriber` awaits; the rules of reading stand
+in the readers, once.
 """
 
 from __future__ import annotations
@@ -19,31 +19,32 @@ BEGINNING, NEWEST = "0", "$"
 
 
 class ReplyLostError(Exception):
-    """The connection broke; whether the command was carried out is not known."""
+    """The connection broke; the server may have executed the command or not."""
 
 
 class NoGroupError(Exception):
-    """The server does not know the group (any more)."""
+    """The server has no such group, or no longer."""
 
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """A method of redis-py's client, to be answered with what it returns.
+    """A method of redis-py's client; the driver sends back what it returns.
 
-    With `again`, it makes no difference if it is done twice: a driver tries until it has a reply.
+    An idempotent command is repeated by the driver until it has a reply. For any other one,
+    ReplyLostError is thrown into the reader.
     """
 
     name: str
     arguments: tuple[Any, ...]
     options: dict[str, Any] = field(default_factory=dict)
-    again: bool = True
+    idempotent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An event for the user; to be answered with whether it was dealt with.
+    """An event for the user; the driver sends back whether it was handled.
 
-    None: it was not really tried, because a stop came in between.
+    None means that it was not really tried, because a stop came in between.
     """
 
     entry_id: str
@@ -52,11 +53,16 @@ class Delivery:
 
 Step = Command | Delivery | Report
 Steps = Generator[Step, Any, None]
-Asking = Generator[Step, Any, Any]
+Query = Generator[Step, Any, Any]  # steps that return something
 
 
 def read_entry(entry_id: str, text: bytes | None) -> Event | BadEntry:
-    """The event of an entry, or what is wrong with it."""
+    """Decode the event of an entry, or report what is wrong with it.
+
+    Args:
+        entry_id: of the stream.
+        text: JSON of the event; None if the entry has no such field.
+    """
     if text is None:
         return BadEntry(entry_id, f"it has no field {FIELD!r}")
     try:
@@ -65,8 +71,17 @@ def read_entry(entry_id: str, text: bytes | None) -> Event | BadEntry:
         return BadEntry(entry_id, str(error))
 
 
-def out_of_order(event: Event, before: int, entry_id: str) -> SequenceGap | Duplicate | None:
-    """What the numbers prove. `before` is the newest one seen of this camera and run, or -1."""
+def check_sequence(event: Event, before: int, entry_id: str) -> SequenceGap | Duplicate | None:
+    """Compare the number of an event with the newest one seen before.
+
+    Args:
+        event: just read.
+        before: newest sequence number seen of this camera and run, 0 for none, -1 if unknown.
+        entry_id: of the event.
+
+    Returns:
+        What the numbers prove; None if the event is the next one or nothing is known.
+    """
     if before < 0 or event.seq == before + 1:
         return None
     if event.seq <= before:

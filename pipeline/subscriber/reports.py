@@ -1,4 +1,4 @@
-"""What a subscriber has to say beside events: what is missing, doubled, unreadable or given up."""
+"""What a subscriber reports beside events: what is missing, repeated, unreadable or given up."""
 
 from __future__ import annotations
 
@@ -9,19 +9,19 @@ from pipeline.events import SequenceGap
 
 @dataclass(frozen=True, slots=True)
 class Duplicate:
-    """An event that was here before; it is not delivered again."""
+    """An event that was read before; it is not delivered again."""
 
-    origin: str
+    origin: str  # run_id/camera_id
     seq: int
     entry_id: str
 
     def __str__(self) -> str:
-        return f"{self.origin}: event {self.seq} came twice (entry {self.entry_id}) and is left out"
+        return f"{self.origin}: event {self.seq} is repeated in entry {self.entry_id}; skipped"
 
 
 @dataclass(frozen=True, slots=True)
 class BadEntry:
-    """An entry that is no event of a schema that this program reads; the next ones go on."""
+    """An entry that is no event of a schema that this program reads; it is skipped."""
 
     entry_id: str
     problem: str
@@ -32,41 +32,41 @@ class BadEntry:
 
 @dataclass(frozen=True, slots=True)
 class Trimmed:
-    """An entry that was given out, and left the stream before it was dealt with."""
+    """An entry that was delivered, and left the stream before it was acknowledged."""
 
     entry_id: str
 
     def __str__(self) -> str:
-        return f"entry {self.entry_id} was given out and is no longer on the stream"
+        return f"entry {self.entry_id} was not acknowledged and is no longer on the stream"
 
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """An event that was tried too often and put aside."""
+    """An event that failed too often and was moved to another stream."""
 
     entry_id: str
     stream: str  # where it is now
     tries: int
 
     def __str__(self) -> str:
-        return f"entry {self.entry_id} failed {self.tries} times and is put aside on {self.stream}"
+        return f"entry {self.entry_id} failed {self.tries} times and was moved to {self.stream}"
 
 
 @dataclass(frozen=True, slots=True)
 class GroupLost:
-    """The server forgot the group, as after a loss of its data; it is made again from the start."""
+    """The server lost the group, as after a loss of its data; it is created again."""
 
     group: str
 
     def __str__(self) -> str:
-        return f"the group {self.group} was gone; it begins anew with all that is on the stream"
+        return f"the group {self.group} was lost; it starts again with all that is on the stream"
 
 
 Report = SequenceGap | Duplicate | BadEntry | Trimmed | DeadLetter | GroupLost
 
 
 class GapError(Exception):
-    """Raised for a gap where a subscriber asked for that."""
+    """Events are missing; raised where a subscriber was configured with `raise_on_gap`."""
 
     def __init__(self, gap: SequenceGap | Trimmed) -> None:
         super().__init__(str(gap))

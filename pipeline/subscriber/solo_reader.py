@@ -1,4 +1,4 @@
-"""A reader on its own, without a group: every event once, nothing remembered on the server."""
+"""A reader without a group: every event once, nothing remembered on the server."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pipeline.subscriber.protocol import (
     Command,
     Delivery,
     Steps,
-    out_of_order,
+    check_sequence,
     read_entry,
 )
 from pipeline.subscriber.reports import BadEntry, Duplicate
 
 # Where a reader without a group begins. KEYS: stream, newest numbers.
-_POSITION = """
+POSITION = """
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 return {newest[1] and newest[1][1] or '0-0', redis.call('HGETALL', KEYS[2])}
 """
 
 
 class SoloReader:
-    """Reads from somewhere to the end, or for ever.
+    """Reads the stream from a position, to the end or until it is stopped.
 
     Args:
         keys: of the stream.
-        start: `0`, `$`, or the id of the entry after which to go on.
-        wanted: what is delivered.
-        block_s: longest wait within one command.
+        start: `0`, `$`, or the id of the entry after which to resume.
+        wanted: which events are delivered.
+        block_s: longest wait within one command, seconds.
         count: entries per read.
         to_end_only: end at the entry that is the newest one at the start.
     """
@@ -51,9 +51,9 @@ class SoloReader:
         self._block_s, self._count, self._to_end_only = block_s, count, to_end_only
 
     def steps(self) -> Steps:
-        """Ends at the end only if it was told to."""
+        """Yield the steps of reading; they end only with `to_end_only`."""
         keys = (self._keys.stream, self._keys.newest)
-        newest, numbers = yield Command("eval", (_POSITION, len(keys), *keys))
+        newest, numbers = yield Command("eval", (POSITION, len(keys), *keys))
         end, seen = newest.decode(), _Seen(self._start, numbers)
         position = end if self._start == NEWEST else self._start
         while True:
@@ -65,20 +65,20 @@ class SoloReader:
                 position = key.decode()
                 if self._to_end_only and _order(position) > _order(end):
                     return
-                yield from self._take(position, fields, seen)
+                yield from self._read(position, fields, seen)
             if self._to_end_only and not reply:
                 return
 
     def leave(self) -> Steps:
-        """Nothing to take back."""
+        """Yield the steps of leaving: none, the server knows nothing of this reader."""
         yield from ()
 
-    def _take(self, entry_id: str, fields: dict[bytes, bytes], seen: _Seen) -> Steps:
+    def _read(self, entry_id: str, fields: dict[bytes, bytes], seen: _Seen) -> Steps:
         event = read_entry(entry_id, fields.get(FIELD.encode()))
         if isinstance(event, BadEntry):
             yield event
             return
-        report = out_of_order(event, seen.before(event), entry_id)
+        report = check_sequence(event, seen.before(event), entry_id)
         if report is not None:
             yield report
         if not isinstance(report, Duplicate):
@@ -88,7 +88,7 @@ class SoloReader:
 
 
 class _Seen:
-    """The newest number of each camera and run, for a reader that begins somewhere."""
+    """The newest number read of each camera and run; -1 for those before a start in the middle."""
 
     def __init__(self, start: str, newest: Sequence[bytes]) -> None:
         self._numbers: dict[str, int] = {}

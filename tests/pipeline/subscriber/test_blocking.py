@@ -384,7 +384,7 @@ def test_a_gap_is_told_though_the_reply_that_had_it_was_lost(
         reading = reader.subscriber._reader.steps()  # as an iteration goes on
         force(client, make_event(4))
         step = next(reading)
-        while isinstance(step, Command) and step.again:
+        while isinstance(step, Command) and step.idempotent:
             call = getattr(reader.subscriber._client, step.name)
             step = reading.send(call(*step.arguments, **step.options))
         assert isinstance(step, Command)  # it reads, and the reply does not come

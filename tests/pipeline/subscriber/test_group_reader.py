@@ -64,12 +64,12 @@ def entry(seq: int) -> list[object]:
 def test_what_reads_is_never_sent_twice_and_what_answers_is(steps: Steps) -> None:
     reading = begun(steps)
     assert isinstance(reading, Command)
-    assert not reading.again
+    assert not reading.idempotent
     delivery = steps.send([b"1-0", [entry(1)]])
     assert isinstance(delivery, Delivery)
     ack = steps.send(True)
     assert isinstance(ack, Command)
-    assert (ack.name, ack.again) == ("xack", True)
+    assert (ack.name, ack.idempotent) == ("xack", True)
 
 
 def test_a_reply_that_never_came_is_asked_for_again_as_ones_own(steps: Steps) -> None:
