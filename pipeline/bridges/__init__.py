@@ -1,4 +1,4 @@
 """Events from the stream on to webhooks and MQTT brokers.
 
-May import no other room.
+May import runtime.
 """
