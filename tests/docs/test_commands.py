@@ -150,3 +150,11 @@ def test_the_readme_types_the_programs_of_the_virtual_environment(program: str) 
     readme = (REPOSITORY / "README.md").read_text()
     typed = re.findall(rf"^    (\S*{program})\b", readme, re.MULTILINE)
     assert set(typed) <= {f".venv/bin/{program}"}
+
+
+def test_a_commit_is_checked_as_make_check_does() -> None:
+    makefile = (REPOSITORY / "Makefile").read_text()
+    (recipe,) = re.findall(r"^check:.*\n((?:\t.*\n)+)", makefile, re.MULTILINE)
+    hooks = (REPOSITORY / ".pre-commit-config.yaml").read_text()
+    entries = re.findall(r"entry: (.*)", hooks)
+    assert entries == [line.strip().replace("$(BIN)", ".venv/bin") for line in recipe.splitlines()]
