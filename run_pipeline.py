@@ -1,5 +1,8 @@
 #!/usr/bin/env python
-"""The command line of behaviour-stream: arguments -> configuration -> app; nothing else."""
+"""The command line of behaviour-stream: arguments -> configuration -> app; nothing else.
+
+Installed, it is the command `behaviour-stream`.
+"""
 
 from __future__ import annotations
 
@@ -12,25 +15,25 @@ from typing import Annotated
 import typer
 from rich.logging import RichHandler
 
+from pipeline import __version__
 from pipeline.commands import bridge as bridge_commands
+from pipeline.commands import config_schema as config_commands
 from pipeline.commands import events as event_commands
 from pipeline.commands import live as live_commands
 from pipeline.commands import recognizers as recognizer_commands
-from pipeline.commands.command_errors import (
+from pipeline.commands.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
-    console,
-    explained_errors,
-)
-from pipeline.commands.options import (
-    PROJECT,
     ConfigFile,
     OutputDir,
     RedisUrl,
     Settings,
+    console,
+    explained_errors,
     load,
     new_run_id,
 )
+from pipeline.config.shipped_files import PROJECT
 from training.commands import evaluate as evaluate_command
 from training.commands import train as train_command
 
@@ -48,30 +51,42 @@ app = typer.Typer(
     epilog="""
 **Examples**
 
-`run_pipeline.py live rtsp://10.0.0.8/main`  watch a camera
+`behaviour-stream live rtsp://10.0.0.8/main`  watch a camera
 
-`run_pipeline.py replay street.mp4 --annotated drawn.mp4`  recognize the actions of a video
+`behaviour-stream replay street.mp4 --annotated drawn.mp4`  recognize the actions of a video
 
-`run_pipeline.py subscribe --from 0`  print them, and what comes after them
+`behaviour-stream subscribe --from 0`  print them, and what comes after them
 
-`run_pipeline.py replay --help`  every option, with more examples
+`behaviour-stream replay --help`  every option, with more examples
 """,
 )
 
 
 class LogLevel(StrEnum):
-    """How much the program says on standard error."""
+    """Least severe messages that are logged on standard error."""
 
     debug = "debug"
     info = "info"
     warning = "warning"
 
 
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        print(f"behaviour-stream {__version__}")
+        raise typer.Exit
+
+
 @app.callback()
 def main(
-    log_level: Annotated[LogLevel, typer.Option(help="How much is said on standard error.")] = (
+    log_level: Annotated[LogLevel, typer.Option(help="What is logged on standard error.")] = (
         LogLevel.info
     ),
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
 ) -> None:
     """Set up logging for every command."""
     on_terminal = RichHandler(console=console, show_path=False, markup=False, highlighter=None)
@@ -86,13 +101,13 @@ def main(
     epilog="""
 **Examples**
 
-`run_pipeline.py replay street.mp4`
+`behaviour-stream replay street.mp4`
 
-`run_pipeline.py replay recordings/ --annotated drawn/ --tracks tracks/`
+`behaviour-stream replay recordings/ --annotated drawn/ --tracks tracks/`
 
-`run_pipeline.py replay 'day1/*.mp4' --redis redis://localhost:6379/0`
+`behaviour-stream replay 'day1/*.mp4' --redis redis://localhost:6379/0`
 
-`run_pipeline.py replay a.mp4 --set detector.weights=yolo11s.pt --redis none --events a.jsonl`
+`behaviour-stream replay a.mp4 --set detector.weights=yolo11s.pt --redis none --events a.jsonl`
 """
 )
 def replay(
@@ -151,6 +166,7 @@ def replay(
 app.add_typer(live_commands.app)
 app.add_typer(event_commands.app)
 app.add_typer(bridge_commands.app)
+app.add_typer(config_commands.app)
 app.add_typer(recognizer_commands.app)
 app.add_typer(train_command.app)
 app.add_typer(evaluate_command.app)

@@ -26,6 +26,7 @@ from pipeline.config.schema import (
     RecognizerConfig,
     TrackerConfig,
 )
+from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.deep_sort import DeepSortTracker
@@ -128,12 +129,6 @@ def choose_device(name: str) -> str:
         return str(select_device(name))
     except ValueError as error:
         raise ConfigError(f"device: {error}") from error
-
-
-def find_file(path: str, project: Path) -> Path:
-    """Resolve a relative path in the current directory, else in the project."""
-    beside_program = project / path
-    return beside_program if not Path(path).exists() and beside_program.exists() else Path(path)
 
 
 def build_detector(

@@ -10,15 +10,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
-from models.boxes import FloatArray
-from models.detections import Detections
 from pipeline.events import DownReason, Event
 
-Image = NDArray[np.uint8]
+if TYPE_CHECKING:  # the command `flush` imports this module where numpy is not installed
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from models.boxes import FloatArray
+    from models.detections import Detections
+
+Image: TypeAlias = "NDArray[np.uint8]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)

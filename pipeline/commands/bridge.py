@@ -9,9 +9,15 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.command_errors import explained_errors
 from pipeline.commands.events import open_subscriber
-from pipeline.commands.options import ConfigFile, OutputDir, RedisUrl, Settings, load
+from pipeline.commands.options import (
+    ConfigFile,
+    OutputDir,
+    RedisUrl,
+    Settings,
+    explained_errors,
+    load,
+)
 from pipeline.errors import ConfigError
 from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
 
@@ -35,11 +41,11 @@ class Bridge(StrEnum):
     epilog="""
 **Examples**
 
-`run_pipeline.py bridge webhook --config site.yaml --redis redis://localhost:6379/0`
+`behaviour-stream bridge webhook --config site.yaml --redis redis://localhost:6379/0`
 
-`run_pipeline.py bridge webhook --set bridges.webhook.url=https://example.com/events`
+`behaviour-stream bridge webhook --set bridges.webhook.url=https://example.com/events`
 
-`run_pipeline.py bridge mqtt --config site.yaml --set 'bridges.mqtt.filter=[action=fight]'`
+`behaviour-stream bridge mqtt --config site.yaml --set 'bridges.mqtt.filter=[action=fight]'`
 """
 )
 def bridge(

@@ -14,8 +14,15 @@ from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
-from pipeline.commands.command_errors import console, explained_errors
-from pipeline.commands.options import ConfigFile, OutputDir, RedisUrl, Settings, load
+from pipeline.commands.options import (
+    ConfigFile,
+    OutputDir,
+    RedisUrl,
+    Settings,
+    console,
+    explained_errors,
+    load,
+)
 from pipeline.errors import ConfigError
 from pipeline.events import CameraEvent, Event, encode_event, event_json_schema
 from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
@@ -34,13 +41,13 @@ _VERBS = {"start": "starts", "update": "still", "end": "ended"}
     epilog="""
 **Examples**
 
-`run_pipeline.py subscribe --from 0 --no-follow`  everything that is on the stream now
+`behaviour-stream subscribe --from 0 --no-follow`  everything that is on the stream now
 
-`run_pipeline.py subscribe --json | jq .action`  new events as they come, for another program
+`behaviour-stream subscribe --json | jq .action`  new events as they come, for another program
 
-`run_pipeline.py subscribe --group alarms --filter action=fight,push --filter kind=start`
+`behaviour-stream subscribe --group alarms --filter action=fight,push --filter kind=start`
 
-`run_pipeline.py subscribe --group alarms --exec './ring-the-bell.sh --loud'`  once per event
+`behaviour-stream subscribe --group alarms --exec './ring-the-bell.sh --loud'`  once per event
 """
 )
 def subscribe(
@@ -133,7 +140,7 @@ def subscribe(
     epilog="""
 **Examples**
 
-`run_pipeline.py flush --output output --redis redis://localhost:6379/0`
+`behaviour-stream flush --output output --redis redis://localhost:6379/0`
 """
 )
 def flush(

@@ -10,16 +10,17 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.camera_list import find_cameras
-from pipeline.commands.command_errors import console, explained_errors
 from pipeline.commands.options import (
-    PROJECT,
     ConfigFile,
     OutputDir,
     RedisUrl,
     Settings,
+    console,
+    explained_errors,
     load,
     new_run_id,
 )
+from pipeline.config.shipped_files import PROJECT
 from pipeline.runtime.shutdown import Shutdown, on_hangup, on_signals
 from pipeline.telemetry.systemd import SystemdNotifier
 
@@ -34,15 +35,15 @@ app = typer.Typer(rich_markup_mode="markdown")
     epilog="""
 **Examples**
 
-`run_pipeline.py live rtsp://10.0.0.8/main rtsp://10.0.0.9/main`
+`behaviour-stream live rtsp://10.0.0.8/main rtsp://10.0.0.9/main`
 
-`run_pipeline.py live gate=rtsp://viewer:secret@10.0.0.8/main --redis redis://localhost:6379/0`
+`behaviour-stream live gate=rtsp://viewer:secret@10.0.0.8/main --redis redis://localhost:6379/0`
 
-`run_pipeline.py live --config cameras.yaml`  cameras with names and passwords from files
+`behaviour-stream live --config cameras.yaml`  cameras with names and passwords from files
 
-`run_pipeline.py live 0`  the first webcam
+`behaviour-stream live 0`  the first webcam
 
-`run_pipeline.py live 'street.mp4?live&loop'`  a recording, played like a camera
+`behaviour-stream live 'street.mp4?live&loop'`  a recording, played like a camera
 
 `curl http://127.0.0.1:8787/health`  how it goes; `/metrics` for Prometheus
 

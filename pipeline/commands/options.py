@@ -1,19 +1,50 @@
-"""Options that several commands have, and the configuration that comes of them."""
+"""What commands have in common: options, the configuration they give, and how errors end them."""
 
 from __future__ import annotations
 
 import json
 import logging
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.console import Console
+from rich.markup import escape
 
-PROJECT = Path(__file__).resolve().parents[2]
+from pipeline.errors import ConfigError, PipelineError
+
+if TYPE_CHECKING:
+    from pipeline.config.schema import PipelineConfig
+
+EXIT_FAILED = 1  # the run ended, but something in it failed
+EXIT_USAGE = 2  # nothing was run: wrong arguments, configuration or environment
+EXIT_INTERRUPTED = 130
+
+# Which extra of the distribution brings a module; what is in none of these is in the command's own.
+EXTRA_OF_MODULE = {
+    "ultralytics": "yolo",
+    "lap": "yolo",
+    "deep_sort_realtime": "deepsort",
+    "lightning_fabric": "train",
+    "matplotlib": "evaluate",
+    "jinja2": "evaluate",
+    "trackeval": "evaluate",
+    "pycocotools": "evaluate",
+    "onnx": "onnx",
+    "onnxruntime": "onnx",
+    "requests": "bridges",
+    "paho": "bridges",
+}
+OWN_PACKAGES = ("models", "pipeline", "training")
+BUILT_IN_DETECTOR = "`--set detector.weights=builtin` runs without it"
+HINT_OF_EXTRA = {"yolo": f" (ultralytics is AGPL-3.0; {BUILT_IN_DETECTOR})"}
 
 log = logging.getLogger("behaviour-stream")
+console = Console(stderr=True)
 
 ConfigFile = Annotated[
     Path | None, typer.Option("--config", help="YAML file with what differs from the defaults.")
@@ -27,27 +58,83 @@ RedisUrl = Annotated[
     typer.Option(
         "--redis",
         metavar="URL|embedded|none",
-        help="A server, one of our own under the output directory (default), or none.",
+        help="A server, a private one under the output directory (default), or none.",
     ),
 ]
 OutputDir = Annotated[
-    Path | None, typer.Option("--output", help="Directory for everything that is written.")
+    Path | None, typer.Option("--output", help="Directory of everything that is written.")
 ]
 
 
 def load(
     config_file: Path | None, settings: list[str] | None, output: Path | None, redis: str | None
-) -> Any:
-    """The configuration with the command's own options put in place, logged without credentials."""
+) -> PipelineConfig:
+    """Load the configuration with the command's own options applied, and log it.
+
+    Neither credentials nor values of environment variables are logged.
+
+    Args:
+        config_file: of --config; a file that ships, such as configs/alarms.yaml, is found.
+        settings: of --set.
+        output: of --output.
+        redis: of --redis.
+
+    Raises:
+        ConfigError: naming the key, what was given and what was expected.
+    """
     from pipeline.config.schema import load_config
+    from pipeline.config.shipped_files import find_file
 
     own = {"output": None if output is None else str(output), "redis.url": redis}
     options = [f"{key}={json.dumps(value)}" for key, value in own.items() if value is not None]
-    config = load_config(config_file, [*(settings or ()), *options])
+    file = None if config_file is None else find_file(config_file)
+    config = load_config(file, [*(settings or ()), *options])
     log.info("configuration: %s", config.loggable_json())
     return config
 
 
 def new_run_id() -> str:
-    """Sorts by time, differs between two runs of the same second."""
+    """Return an id that sorts by time and differs between two runs of the same second."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}"
+
+
+@contextmanager
+def explained_errors(extra: str = "pipeline") -> Iterator[None]:
+    """End the command with one message and an exit code where the user can do something about it.
+
+    Anything else stays a traceback.
+
+    Args:
+        extra: of the distribution, which brings what the command imports.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise typer.Exit(EXIT_INTERRUPTED) from None
+    except PipelineError as error:
+        _print_error(str(error))
+        raise typer.Exit(EXIT_USAGE if isinstance(error, ConfigError) else EXIT_FAILED) from error
+    except ModuleNotFoundError as error:
+        module = (error.name or "").partition(".")[0]
+        if not module or module in OWN_PACKAGES:
+            raise
+        _print_error(missing_package(module, extra))
+        raise typer.Exit(EXIT_USAGE) from error
+
+
+def missing_package(module: str, extra: str) -> str:
+    """Return what to install for a module that is not there.
+
+    Args:
+        module: top level name.
+        extra: that the command needs.
+    """
+    name = EXTRA_OF_MODULE.get(module, extra)
+    return (
+        f"this needs the package {module}, which is not installed: "
+        f"pip install 'behaviour-stream[{name}]'{HINT_OF_EXTRA.get(name, '')}"
+    )
+
+
+def _print_error(text: str) -> None:
+    console.print(f"[red]error:[/red] {escape(text)}", highlight=False, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.command_errors import explained_errors
+from pipeline.commands.options import explained_errors
 
 log = logging.getLogger("behaviour-stream")
 app = typer.Typer(rich_markup_mode="markdown")
@@ -18,13 +18,13 @@ app = typer.Typer(rich_markup_mode="markdown")
     epilog="""
 **Examples**
 
-`run_pipeline.py convert slowfast_r50_4x16x1_256e.pth slowfast.safetensors --labels kinetics.txt`
+`behaviour-stream convert slowfast_r50_4x16x1_256e.pth slowfast.safetensors --labels kinetics.txt`
 
-`run_pipeline.py convert SLOWFAST_8x8_R50.pkl slowfast.safetensors --half`  Caffe2, half the size
+`behaviour-stream convert SLOWFAST_8x8_R50.pkl slowfast.safetensors --half`  Caffe2, half the size
 
-`run_pipeline.py convert mine.pyth mine.safetensors --set alpha=4 --set multi_label=true`
+`behaviour-stream convert mine.pyth mine.safetensors --set alpha=4 --set multi_label=true`
 
-`run_pipeline.py replay street.mp4 --set recognizer.weights=slowfast.safetensors`  and use it
+`behaviour-stream replay street.mp4 --set recognizer.weights=slowfast.safetensors`  and use it
 """
 )
 def convert(
@@ -46,9 +46,9 @@ def convert(
     `replay` takes the checkpoint as it is, too; the converted file knows its labels and input,
     and holds nothing but numbers.
     """
-    from pipeline.commands import recognizer_tools
-
     with explained_errors():
+        from pipeline.commands import recognizer_tools
+
         model = recognizer_tools.convert(
             source, target, labels=labels, settings=settings or (), half=half
         )
@@ -68,11 +68,11 @@ def convert(
     epilog="""
 **Examples**
 
-`run_pipeline.py describe slowfast_r50_4x16 --size 256`
+`behaviour-stream describe slowfast_r50_4x16 --size 256`
 
-`run_pipeline.py describe configs/recognizer/slowfast_r50_4x16_ucf101.yaml`
+`behaviour-stream describe configs/recognizer/slowfast_r50_4x16_ucf101.yaml`
 
-`run_pipeline.py describe models/weights/slowfast_compact.safetensors --json | jq .multiply_adds`
+`behaviour-stream describe models/weights/slowfast_compact.safetensors --json | jq .multiply_adds`
 """
 )
 def describe(
@@ -86,8 +86,8 @@ def describe(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document.")] = False,
 ) -> None:
     """Print a network's parameters and multiply-adds per stage, and what it wants to see."""
-    from pipeline.commands import recognizer_tools
-
     with explained_errors():
+        from pipeline.commands import recognizer_tools
+
         height_width = None if not size else (size[0], size[-1])
         recognizer_tools.describe(network, height_width, as_json=as_json)

@@ -12,8 +12,15 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from pipeline.commands.command_errors import EXIT_FAILED, console, explained_errors
-from pipeline.commands.options import PROJECT, ConfigFile, Settings, load
+from pipeline.commands.options import (
+    EXIT_FAILED,
+    ConfigFile,
+    Settings,
+    console,
+    explained_errors,
+    load,
+)
+from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
 from pipeline.redaction import mask_url
 from training.commands.evaluate_request import EvaluateRequest
@@ -35,19 +42,19 @@ class SplitName(StrEnum):
     epilog="""
 **Examples**
 
-`run_pipeline.py evaluate --data clips/labels.csv --split test --report report.html`
+`behaviour-stream evaluate --data clips/labels.csv --split test --report report.html`
 
-`run_pipeline.py evaluate --data clips/ --model runs/mine/model.safetensors --json mine.json`
+`behaviour-stream evaluate --data clips/ --model runs/mine/model.safetensors --json mine.json`
 
-`run_pipeline.py evaluate --data fights.csv --alias noFight=nothing --through-pipeline`
+`behaviour-stream evaluate --data fights.csv --alias noFight=nothing --through-pipeline`
 
-`run_pipeline.py evaluate --events intervals.csv --target-false-alarms 1 --write-config rules.yaml`
+`behaviour-stream evaluate --events intervals.csv --target-false-alarms 1 --write-config rules.yaml`
 
-`run_pipeline.py replay street.mp4 --config rules.yaml`  and use the rules that it found
+`behaviour-stream replay street.mp4 --config rules.yaml`  and use the rules that it found
 
-`run_pipeline.py evaluate --tracking gt.txt --video street.mp4 --set tracker.name=bytetrack`
+`behaviour-stream evaluate --tracking gt.txt --video street.mp4 --set tracker.name=bytetrack`
 
-`run_pipeline.py evaluate --detection people/ --set detector.weights=yolo11s.pt`
+`behaviour-stream evaluate --detection people/ --set detector.weights=yolo11s.pt`
 """
 )
 def evaluate(
@@ -128,7 +135,7 @@ def evaluate(
     Tables go to standard output. The exit code is 0, or 1 if something could not be read and was
     left out.
     """
-    with explained_errors():
+    with explained_errors("evaluate"):
         request = EvaluateRequest(
             data=data,
             events=events,

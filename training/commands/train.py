@@ -12,8 +12,8 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.command_errors import console, explained_errors
-from pipeline.commands.options import PROJECT, Settings
+from pipeline.commands.options import Settings, console, explained_errors
+from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
 
 app = typer.Typer(rich_markup_mode="markdown")
@@ -49,19 +49,19 @@ VideoFolder = Annotated[
     epilog="""
 **Examples**
 
-`run_pipeline.py train --data clips/`  a folder per class: clips/walk/a.mp4, clips/fight/b.mp4
+`behaviour-stream train --data clips/`  a folder per class: clips/walk/a.mp4, clips/fight/b.mp4
 
-`run_pipeline.py train --data labels.csv --output runs/mine --set loop.epochs=40`
+`behaviour-stream train --data labels.csv --output runs/mine --set loop.epochs=40`
 
-`run_pipeline.py train --data labels.csv --sanity`  can it overfit ten clips?
+`behaviour-stream train --data labels.csv --sanity`  can it overfit ten clips?
 
-`run_pipeline.py train --data labels.csv --from slowfast_r50.pth --set model.frozen_stages=3`
+`behaviour-stream train --data labels.csv --from slowfast_r50.pth --set model.frozen_stages=3`
 
-`run_pipeline.py train --data labels.csv --set model.architecture=slowfast_compact`  from scratch
+`behaviour-stream train --data labels.csv --set model.architecture=slowfast_compact`  from scratch
 
-`run_pipeline.py train --data train_list.txt --data val_list.txt --labels names.txt`  of mmaction2
+`behaviour-stream train --data train_list.txt --data val_list.txt --labels names.txt`  of mmaction2
 
-`run_pipeline.py replay street.mp4 --set recognizer.weights=runs/mine/model.safetensors`  and use it
+`behaviour-stream replay street.mp4 --set recognizer.weights=runs/mine/model.safetensors`  use it
 """
 )
 def train(
@@ -82,7 +82,7 @@ def train(
     that was interrupted goes on with the same command. OUTPUT gets model.safetensors, report.md,
     report.json, log.csv and config.yaml.
     """
-    with explained_errors(), _said_how_to_go_on():
+    with explained_errors("train"), _said_how_to_go_on():
         from training.config import load_train_config
 
         own = [] if start_from is None else [f"model.weights={json.dumps(str(start_from))}"]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from models.detectors.hog import HogPersonDetector
 from models.detectors.yolo import YoloPersonDetector
-from pipeline.components import build_detector, find_file, tracker_factory
+from pipeline.components import build_detector, tracker_factory
 from pipeline.config.schema import DetectorConfig, TrackerConfig
+from pipeline.config.shipped_files import find_file
 from pipeline.stages.tracking import Tracker
 from training.crops.crop_cache import file_identity
 

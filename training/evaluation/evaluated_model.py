@@ -11,14 +11,9 @@ from typing import Any
 from models.inference.action_recognizer import ActionRecognizer
 from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.input_spec import InputSpec
-from pipeline.components import (
-    Components,
-    build_components,
-    build_recognizer,
-    choose_device,
-    find_file,
-)
+from pipeline.components import Components, build_components, build_recognizer, choose_device
 from pipeline.config.schema import PipelineConfig
+from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 from training.console import ProgressPrinter
 from training.crops.crop_cache import file_identity

@@ -14,8 +14,8 @@ from models.checkpoints.checkpoint import CheckpointError, load_recognizer
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
-from pipeline.components import find_file
 from pipeline.config.schema import load_model_config
+from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 
 INIT_STD = 0.01  # of a fresh classifier, as in `models.slowfast.heads`

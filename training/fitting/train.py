@@ -15,7 +15,8 @@ from rich.console import Console
 from models.checkpoints.checkpoint import load_recognizer, save_recognizer
 from models.inference.action_recognizer import ActionRecognizer
 from models.slowfast.recognizer3d import Recognizer3D
-from pipeline.components import choose_device, find_file
+from pipeline.components import choose_device
+from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError, PipelineError
 from training.config import NetworkConfig, TrainConfig
 from training.crops.crop_cache import CutSpec

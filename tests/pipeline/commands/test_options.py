@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import pytest
+import typer
+
+from pipeline.commands.options import explained_errors, load, missing_package
+from pipeline.errors import ConfigError, EventStoreError
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(ConfigError("x"), 2), (EventStoreError("x"), 1), (KeyboardInterrupt(), 130)],
+)
+def test_an_error_ends_the_command_with_its_code(error: BaseException, code: int) -> None:
+    with pytest.raises(typer.Exit) as caught, explained_errors():
+        raise error
+    assert caught.value.exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("module", "extra", "named"),
+    [
+        ("torch", "pipeline", "[pipeline]"),
+        ("torch", "train", "[train]"),
+        ("lightning_fabric", "pipeline", "[train]"),
+        ("deep_sort_realtime", "pipeline", "[deepsort]"),
+        ("onnxruntime", "pipeline", "[onnx]"),
+    ],
+)
+def test_a_missing_package_is_named_with_its_extra(module: str, extra: str, named: str) -> None:
+    text = missing_package(module, extra)
+    assert module in text
+    assert f"pip install 'behaviour-stream{named}'" in text
+
+
+def test_a_missing_ultralytics_is_named_with_its_licence_and_the_way_without() -> None:
+    text = missing_package("ultralytics", "pipeline")
+    assert "[yolo]" in text
+    assert "AGPL-3.0" in text
+    assert "detector.weights=builtin" in text
+
+
+def test_a_module_of_ours_that_is_missing_is_a_bug() -> None:
+    with pytest.raises(ModuleNotFoundError), explained_errors():
+        raise ModuleNotFoundError("No module named 'pipeline.x'", name="pipeline.x")
+
+
+def test_the_commands_own_options_beat_settings_and_nothing_secret_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = "redis://:hunter2@h/0"
+    with caplog.at_level(logging.INFO):
+        config = load(None, ["redis.url=none", "output=x"], tmp_path, url)
+    assert (config.redis.url, config.output) == (url, tmp_path)
+    assert "hunter2" not in caplog.text
+
+
+def test_a_configuration_that_ships_is_found_from_anywhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = load(Path("configs/alarms.yaml"), None, None, None)
+    assert config.decision.for_action("fight").start_threshold == 0.7
