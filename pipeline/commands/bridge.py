@@ -69,6 +69,7 @@ def bridge(
     with explained_errors(), ExitStack() as stack:
         stack.enter_context(on_signals(shutdown, lambda message: None))
         config = load(config_file, settings, output, redis)
+        section: WebhookConfig | MqttConfig
         receiver: WebhookBridge | MqttBridge
         if to is Bridge.webhook:
             section, receiver = config.bridges.webhook, _open_webhook(config.bridges.webhook)
