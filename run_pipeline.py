@@ -15,7 +15,6 @@ from typing import Annotated
 import typer
 from rich.logging import RichHandler
 
-from pipeline import __version__
 from pipeline.commands import bridge as bridge_commands
 from pipeline.commands import config_schema as config_commands
 from pipeline.commands import events as event_commands
@@ -32,6 +31,7 @@ from pipeline.commands.options import (
     explained_errors,
     load,
     new_run_id,
+    print_version,
 )
 from pipeline.config.shipped_files import PROJECT
 from training.commands import evaluate as evaluate_command
@@ -70,12 +70,6 @@ class LogLevel(StrEnum):
     warning = "warning"
 
 
-def _print_version(is_asked: bool) -> None:
-    if is_asked:
-        print(f"behaviour-stream {__version__}")
-        raise typer.Exit
-
-
 @app.callback()
 def main(
     log_level: Annotated[LogLevel, typer.Option(help="What is logged on standard error.")] = (
@@ -84,7 +78,7 @@ def main(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+            "--version", callback=print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
 ) -> None:

@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
+from pipeline import __version__
 from pipeline.errors import ConfigError, PipelineError
 
 if TYPE_CHECKING:
@@ -91,6 +92,13 @@ def load(
     config = load_config(file, [*(settings or ()), *options])
     log.info("configuration: %s", config.loggable_json())
     return config
+
+
+def print_version(is_given: bool) -> None:
+    """End the command with the version if the option --version is given."""
+    if is_given:
+        print(f"behaviour-stream {__version__}")
+        raise typer.Exit
 
 
 def new_run_id() -> str:
