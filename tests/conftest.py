@@ -14,6 +14,32 @@ import pytest
 from pipeline.types import Frame, TrackedFrame, TrackedPerson
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+# A test that uses one of these, directly or through another fixture, is slow, whoever wrote it:
+# they start a server or hold a real video or a large model.
+SLOW_FIXTURES = {"redis_program", "start_broker", "rtsp_server", "shared_data", "demo_video"}
+WHOLE_PROGRAM = REPOSITORY / "tests" / "integration"  # each test runs it: all are slow
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what `make test-fast` leaves out, by the fixtures that a test uses."""
+    for item in items:
+        fixtures = set(getattr(item, "fixturenames", ()))
+        if fixtures & SLOW_FIXTURES or WHOLE_PROGRAM in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Count test functions: a parametrized one has many ids and is still one claim."""
+    outcomes = ("passed", "failed", "error", "skipped", "xfailed")
+    reports = [report for name in outcomes for report in terminalreporter.getreports(name)]
+    functions = {report.nodeid.partition("[")[0] for report in reports}
+    terminalreporter.write_line(f"{len(functions)} test functions")
+
+
+@pytest.fixture(scope="session")
+def demo_video() -> Path:
+    """The recording of `make demo`."""
+    return REPOSITORY / "demo" / "pedestrians.mp4"
 
 
 @pytest.fixture(scope="session")
