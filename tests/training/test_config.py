@@ -10,7 +10,7 @@ from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from training.config import load_train_config
 from training.fitting.run_state import CONFIG, MODEL, STATE, open_output
-from training.fitting.worker import mirror_rule
+from training.fitting.specs import mirror_rule
 
 
 def test_the_defaults_are_whole_and_every_key_has_a_comment() -> None:

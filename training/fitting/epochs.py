@@ -55,8 +55,8 @@ class Reporter(Protocol):
         ...
 
 
-class TrainingRun:
-    """Goes through the epochs that are left.
+class EpochLoop:
+    """Run the epochs that are left.
 
     Args:
         fabric: of all processes.
@@ -82,7 +82,7 @@ class TrainingRun:
         self._clips, self._held_out, self._reporter = clips, held_out, reporter
         self._saved_at = time.monotonic()
 
-    def go(self, state: RunState, stop: threading.Event) -> bool:
+    def run(self, state: RunState, stop: threading.Event) -> bool:
         """Train until the end, or until asked to stop.
 
         Args:

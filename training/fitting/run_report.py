@@ -3,16 +3,31 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from training.fitting.validation import Counts, SampleScore, Validation, confusion, measure
+from models.inference.action_recognizer import ActionRecognizer
+from training.crops.preparation import Prepared
+from training.crops.training_data import LabelledData, tracks_of
+from training.fitting.run_state import RunState
+from training.fitting.validation import (
+    Counts,
+    SampleScore,
+    Validation,
+    confusion,
+    measure,
+    score_samples,
+)
 from training.labels.samples import Split
 
+HELD_OUT: tuple[Split, ...] = ("val", "test")
 SHOWN_WRONG = 50
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,6 +132,45 @@ class RunReport:
             for each in one.found
         ]
         return {**asdict(one.validation), "clips": clips}
+
+
+def report_run(
+    recognizer: ActionRecognizer,
+    data: LabelledData,
+    prepared: Prepared,
+    state: RunState,
+    *,
+    started_from: str,
+) -> RunReport:
+    """Measure a trained model on the samples that were held out.
+
+    Args:
+        recognizer: the model as it was written.
+        data: what it was trained and is tested on.
+        prepared: the people of `data`.
+        state: of the complete run.
+        started_from: where the first weights came from.
+    """
+    used = dict.fromkeys(track.sample for track in prepared.tracks)
+    splits = []
+    for split in HELD_OUT:
+        tracks = tracks_of(prepared, split)
+        if tracks:
+            found = score_samples(recognizer, tracks)
+            splits.append(report_split(split, found, data.labels, multi_label=data.multi_label))
+            log.info("%s: %s", split, splits[-1].validation.describe())
+    return RunReport(
+        model=recognizer.spec.name,
+        started_from=started_from,
+        labels=data.labels,
+        multi_label=data.multi_label,
+        samples=Counter((str(one.split), label) for one in used for label in one.labels),
+        whole_frames=len({track.sample for track in prepared.tracks if track.whole_frame}),
+        left_out=tuple(str(failure) for failure in prepared.failures),
+        epochs=state.epoch,
+        best_epoch=state.best_epoch + 1,
+        splits=tuple(splits),
+    )
 
 
 def report_split(

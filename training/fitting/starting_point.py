@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import nn
 
 from models.checkpoints.checkpoint import CheckpointError, load_recognizer
@@ -17,10 +18,42 @@ from models.slowfast.zoo import ARCHITECTURES
 from pipeline.config.schema import load_model_config
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
+from training.config import NetworkConfig, TrainConfig
 
 INIT_STD = 0.01  # of a fresh classifier, as in `models.slowfast.heads`
 
 log = logging.getLogger(__name__)
+
+
+def build_starting_point(
+    config: TrainConfig, labels: Sequence[str], *, multi_label: bool, name: str, project: Path
+) -> Recognizer3D:
+    """Build the network that a run starts from, with a classifier for its labels.
+
+    Args:
+        config: of the run; its seed decides all fresh weights.
+        labels: the classes.
+        multi_label: several labels may be true at the same time.
+        name: of the new model.
+        project: where relative paths of the configuration may lie.
+
+    Raises:
+        ConfigError: naming the key of what cannot be trained.
+    """
+    section = config.model
+    torch.manual_seed(config.loop.seed)
+    if section.architecture is not None:
+        model = build_architecture(section.architecture, project)
+    else:
+        model = load_checkpoint(find_file(section.weights, project))
+    changes = config.input.model_dump()
+    spec = fit_input(model.input_spec, changes, name=name, multi_label=multi_label)
+    return with_classes(model, spec, labels, dropout=section.dropout)
+
+
+def describe_origin(section: NetworkConfig) -> str:
+    """Name the file or the architecture that a run starts from."""
+    return section.weights if section.architecture is None else f"scratch ({section.architecture})"
 
 
 def load_checkpoint(path: Path) -> Recognizer3D:

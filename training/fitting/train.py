@@ -1,9 +1,15 @@
-"""A training run from labels to a model that the pipeline takes, on one page."""
+"""A training run from labels to a model that the pipeline takes, on one page.
+
+`train` prepares, starts one process per device, and writes the model; `run_process` is what each
+of these processes does. Epochs are in `epochs`, single steps in `trainer`.
+"""
 
 from __future__ import annotations
 
 import logging
-from collections import Counter
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -16,10 +22,10 @@ from models.checkpoints.checkpoint import load_recognizer, save_recognizer
 from models.inference.action_recognizer import ActionRecognizer
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.components import choose_device
-from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError, PipelineError
-from training.config import NetworkConfig, TrainConfig
-from training.crops.crop_cache import CutSpec
+from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
+from training.config import TrainConfig
+from training.crops.crop_cache import CachedTrack, CutSpec
 from training.crops.people_finder import ConfiguredPeopleFinder
 from training.crops.preparation import Prepared
 from training.crops.training_data import (
@@ -29,39 +35,47 @@ from training.crops.training_data import (
     load_labels,
     tracks_of,
 )
+from training.fitting.clip_dataset import ClipDataset
 from training.fitting.compute import choose_precision, make_fabric
-from training.fitting.epochs import best_model
-from training.fitting.run_report import RunReport, SplitReport, report_split
+from training.fitting.epoch_loader import EpochDraw, EpochLoader, EpochSampler
+from training.fitting.epochs import EpochLoop, Plan, best_model
+from training.fitting.progress import TrainingProgress
+from training.fitting.run_report import report_run
 from training.fitting.run_state import BEST, MODEL, STATE, RunState, open_output
 from training.fitting.sanity import overfit_ten_clips
-from training.fitting.starting_point import (
-    build_architecture,
-    fit_input,
-    load_checkpoint,
-    with_classes,
-)
-from training.fitting.validation import score_samples
-from training.fitting.worker import TrainingJob, epoch_plan, mirror_rule, run_job, trainer_spec
-from training.labels.samples import Split
+from training.fitting.specs import epoch_plan, mirror_rule, trainer_spec, view_spec
+from training.fitting.starting_point import build_starting_point, describe_origin
+from training.fitting.trainer import Trainer
 
 log = logging.getLogger(__name__)
-HELD_OUT: tuple[Split, ...] = ("val", "test")
 
 
 @dataclass(frozen=True, slots=True)
 class TrainRequest:
     """What the user asked for, beside the configuration."""
 
-    data: tuple[Path, ...]
-    output: Path
-    label_file: Path | None
-    videos: Path | None
-    sanity: bool
+    data: tuple[Path, ...]  # labels: files and folders
+    output: Path  # folder of the run
+    label_file: Path | None  # names of numbered labels
+    videos: Path | None  # folder of relative paths; None: that of the labels
+    sanity: bool  # only overfit ten clips
     command: str  # as it was typed
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TrainingJob:
+    """Everything that the processes of a run need."""
+
+    config: TrainConfig
+    model: Recognizer3D  # to start from
+    train: tuple[CachedTrack, ...]
+    val: tuple[CachedTrack, ...]
+    data: str  # identity of the training data
+    output: Path
+
+
 def train(request: TrainRequest, config: TrainConfig, project: Path, console: Console) -> bool:
-    """Train a recognizer, or try whether that can work.
+    """Train a recognizer, or check whether it can overfit ten clips.
 
     Args:
         request: data and output.
@@ -70,7 +84,7 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
         console: for progress.
 
     Returns:
-        True if it is done, False if it was stopped and can go on.
+        True if the run is complete, False if it was stopped and can be resumed.
 
     Raises:
         PipelineError: if data, configuration or network cannot be trained with.
@@ -84,12 +98,18 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
         seed=config.loop.seed,
     )
     log.info("%s", data.describe())
-    model = _starting_point(config, data, request.output, project)
-    # Mistakes are told before the long part.
-    mirror_rule(config.augmentation, data.labels)
+    model = build_starting_point(
+        config,
+        data.labels,
+        multi_label=data.multi_label,
+        name=config.model.name or request.output.resolve().name,
+        project=project,
+    )
+    mirror_rule(config.augmentation, data.labels)  # reports mistakes before the long part
     fabric = _fabric(config, model, device, devices=1 if request.sanity else config.loop.devices)
     if not (request.sanity or open_output(request.output, config, request.command)):
-        log.info("a new run in %s, from %s on %s", request.output, origin_of(config.model), device)
+        origin = describe_origin(config.model)
+        log.info("a new run in %s, from %s on %s", request.output, origin, device)
     prepared = _prepare(config, data, model, project, device, console)
     job = TrainingJob(
         config,
@@ -99,13 +119,25 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
         identity_of(prepared.tracks, data.labels),
         request.output,
     )
-    if request.sanity:
-        _try_ten_clips(fabric, job, console)
-        return True
-    if not _launch(fabric, job):
-        return False
-    finish(job, data, prepared, device)
-    return True
+    try:
+        if request.sanity:
+            _check_sanity(fabric, job, console)
+            return True
+        complete = bool(fabric.launch(partial(run_process, job=job)))
+    except FloatingPointError as error:
+        raise PipelineError(str(error)) from error
+    if complete:
+        _write_model(job, data, prepared, device)
+    return complete
+
+
+def _fabric(config: TrainConfig, model: Recognizer3D, device: str, *, devices: int) -> Fabric:
+    chosen = torch.device(device)
+    try:
+        precision = choose_precision(config.loop.precision, chosen, model)
+        return make_fabric(chosen, devices, precision)
+    except ValueError as error:
+        raise ConfigError(f"loop: {error}") from error
 
 
 def _prepare(
@@ -122,102 +154,104 @@ def _prepare(
     return cut_people(data, cut, section.cache, people, console)
 
 
-def _starting_point(
-    config: TrainConfig, data: LabelledData, output: Path, project: Path
-) -> Recognizer3D:
-    section = config.model
-    torch.manual_seed(config.loop.seed)
-    if section.architecture is not None:
-        model = build_architecture(section.architecture, project)
-    else:
-        model = load_checkpoint(find_file(section.weights, project))
-    spec = fit_input(
-        model.input_spec,
-        config.input.model_dump(),
-        name=section.name or output.resolve().name,
-        multi_label=data.multi_label,
-    )
-    return with_classes(model, spec, data.labels, dropout=section.dropout)
-
-
-def _fabric(config: TrainConfig, model: Recognizer3D, device: str, *, devices: int) -> Fabric:
-    chosen = torch.device(device)
-    try:
-        precision = choose_precision(config.loop.precision, chosen, model)
-        return make_fabric(chosen, devices, precision)
-    except ValueError as error:
-        raise ConfigError(f"loop: {error}") from error
-
-
-def _launch(fabric: Fabric, job: TrainingJob) -> bool:
-    """Train in as many processes as there are devices."""
-    try:
-        return bool(fabric.launch(partial(run_job, job=job)))
-    except FloatingPointError as error:
-        raise PipelineError(str(error)) from error
-
-
-def _try_ten_clips(fabric: Fabric, job: TrainingJob, console: Console) -> None:
-    plan = epoch_plan(job.config, job.learned)
-    spec = trainer_spec(job.config, plan, job.learned, job.model.input_spec.labels)
-    try:
-        steps = overfit_ten_clips(fabric, job.model, job.learned, spec, console)
-    except FloatingPointError as error:
-        raise PipelineError(str(error)) from error
+def _check_sanity(fabric: Fabric, job: TrainingJob, console: Console) -> None:
+    plan = epoch_plan(job.config, job.train)
+    spec = trainer_spec(job.config, plan, job.train, job.model.input_spec.labels)
+    steps = overfit_ten_clips(fabric, job.model, job.train, spec, console)
     log.info("ten clips were overfitted in %d steps: data and network go together", steps)
 
 
-def origin_of(section: NetworkConfig) -> str:
-    """What the weights come from, for people."""
-    return section.weights if section.architecture is None else f"scratch ({section.architecture})"
-
-
-def finish(job: TrainingJob, data: LabelledData, prepared: Prepared, device: str) -> None:
-    """Write the model, measure the file as it was written, report, and tidy up.
+def run_process(fabric: Fabric, job: TrainingJob) -> bool:
+    """Run one of the processes that train together, from where the run was to its end.
 
     Args:
-        job: whose run is over.
-        data: what was learned from.
-        prepared: its people.
-        device: for the measuring.
+        fabric: launched.
+        job: the same in all processes.
+
+    Returns:
+        True if the run is complete, False if it was stopped and can be resumed.
+
+    Raises:
+        ConfigError: if the state in the output folder is of other data.
+        FloatingPointError: if the loss is not a number.
     """
+    config = job.config
+    if config.loop.threads is not None:
+        torch.set_num_threads(config.loop.threads)
+    labels = job.model.input_spec.labels
+    plan = epoch_plan(config, job.train)
+    trainer = Trainer(fabric, job.model, trainer_spec(config, plan, job.train, labels))
+    state = _restored(trainer, job)
+    console = Console(stderr=True, quiet=not fabric.is_global_zero)
+    progress = TrainingProgress(console, plan.epochs, plan.steps_per_epoch, trainer.steps)
+    clips = _clips(fabric, job, plan)
+    loop = EpochLoop(fabric, trainer, clips, job.val, plan, job.output, progress)
+    with _stop_on_signals(fabric, console) as stop, progress:
+        return loop.run(state, stop)
+
+
+def _clips(fabric: Fabric, job: TrainingJob, plan: Plan) -> EpochLoader:
+    """Open what this process reads of every epoch."""
+    config, spec = job.config, job.model.input_spec
+    clips = ClipDataset(
+        job.train,
+        spec,
+        views=view_spec(config.augmentation),
+        speed=config.augmentation.speed,
+        mirror=mirror_rule(config.augmentation, spec.labels),
+        seed=config.loop.seed,
+    )
+    draw = EpochDraw(job.train, spec.labels, config.sampling.balance, config.loop.seed)
+    count = plan.steps_per_epoch * plan.clips_per_step
+    sampler = EpochSampler(draw, count, fabric.global_rank, fabric.world_size)
+    loop = config.loop
+    return EpochLoader(clips, sampler, batch_size=loop.batch_size, workers=loop.workers)
+
+
+def _restored(trainer: Trainer, job: TrainingJob) -> RunState:
+    """Restore the state of an unfinished run, or make a new one."""
+    if not (job.output / STATE).exists():
+        return RunState(job.data)
+    state, trainer_state = RunState.load(job.output)
+    if state.data != job.data:
+        raise ConfigError(
+            f"--output {job.output}: the labels or videos have changed since this run began; "
+            "take another folder"
+        )
+    trainer.restore(trainer_state)
+    log.info("resuming in epoch %d, after %d steps of the run", state.epoch + 1, trainer.steps)
+    return state
+
+
+@contextmanager
+def _stop_on_signals(fabric: Fabric, console: Console) -> Iterator[threading.Event]:
+    """Give the event that a signal sets; several processes are ended by a signal immediately.
+
+    They would stop at different steps and wait for each other forever. What was saved last, at
+    the latest after the previous epoch, is where they resume.
+    """
+    shutdown = Shutdown()
+    if fabric.world_size > 1:
+        yield shutdown.stop
+        return
+    shutdown.bind(raise_interrupt)
+    with on_signals(
+        shutdown, lambda _: console.print("stopping after this step; once more ends immediately")
+    ):
+        yield shutdown.stop
+
+
+def _write_model(job: TrainingJob, data: LabelledData, prepared: Prepared, device: str) -> None:
+    """Write the model, measure the file as it was written, report, and remove the state."""
     output = job.output
     state, _ = RunState.load(output)
     unfinished = output / f"unfinished.{MODEL}"
     save_recognizer(unfinished, best_model(job.model, output), half=job.config.model.half)
     recognizer = ActionRecognizer(load_recognizer(unfinished), device=device)
-    report = RunReport(
-        model=job.model.input_spec.name,
-        started_from=origin_of(job.config.model),
-        labels=data.labels,
-        multi_label=data.multi_label,
-        samples=_counts(prepared),
-        whole_frames=len({track.sample for track in prepared.tracks if track.whole_frame}),
-        left_out=tuple(str(failure) for failure in prepared.failures),
-        epochs=state.epoch,
-        best_epoch=state.best_epoch + 1,
-        splits=_measure(recognizer, data, prepared),
+    report = report_run(
+        recognizer, data, prepared, state, started_from=describe_origin(job.config.model)
     )
     report.write(output)
     unfinished.replace(output / MODEL)
-    for name in (STATE, BEST):  # with the model there is nothing to go on with
+    for name in (STATE, BEST):  # with the model there is nothing to resume
         (output / name).unlink()
-
-
-def _measure(
-    recognizer: ActionRecognizer, data: LabelledData, prepared: Prepared
-) -> tuple[SplitReport, ...]:
-    reports = []
-    for split in HELD_OUT:
-        tracks = tracks_of(prepared, split)
-        if tracks:
-            found = score_samples(recognizer, tracks)
-            reports.append(report_split(split, found, data.labels, multi_label=data.multi_label))
-            log.info("%s: %s", split, reports[-1].validation.describe())
-    return tuple(reports)
-
-
-def _counts(prepared: Prepared) -> Counter[tuple[str, str]]:
-    """Usable samples by split and label."""
-    used = dict.fromkeys(track.sample for track in prepared.tracks)
-    return Counter((str(one.split), label) for one in used for label in one.labels)

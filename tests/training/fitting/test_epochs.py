@@ -15,11 +15,11 @@ from torch import Tensor
 from models.slowfast.recognizer3d import Recognizer3D
 from tests.training.factories import cached, float32_fabric, tiny_model
 from training.crops.crop_cache import CachedTrack
-from training.fitting import epochs as training_run
+from training.fitting import epochs
 from training.fitting.augmentation import ViewSpec
 from training.fitting.clip_dataset import ClipDataset, MirrorRule
 from training.fitting.epoch_loader import EpochDraw, EpochLoader, EpochSampler
-from training.fitting.epochs import Plan, TrainingRun, best_model
+from training.fitting.epochs import EpochLoop, Plan, best_model
 from training.fitting.optimization import Schedule
 from training.fitting.run_state import BEST, LOG, STATE, EpochRow, RunState
 from training.fitting.trainer import StepResult, Trainer, TrainerSpec
@@ -76,7 +76,7 @@ class Started:
         sampler = EpochSampler(draw, plan.steps_per_epoch * plan.clips_per_step)
         self.stop = threading.Event()
         self.recorder = Recorder(self.stop, stop_after)
-        self.run = TrainingRun(
+        self.loop = EpochLoop(
             float32_fabric(),
             self.trainer,
             EpochLoader(clips, sampler, batch_size=2, workers=0),
@@ -87,7 +87,7 @@ class Started:
         )
 
     def go(self, state: RunState) -> bool:
-        return self.run.go(state, self.stop)
+        return self.loop.run(state, self.stop)
 
     def resume(self) -> RunState:
         state, kept = RunState.load(self.output)
@@ -158,7 +158,7 @@ def qualities(monkeypatch: pytest.MonkeyPatch, *said: float, losses: Sequence[fl
         loss = next(each_loss, 1.0)
         return Validation(samples=1, loss=loss, top1=0.0, mean_class_accuracy=next(accuracies))
 
-    monkeypatch.setattr(training_run, "validate", validate)
+    monkeypatch.setattr(epochs, "validate", validate)
 
 
 def test_training_ends_early_and_the_best_epoch_is_kept(
