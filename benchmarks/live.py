@@ -100,12 +100,14 @@ def measure(
     sources = [parse_source(url, f"camera-{n}", detect_fps=detect_fps) for n in range(count)]
     us = psutil.Process()
     with LiveRun(sources, components, settings) as run:
-        run.wait_until(lambda: sum(one.state == "up" for one in run.view().cameras) == count, 60.0)
+        run.wait_until(
+            lambda: sum(one.state == "up" for one in run.snapshot().cameras) == count, 60.0
+        )
         time.sleep(WARM_UP_S)
-        first, before, begun = len(run.kept.items), run.view(), time.monotonic()
+        first, before, begun = len(run.kept.items), run.snapshot(), time.monotonic()
         seconds, (ours, theirs) = dict(busy.seconds), cpu_seconds(us)
         time.sleep(MEASURED_S)
-        lasted, after = time.monotonic() - begun, run.view()
+        lasted, after = time.monotonic() - begun, run.snapshot()
         ours_now, theirs_now = cpu_seconds(us)
         items = run.kept.items[first:]
     totals = [

@@ -18,7 +18,6 @@ from typing import Annotated
 
 import numpy as np
 import typer
-from rich.console import Console
 
 from benchmarks.storm import PROJECT, people
 from pipeline.app import replay
@@ -28,8 +27,7 @@ from pipeline.events import ActionEvent, Event
 from pipeline.live.camera_source import parse_source
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
-from pipeline.telemetry.replay_progress import ReplayProgress
-from testbed.live_runs import STAMP, Kept, LiveRun
+from testbed.live_runs import STAMP, LiveRun
 from testbed.rtsp_camera import RtspCamera
 from testbed.videos_h264 import encode_h264
 
@@ -100,13 +98,8 @@ def main(
         film = encode_h264(Path(folder) / "film.mp4", pictures, fps)
         # The first picture of an RTSP stream has no time and is left out.
         played = encode_h264(Path(folder) / "played.mp4", [pictures[0], *pictures], fps)
-        recorded = Kept()
-        with ReplayProgress(Console(quiet=True), time.monotonic) as progress:
-            replay(
-                [VideoFile("gate", film)], components, config, STAMP, [recorded], progress,
-                Shutdown(), keep_pixels=False,
-            )  # fmt: skip
-        expected = starts_and_ends([event for item in recorded.items for event in item.events])
+        run_to_end = replay([VideoFile("gate", film)], components, config, STAMP, [], Shutdown())
+        expected = starts_and_ends(list(run_to_end))
         with (
             RtspCamera(played, per_client=True) as server,
             LiveRun([parse_source(server.url, "gate")], components, given) as run,
@@ -117,7 +110,7 @@ def main(
     found = list(match(expected, starts_and_ends(run.events)))
     stride_s = config.clip.stride_s
     good = [one for one in found if abs(one.late_s) <= stride_s]
-    print(f"left out: {drops}; clips: {run.view().dropped_clips}")
+    print(f"left out: {drops}; clips: {run.snapshot().dropped_clips}")
     print(
         f"{len(good)} of {len(found)} starts and ends within {stride_s:g} s, "
         f"{sum(one.same_id for one in found)} with the same track id"

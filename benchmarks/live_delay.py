@@ -140,9 +140,9 @@ def main(
                 time.sleep(WARM_UP_S)
                 after, began = time.time(), time.monotonic()
                 while time.monotonic() - began < 60 * minutes:
-                    ages += [one.staleness_s for one in run.view().cameras if one.staleness_s]
+                    ages += [one.staleness_s for one in run.snapshot().cameras if one.staleness_s]
                     time.sleep(0.1)
-                view = run.view()
+                view = run.snapshot()
             pairs = np.array(list(errors_ms(run.kept, shown, log, after)))
     off = pairs[:, 0] - pairs[:, 1]
     reported = np.percentile(pairs[:, 0], (50, 95, 99))

@@ -110,13 +110,13 @@ def main(
             began = time.monotonic()
             while done < frames:
                 time.sleep(0.5)
-                done = sum(one.frames_detected for one in run.view().cameras)
+                done = sum(one.frames_detected for one in run.snapshot().cameras)
                 samples.append((done, *resident_mib()))
                 if done - killed >= KILL_EVERY:
                     killed = done
                     kill_a_decoder()
-            events, lasted = run.view().events, time.monotonic() - began
-            connects = sum(one.connects for one in run.view().cameras)
+            events, lasted = run.snapshot().events, time.monotonic() - began
+            connects = sum(one.connects for one in run.snapshot().cameras)
     kept = np.array([sample for sample in samples if sample[0] > WARM_UP * frames])
     slopes = [float(np.polyfit(kept[:, 0] / 1000, kept[:, column], 1)[0]) for column in (1, 2)]
     print(

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from pipeline.components import Components
 from pipeline.config.schema import PipelineConfig
-from pipeline.live.camera_reader import CameraReader, CameraTimeouts
+from pipeline.events import Event
+from pipeline.live.camera_reader import CameraReader
 from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.fresh_clips import FreshClips
 from pipeline.live.latest_frames import LatestFrames
-from pipeline.live.supervisor import Supervisor
-from pipeline.outputs.sinks import Sink
+from pipeline.live.supervisor import Operator, Supervisor
+from pipeline.outputs.sinks import Sink, write_all
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.runtime.stage_group import StageGroup
+from pipeline.sources.file_decoder import VideoInfo
 from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time, read_frames
 from pipeline.stages.clips import cut_clips, drop_pixels
 from pipeline.stages.decisions import EventStamp, decide_actions
@@ -25,9 +27,7 @@ from pipeline.stages.detection import detect_people
 from pipeline.stages.recognition import SceneScorer, recognize_actions, recognize_scenes
 from pipeline.stages.scene_clips import cut_scenes
 from pipeline.stages.tracking import track_people
-from pipeline.telemetry.replay_progress import ReplayProgress
-from pipeline.telemetry.run_status import RunStatus
-from pipeline.telemetry.snapshots import LiveView
+from pipeline.telemetry.run_status import RunStatus, StatusSink
 from pipeline.types import (
     ClippedFrame,
     DecidedEnd,
@@ -37,7 +37,7 @@ from pipeline.types import (
     StreamEnd,
 )
 
-_DETECTED_WAITING = 2  # frames; what waits here is seen no newer
+_DETECTED_WAITING = 2  # frames; what waits here gets older
 
 
 def replay(
@@ -46,12 +46,12 @@ def replay(
     config: PipelineConfig,
     stamp: EventStamp,
     sinks: Sequence[Sink],
-    progress: ReplayProgress,
     shutdown: Shutdown,
     *,
-    keep_pixels: bool,
-) -> None:
-    """Run every frame of every file through one pipeline, the same way every time.
+    opened: Callable[[str, VideoInfo], None] = lambda camera_id, info: None,
+    keep_pixels: bool = False,
+) -> Generator[Event, None, None]:
+    """Process every frame of every file, with the same result every time; yield the events.
 
         file 1 ==+            one tracker per camera
         file 2 ==+> merge by time > detect ==> track > cut clips ==> recognize > decide ==> sinks
@@ -60,14 +60,17 @@ def replay(
     The order of everything downstream of the merge depends on the files alone; the models give an
     item the same result whatever it is batched with. So the events do not depend on timing.
 
+    The run lasts while the generator is iterated: the sinks are written in the calling thread,
+    and closing the generator early ends the run without waiting for what is queued.
+
     Args:
         videos: the files, each a camera of its own.
         components: the models.
         config: the queue sizes, clip and decision settings.
         stamp: what every event of this run carries.
-        sinks: written in the calling thread, in order.
-        progress: told of every file and every item.
+        sinks: written with every item, in order.
         shutdown: its `stop` ends the reading; a second request ends everything.
+        opened: called from a reader's thread with the camera id and what its file holds.
         keep_pixels: a sink draws, so frames keep their image to the end.
 
     Raises:
@@ -81,7 +84,7 @@ def replay(
 
         def read(video: VideoFile) -> Iterator[Frame | StreamEnd]:
             frames = Channel[Frame | StreamEnd](config.queues.frames)
-            reader = read_frames(video, stop=shutdown.stop, now=time.time, opened=progress.opened)
+            reader = read_frames(video, stop=shutdown.stop, now=time.time, opened=opened)
             stages.start(f"read {video.camera_id}", reader, frames)
             return iter(frames)
 
@@ -91,10 +94,7 @@ def replay(
         decided = _recognize(clips.batches(config.queues.clips), components, stamp)
         stages.start("recognize", decided, results)
 
-        for item in results:
-            for sink in sinks:
-                sink.write(item)
-            progress.advance(item)
+        yield from write_all(results, sinks)
 
 
 def live(
@@ -104,29 +104,29 @@ def live(
     stamp: EventStamp,
     sinks: Sequence[Sink],
     status: RunStatus,
-    view: LiveView,
-    watch: Supervisor,
+    operator: Operator,
     shutdown: Shutdown,
-) -> None:
-    """Watch cameras until told to stop, or until every one of them, all files, has ended.
+) -> Generator[Event, None, None]:
+    """Process cameras until a shutdown, or until all of them are files that have ended.
 
         camera 1 ==+             one tracker per camera
         camera 2 ==+=> newest > detect ==> track > cut clips ==> recognize > decide ==> sinks
         camera n ==+   frames                                   (==> is a thread boundary)
-        watch: cameras that come and go, a line every ten seconds, systemd
+        supervise: status line, systemd, reloads that add and remove cameras
 
-    No reader ever waits for the models: what they cannot manage is left out, the oldest of the same
-    camera first, so that what is said is late by a bounded time whatever happens.
+    No reader ever waits for the models. What they cannot process is dropped, the oldest frame of
+    the same camera first, so that the delay of the events is bounded.
+
+    The run lasts while the generator is iterated, as in `replay`.
 
     Args:
-        sources: the cameras to begin with; `watch` may bring others.
+        sources: the cameras to begin with; a reload may change them.
         components: the models.
         config: the limits, clip and decision settings.
         stamp: what every event of this run carries.
-        sinks: written in the calling thread, in order.
-        status: told of everything that is counted.
-        view: told what there is to look at.
-        watch: keeps house.
+        sinks: written with every item, in order.
+        status: counts everything that happens.
+        operator: gets the reports, and asks for reloads.
         shutdown: its `stop` ends the cameras; a second request ends everything.
 
     Raises:
@@ -136,41 +136,29 @@ def live(
     frames = LatestFrames(limits.waiting_frames, limits.max_staleness_s, status)
     clips = FreshClips(limits.max_clip_staleness_s, status)
     results = Channel[DecidedFrame | DecidedEnd](config.queues.results)
-    view.attach({"detect": frames, "recognize": clips}, {"results": results})
-    patience = CameraTimeouts(
-        open_timeout_s=limits.open_timeout_s,
-        read_timeout_s=limits.read_timeout_s,
-        max_staleness_s=limits.max_staleness_s,
-        max_gap_s=config.clip.max_gap_s,
-        reconnect_first_s=limits.reconnect_first_s,
-        reconnect_longest_s=limits.reconnect_longest_s,
-    )
+    status.register_queue("detect", frames)
+    status.register_queue("recognize", clips)
+    status.register_queue("results", results)
 
     with StageGroup(shutdown.stop) as stages:
         shutdown.bind(stages.cancel)
 
         def read(source: CameraSource, stop: threading.Event) -> threading.Thread:
-            reader = CameraReader(source, patience, status, stop)
-            name = source.camera_id
-            return stages.start(f"read {name}", reader.frames(), frames.port(name, stop))
+            reader = CameraReader(source, limits, config.clip.max_gap_s, status, stop)
+            frames.add_camera()
+            return stages.start(f"read {source.camera_id}", reader.frames(), frames, stop=stop)
 
-        cameras = CameraSet(read, status)
-        housekeeping = watch.run(cameras, sources, shutdown.stop, frames.close)
-        stages.start("watch", housekeeping, Channel[None](1))
+        cameras = CameraSet(read, status, ended=frames.close)
+        cameras.update(sources)
+        supervisor = Supervisor(cameras, status.snapshot, operator, shutdown.stop)
+        stages.run("supervise", supervisor.run)
 
         cut = _perceive(stages, frames.batches(components.detect_batch), components, config)
         stages.start("track", drop_pixels(cut), clips)
         decided = _recognize(clips.batches(components.recognize_batch), components, stamp)
         stages.start("recognize", decided, results)
 
-        for item in results:
-            for sink in sinks:
-                sink.write(item)
-            if isinstance(item, DecidedFrame):
-                people, events = len(item.tracked.people), len(item.events)
-                status.decided(item.camera_id, people, events, item.latency_s)
-            else:
-                status.decided(item.camera_id, 0, len(item.events), {})
+        yield from write_all(results, [*sinks, StatusSink(status)])
 
 
 def _perceive(
@@ -179,7 +167,7 @@ def _perceive(
     components: Components,
     config: PipelineConfig,
 ) -> Generator[ClippedFrame | StreamEnd, None, None]:
-    """From frames to clips. Looks of people are compared while the next ones are detected."""
+    """Turn frames into clips; people are tracked while the next frames are detected."""
     detected = Channel[DetectedFrame | StreamEnd](_DETECTED_WAITING)
     stages.start("detect", detect_people(batches, components.detector, time.time), detected)
     tracked = track_people(detected, components.new_tracker, time.time)
@@ -190,7 +178,7 @@ def _perceive(
 def _recognize(
     batches: Iterable[Sequence[ClippedFrame | StreamEnd]], components: Components, stamp: EventStamp
 ) -> Generator[DecidedFrame | DecidedEnd, None, None]:
-    """From clips to events."""
+    """Turn clips into events."""
     if isinstance(components.recognizer, SceneScorer):
         recognized = recognize_scenes(batches, components.recognizer, time.time)
     else:

@@ -12,12 +12,12 @@ from pipeline.components import Components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, CameraEvent, Event
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.supervisor import Supervisor
+from pipeline.live.supervisor import Operator
 from pipeline.outputs.sinks import ClosingSink
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.stages.decisions import EventStamp
-from pipeline.telemetry.run_status import CameraSnapshot, RunStatus
-from pipeline.telemetry.snapshots import LiveView
+from pipeline.telemetry.run_status import RunStatus
+from pipeline.telemetry.snapshots import CameraSnapshot, Snapshot
 from pipeline.telemetry.systemd import SystemdNotifier
 from pipeline.types import DecidedEnd, DecidedFrame
 
@@ -47,27 +47,26 @@ class LiveRun:
     def __init__(
         self, cameras: Sequence[CameraSource], components: Components, settings: Sequence[str] = ()
     ) -> None:
-        self.cameras, self.reload_asked = tuple(cameras), threading.Event()
+        self.cameras, self.reload_requested = tuple(cameras), threading.Event()
         self.status, self.shutdown, self.kept = RunStatus(), Shutdown(), Kept()
         self.lines: list[str] = []
         self.error: BaseException | None = None
         config = load_config(None, [*QUICK, "live.detect_fps=null", *settings])
-        self.view = LiveView(self.status, config.live.stuck_s, lambda: None)
-        watch = Supervisor(
-            self.view,
-            self.lines.append,
-            config.live.report_interval_s,
-            lambda: self.cameras,
-            self.reload_asked,
-            SystemdNotifier(None),
+        operator = Operator(
+            print_line=self.lines.append,
+            report_interval_s=config.live.report_interval_s,
+            load_cameras=lambda: self.cameras,
+            reload_requested=self.reload_requested,
+            systemd=SystemdNotifier(None),
         )
 
         def run() -> None:
             try:
-                live(
+                for _ in live(
                     self.cameras, components, config, STAMP, [self.kept],
-                    self.status, self.view, watch, self.shutdown,
-                )  # fmt: skip
+                    self.status, operator, self.shutdown,
+                ):  # fmt: skip
+                    pass
             except BaseException as error:
                 self.error = error
 
@@ -107,19 +106,23 @@ class LiveRun:
         """Of one camera."""
         return [e for e in self.events if isinstance(e, CameraEvent) and e.camera_id == camera_id]
 
+    def snapshot(self) -> Snapshot:
+        """Return its state as it is now."""
+        return self.status.snapshot()
+
     def camera(self, camera_id: str) -> CameraSnapshot:
         """How it is."""
-        return next(one for one in self.view().cameras if one.camera_id == camera_id)
+        return next(one for one in self.snapshot().cameras if one.camera_id == camera_id)
 
     def detected(self, camera_id: str) -> int:
         """Its frames that were looked at."""
-        cameras = {one.camera_id: one.frames_detected for one in self.view().cameras}
+        cameras = {one.camera_id: one.frames_detected for one in self.snapshot().cameras}
         return cameras.get(camera_id, 0)
 
     def wait_until(self, holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
         """Wait for anything that can be seen from outside."""
         deadline = time.monotonic() + timeout_s
         while not holds():
-            assert time.monotonic() < deadline, self.view()
+            assert time.monotonic() < deadline, self.status.snapshot()
             assert self._thread.is_alive(), self.error
             time.sleep(0.02)

@@ -5,23 +5,31 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
 from pipeline.live.camera_process import CameraProcess
-from pipeline.live.camera_reader import CameraReader, CameraTimeouts
+from pipeline.live.camera_reader import CameraReader
 from pipeline.live.camera_source import CameraSource, parse_source
-from pipeline.telemetry.run_status import CameraSnapshot, RunStatus
+from pipeline.telemetry.run_status import RunStatus
+from pipeline.telemetry.snapshots import CameraSnapshot
 from pipeline.types import Frame, StreamEnd
 
-PATIENCE = CameraTimeouts(
-    open_timeout_s=4.0,
-    read_timeout_s=2.0,
-    max_staleness_s=0.5,
-    max_gap_s=0.5,
-    reconnect_first_s=0.2,
-    reconnect_longest_s=1.0,
-)
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Short time limits, seconds."""
+
+    open_timeout_s: float = 4.0
+    read_timeout_s: float = 2.0
+    max_staleness_s: float = 0.5
+    max_gap_s: float = 0.5
+    reconnect_first_s: float = 0.2
+    reconnect_longest_s: float = 1.0
+
+
+TIMEOUTS = Timeouts()
 
 
 class WatchedCamera:
@@ -29,14 +37,14 @@ class WatchedCamera:
 
     Args:
         source: a camera, or the URL of one.
-        patience: time limits.
+        timeouts: time limits.
         process: where it is decoded.
     """
 
     def __init__(
         self,
         source: CameraSource | str,
-        patience: CameraTimeouts = PATIENCE,
+        timeouts: Timeouts = TIMEOUTS,
         process: CameraProcess | None = None,
     ) -> None:
         if isinstance(source, str):
@@ -45,7 +53,14 @@ class WatchedCamera:
         self.status.add_camera("cam")
         self.process = process or CameraProcess()
         self._stop = threading.Event()
-        self._reader = CameraReader(source, patience, self.status, self._stop, process=self.process)
+        self._reader = CameraReader(
+            source,
+            timeouts,
+            timeouts.max_gap_s,
+            self.status,
+            self._stop,
+            process=self.process,
+        )
         self._items: list[tuple[float, Frame | StreamEnd]] = []
         self._changed = threading.Condition(threading.RLock())
         self._error: BaseException | None = None
@@ -85,10 +100,7 @@ class WatchedCamera:
     @property
     def camera(self) -> CameraSnapshot:
         """How it is said to be."""
-        snapshot = self.status.snapshot(
-            queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
-        )
-        return snapshot.cameras[0]
+        return self.status.snapshot().cameras[0]
 
     def wait_for_frames(self, count: int, timeout_s: float = 20.0) -> float:
         """Wait for so many more frames; returns after how many seconds the first of them came."""

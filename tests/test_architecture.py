@@ -59,6 +59,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.config": "bridges redis_store",
     "pipeline.components": "config stages models",
     "pipeline.app": "components config live outputs runtime sources stages telemetry types",
+    "pipeline.replay": "app components config outputs runtime sources stages telemetry",
     "pipeline.commands": "pipeline models",
     # training: labels become crops, crops a model, a model a report
     "training": "",

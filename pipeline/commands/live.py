@@ -1,9 +1,13 @@
-"""The command `live`: watch cameras until told to stop."""
+"""The command `live`: recognize actions in live cameras until it is stopped."""
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,12 +25,24 @@ from pipeline.commands.options import (
     new_run_id,
 )
 from pipeline.config.shipped_files import PROJECT
+from pipeline.events import ActionEvent, decode_event
+from pipeline.redaction import mask_url
 from pipeline.runtime.shutdown import Shutdown, on_hangup, on_signals
 from pipeline.telemetry.systemd import SystemdNotifier
 
+# The rest is imported when a run begins: PyTorch takes seconds to load, and an error in the
+# configuration is reported before.
 if TYPE_CHECKING:
+    from rich.console import Console
+
     from pipeline.config.schema import PipelineConfig
+    from pipeline.delivery.outbox import StoredEvent
     from pipeline.live.camera_source import CameraSource
+    from pipeline.live.supervisor import Operator
+    from pipeline.outputs.sinks import Sink
+    from pipeline.telemetry.run_status import RunStatus
+
+log = logging.getLogger(__name__)
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -45,7 +61,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 `behaviour-stream live 'street.mp4?live&loop'`  a recording, played like a camera
 
-`curl http://127.0.0.1:8787/health`  how it goes; `/metrics` for Prometheus
+`curl http://127.0.0.1:8787/health`  its status; `/metrics` for Prometheus
 
 `kill -HUP PID`  read the cameras of --config again
 """
@@ -63,7 +79,7 @@ def live(
     settings: Settings = None,
     output: OutputDir = None,
     events: Annotated[
-        Path | None, typer.Option(help="JSON lines file of the events; what is in it stays.")
+        Path | None, typer.Option(help="JSON lines file to which the events are appended.")
     ] = None,
     redis: RedisUrl = None,
     realtime: Annotated[
@@ -72,26 +88,108 @@ def live(
 ) -> None:
     """Recognize the actions in front of live cameras, day and night.
 
-    Every camera is opened again until it is back, whatever happens to it; what the machine cannot
-    manage is left out and counted, so that events are never late. Events go to a Redis stream, from
-    which `subscribe` prints them, and wait on disk while Redis is away.
+    A camera that is lost is opened again until it is back. What the machine cannot process is
+    dropped and counted, so that events are never late. Events go to a Redis stream, from which
+    `subscribe` prints them, and wait on disk while Redis is unavailable.
     """
-    shutdown, reload_asked = Shutdown(), threading.Event()
-    with explained_errors(), on_signals(shutdown, console.print), on_hangup(reload_asked):
+    shutdown, reload_requested = Shutdown(), threading.Event()
+    with explained_errors(), on_signals(shutdown, console.print), on_hangup(reload_requested):
         config = load(config_file, settings, output, redis)
 
-        def find(now: PipelineConfig) -> tuple[CameraSource, ...]:
-            return find_cameras(cameras or (), now.live, now.cameras, os.environ, realtime=realtime)
+        def find(current: PipelineConfig) -> tuple[CameraSource, ...]:
+            return find_cameras(
+                cameras or (), current.live, current.cameras, os.environ, realtime=realtime
+            )
 
         sources = find(config)
-        # Takes seconds: a mistake in the configuration is told before.
-        from pipeline.commands.live_run import LiveRequest, run_live
+        from pipeline.live.supervisor import Operator
 
-        request = LiveRequest(
-            cameras=sources,
-            reload=lambda: find(load(config_file, settings, output, redis)),
-            events=events,
-            run_id=new_run_id(),
+        operator = Operator(
+            print_line=partial(_print_line, console),
+            report_interval_s=config.live.report_interval_s,
+            load_cameras=lambda: find(load(config_file, settings, output, redis)),
+            reload_requested=reload_requested,
+            systemd=SystemdNotifier.from_environment(os.environ),
         )
-        service = SystemdNotifier.from_environment(os.environ)
-        run_live(request, config, PROJECT, console, shutdown, reload_asked, service)
+        _run(sources, config, events, operator, shutdown)
+
+
+def _run(
+    sources: Sequence[CameraSource],
+    config: PipelineConfig,
+    events: Path | None,
+    operator: Operator,
+    shutdown: Shutdown,
+) -> None:
+    from models.inference.device import gpu_memory_bytes
+    from pipeline.app import live as run_stages
+    from pipeline.components import build_components
+    from pipeline.stages.decisions import EventStamp
+    from pipeline.telemetry.health_server import HealthServer
+    from pipeline.telemetry.prometheus import PrometheusMetrics
+    from pipeline.telemetry.run_status import RunStatus
+
+    run_id = new_run_id()
+    status = RunStatus(stuck_s=config.live.stuck_s, gpu_memory=gpu_memory_bytes)
+    with ExitStack() as stack:
+        if config.live.health is not None:
+            render = PrometheusMetrics(status.snapshot).render
+            server = stack.enter_context(HealthServer(config.live.health, status.snapshot, render))
+            log.info("health: port %d, /health and /metrics", server.port)
+        components = build_components(config, PROJECT)
+        sinks = _open_sinks(events, config, run_id, status, shutdown, stack)
+        stamp = EventStamp(run_id, components.model_name, wall_clock=True)
+        run = run_stages(sources, components, config, stamp, sinks, status, operator, shutdown)
+        for _ in run:  # the sinks have written it
+            pass
+
+
+def _open_sinks(
+    events: Path | None,
+    config: PipelineConfig,
+    run_id: str,
+    status: RunStatus,
+    shutdown: Shutdown,
+    stack: ExitStack,
+) -> list[Sink]:
+    from pipeline.delivery.camera_heartbeat import CameraHeartbeat
+    from pipeline.delivery.deliver import deliver_events
+    from pipeline.outputs.sinks import JsonLinesSink
+    from pipeline.redis_store.embedded_redis import running_server
+
+    sinks: list[Sink] = []
+    if events is not None:
+        sinks.append(stack.enter_context(JsonLinesSink(events, keep=True)))
+        log.info("events: %s", events)
+    redis = config.redis
+    if redis.url != "none":
+        url = stack.enter_context(running_server(redis.url, config.output / "redis"))
+        delivery = deliver_events(
+            url,
+            redis,
+            config.output / "outbox",
+            run_id,
+            shutdown.now,
+            spool=True,
+            heartbeat=CameraHeartbeat(run_id, drops=status.drops),
+            published=partial(_record_published, status),
+        )
+        sink = stack.enter_context(delivery)
+        status.register_publisher(sink.publisher)
+        sinks.append(sink)
+        log.info("events: %s, stream %s", mask_url(url), redis.stream)
+    return sinks
+
+
+def _print_line(console: Console, line: str) -> None:
+    # A log on a full disk, or a closed pipe, does not end the run; rich exits at a broken pipe.
+    with suppress(OSError, SystemExit):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
+
+
+def _record_published(status: RunStatus, stored: StoredEvent, at: float) -> None:
+    event = decode_event(stored.text)
+    if isinstance(event, ActionEvent) and event.latency_ms:
+        waited_s = at - stored.kept_since
+        total_s = event.latency_ms["total"] / 1e3 + waited_s
+        status.published({"publish": waited_s, "end_to_end": total_s})

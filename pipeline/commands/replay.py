@@ -1,4 +1,4 @@
-"""One run of `replay`: from what the user asked for to the wired pipeline and back."""
+"""The command `replay`: recognize the actions in recorded video."""
 
 from __future__ import annotations
 
@@ -7,90 +7,156 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
-from rich.console import Console
+import typer
 
-from pipeline.app import replay
-from pipeline.components import build_components
-from pipeline.config.schema import PipelineConfig
-from pipeline.delivery.deliver import deliver_events
+from pipeline.commands.options import (
+    EXIT_FAILED,
+    EXIT_INTERRUPTED,
+    ConfigFile,
+    OutputDir,
+    RedisUrl,
+    Settings,
+    console,
+    explained_errors,
+    load,
+    new_run_id,
+)
+from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
-from pipeline.outputs.annotated_video import AnnotatedVideoSink
-from pipeline.outputs.sinks import JsonLinesSink, MotTracksSink, Sink, file_name
 from pipeline.redaction import mask_url
-from pipeline.redis_store.embedded_redis import running_server
-from pipeline.runtime.shutdown import Shutdown
-from pipeline.sources.video_files import VideoFile, find_videos
-from pipeline.stages.decisions import EventStamp
-from pipeline.telemetry.replay_progress import ReplayProgress
+from pipeline.runtime.shutdown import Shutdown, on_signals
+
+# The rest is imported when a run begins: PyTorch takes seconds to load, and an error in the
+# configuration is reported before.
+if TYPE_CHECKING:
+    from pipeline.config.schema import PipelineConfig
+    from pipeline.outputs.sinks import Sink
+    from pipeline.sources.video_files import VideoFile
 
 log = logging.getLogger(__name__)
 
+app = typer.Typer(rich_markup_mode="markdown")
+
 
 @dataclass(frozen=True, slots=True)
-class ReplayRequest:
-    """What the user asked for, beside the configuration."""
+class ReplayOutputs:
+    """Where a replay is written, beside Redis."""
 
-    videos: tuple[str, ...]  # paths, directories, globs
     events: Path
     annotated: Path | None  # FILE.mp4 or a directory
-    tracks: Path | None
-    run_id: str
-    wall_clock: bool
+    tracks: Path | None  # a directory
 
 
-def run_replay(
-    request: ReplayRequest,
-    config: PipelineConfig,
-    project: Path,
-    console: Console,
-    shutdown: Shutdown,
-) -> bool:
-    """Replay the files and print a summary.
+@app.command(
+    epilog="""
+**Examples**
 
-    Args:
-        request: files and outputs.
-        config: everything else.
-        project: where the files that the configuration names relatively may lie.
-        console: for progress and summary.
-        shutdown: how the run is asked to end.
+`behaviour-stream replay street.mp4`
 
-    Returns:
-        True if a file could not be read, or not to its end.
+`behaviour-stream replay recordings/ --annotated drawn/ --tracks tracks/`
 
-    Raises:
-        PipelineError: if the run cannot start or one of its outputs fails.
+`behaviour-stream replay 'day1/*.mp4' --redis redis://localhost:6379/0`
+
+`behaviour-stream replay a.mp4 --set detector.weights=yolo11s.pt --redis none --events a.jsonl`
+"""
+)
+def replay(
+    videos: Annotated[
+        list[str], typer.Argument(metavar="VIDEO...", help="Files, directories or globs.")
+    ],
+    config_file: ConfigFile = None,
+    settings: Settings = None,
+    output: OutputDir = None,
+    events: Annotated[
+        Path | None, typer.Option(help="JSON lines file; default OUTPUT/events.jsonl.")
+    ] = None,
+    annotated: Annotated[
+        Path | None, typer.Option(help="Draw into FILE.mp4, or one file per video into a DIR.")
+    ] = None,
+    tracks: Annotated[
+        Path | None, typer.Option(help="DIR for one MOTChallenge text file per video.")
+    ] = None,
+    redis: RedisUrl = None,
+    wall_clock: Annotated[
+        bool,
+        typer.Option(
+            "--wall-clock/--no-wall-clock",
+            help="Without it the same input gives byte-identical events.",
+        ),
+    ] = True,
+) -> None:
+    """Recognize the actions in recorded video: every frame, the same events every time.
+
+    Each file is a camera of its own; all of them share one pipeline. Events go to a file of JSON
+    lines and to a Redis stream, from which `subscribe` prints them.
     """
-    videos = find_videos(request.videos)
-    _check_outputs(request, videos)
-    components = build_components(config, project)
-    stamp = EventStamp(request.run_id, components.model_name, request.wall_clock)
+    shutdown = Shutdown()
+    with explained_errors(), on_signals(shutdown, console.print):
+        config = load(config_file, settings, output, redis)
+        outputs = ReplayOutputs(events or config.output / "events.jsonl", annotated, tracks)
+        succeeded = _run(videos, outputs, config, shutdown, wall_clock=wall_clock)
+    if shutdown.requested:
+        raise typer.Exit(EXIT_INTERRUPTED)
+    if not succeeded:
+        raise typer.Exit(EXIT_FAILED)
+
+
+def _run(
+    videos: list[str],
+    outputs: ReplayOutputs,
+    config: PipelineConfig,
+    shutdown: Shutdown,
+    *,
+    wall_clock: bool,
+) -> bool:
+    """Replay the files and print a summary; False if a file could not be read to its end."""
+    from pipeline.components import build_components
+    from pipeline.replay import UnreadableVideoError, replay_events
+    from pipeline.sources.video_files import find_videos
+    from pipeline.telemetry.replay_progress import ReplayProgress
+
+    found = find_videos(videos)
+    _check_outputs(outputs, found)
+    components = build_components(config, PROJECT)
+    run_id = new_run_id() if wall_clock else "replay"
     with ExitStack() as stack:
-        sinks = _open_sinks(request, config, stack, shutdown)
+        sinks = _open_sinks(outputs, config, run_id, shutdown, stack)
         progress = stack.enter_context(ReplayProgress(console, time.monotonic))
-        replay(
-            videos,
-            components,
+        run = replay_events(
+            [video.path for video in found],
             config,
-            stamp,
-            sinks,
-            progress,
-            shutdown,
-            keep_pixels=request.annotated is not None,
+            components=components,
+            run_id=run_id,
+            wall_clock=wall_clock,
+            sinks=[*sinks, progress],
+            keep_pixels=outputs.annotated is not None,
+            opened=progress.opened,
+            shutdown=shutdown,
         )
+        try:
+            for _ in run:  # the sinks have written it
+                pass
+        except UnreadableVideoError:  # the progress has shown it
+            succeeded = False
+        else:
+            succeeded = True
     progress.print_summary()
-    return bool(progress.tally.errors)
+    return succeeded
 
 
-def _check_outputs(request: ReplayRequest, videos: tuple[VideoFile, ...]) -> None:
-    drawn = request.annotated
+def _check_outputs(outputs: ReplayOutputs, videos: tuple[VideoFile, ...]) -> None:
+    from pipeline.outputs.sinks import file_name
+
+    drawn = outputs.annotated
     is_file = drawn is not None and drawn.suffix.lower() == ".mp4"
     if is_file and len(videos) > 1:
         raise ConfigError(
             f"--annotated {drawn}: {len(videos)} videos cannot be drawn into one file; "
             "give a directory"
         )
-    written = {"--events": {request.events}, "--annotated": set[Path]()}
+    written = {"--events": {outputs.events}, "--annotated": set[Path]()}
     if drawn is not None:
         names = (drawn / file_name(video.camera_id, ".mp4") for video in videos)
         written["--annotated"] = {drawn} if is_file else set(names)
@@ -102,19 +168,28 @@ def _check_outputs(request: ReplayRequest, videos: tuple[VideoFile, ...]) -> Non
 
 
 def _open_sinks(
-    request: ReplayRequest, config: PipelineConfig, stack: ExitStack, shutdown: Shutdown
+    outputs: ReplayOutputs,
+    config: PipelineConfig,
+    run_id: str,
+    shutdown: Shutdown,
+    stack: ExitStack,
 ) -> list[Sink]:
-    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(request.events))]
-    log.info("events: %s", request.events)
+    from pipeline.delivery.deliver import deliver_events
+    from pipeline.outputs.annotated_video import AnnotatedVideoSink
+    from pipeline.outputs.sinks import JsonLinesSink, MotTracksSink
+    from pipeline.redis_store.embedded_redis import running_server
+
+    sinks: list[Sink] = [stack.enter_context(JsonLinesSink(outputs.events))]
+    log.info("events: %s", outputs.events)
     redis = config.redis
     if redis.url != "none":
         url = stack.enter_context(running_server(redis.url, config.output / "redis"))
         outboxes = config.output / "outbox"
-        delivery = deliver_events(url, redis, outboxes, request.run_id, shutdown.now)
+        delivery = deliver_events(url, redis, outboxes, run_id, shutdown.now)
         sinks.append(stack.enter_context(delivery))
         log.info("events: %s, stream %s", mask_url(url), redis.stream)
-    if request.tracks is not None:
-        sinks.append(stack.enter_context(MotTracksSink(request.tracks)))
-    if request.annotated is not None:
-        sinks.append(stack.enter_context(AnnotatedVideoSink(request.annotated)))
+    if outputs.tracks is not None:
+        sinks.append(stack.enter_context(MotTracksSink(outputs.tracks)))
+    if outputs.annotated is not None:
+        sinks.append(stack.enter_context(AnnotatedVideoSink(outputs.annotated)))
     return sinks

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.events import DownReason
 from pipeline.live.camera_source import CameraSource
-from pipeline.telemetry.run_status import DropCause
+from pipeline.telemetry.snapshots import DropCause
 
 # After a fault only the next key frame is a whole picture again; cameras send one every second to
 # every twenty. Streams that refresh a part of each picture have none: those have mended so long

@@ -12,7 +12,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass
+from typing import Protocol
 
 from pipeline.events import DownReason
 from pipeline.live.camera_messages import (
@@ -34,16 +34,33 @@ STEADY_S = 5.0  # a connection that held so long is not one of a series of failu
 log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class CameraTimeouts:
-    """Time limits of a live camera, seconds."""
+class CameraTimeouts(Protocol):
+    """Time limits of a live camera, seconds; the section `live` of the configuration has them."""
 
-    open_timeout_s: float  # for an answer
-    read_timeout_s: float  # without a picture
-    max_staleness_s: float  # behind the stream's own pace
-    max_gap_s: float  # a longer loss ends tracks and actions
-    reconnect_first_s: float  # pause before the second try in a row
-    reconnect_longest_s: float
+    @property
+    def open_timeout_s(self) -> float:
+        """Longest wait for an answer."""
+        ...
+
+    @property
+    def read_timeout_s(self) -> float:
+        """Longest time without a packet."""
+        ...
+
+    @property
+    def max_staleness_s(self) -> float:
+        """Longest delay behind the stream's own pace."""
+        ...
+
+    @property
+    def reconnect_first_s(self) -> float:
+        """Pause before the second attempt in a row."""
+        ...
+
+    @property
+    def reconnect_longest_s(self) -> float:
+        """Longest pause between two attempts."""
+        ...
 
 
 class CameraReader:
@@ -51,7 +68,8 @@ class CameraReader:
 
     Args:
         source: the camera.
-        patience: its time limits.
+        timeouts: its time limits.
+        max_gap_s: a longer loss of the stream ends the camera's tracks and actions, seconds.
         status: told of states, frames and what was left out.
         stop: ends it within a second.
         now: Unix seconds.
@@ -61,14 +79,15 @@ class CameraReader:
     def __init__(
         self,
         source: CameraSource,
-        patience: CameraTimeouts,
+        timeouts: CameraTimeouts,
+        max_gap_s: float,
         status: RunStatus,
         stop: threading.Event,
         now: Callable[[], float] = time.time,
         process: CameraProcess | None = None,
     ) -> None:
-        self._source, self._patience, self._status = source, patience, status
-        self._stop, self._now = stop, now
+        self._source, self._timeouts, self._status = source, timeouts, status
+        self._max_gap_s, self._stop, self._now = max_gap_s, stop, now
         self._process = process or CameraProcess()
         self._timeline = _Timeline()
         self._wh: tuple[int, int] | None = None
@@ -83,9 +102,9 @@ class CameraReader:
         name = self._source.camera_id
         request = OpenStream(
             self._source,
-            self._patience.open_timeout_s,
-            self._patience.read_timeout_s,
-            self._patience.max_staleness_s,
+            self._timeouts.open_timeout_s,
+            self._timeouts.read_timeout_s,
+            self._timeouts.max_staleness_s,
         )
         reason: DownReason = "stopped"
         with self._process:
@@ -125,7 +144,7 @@ class CameraReader:
 
     def _blind_s(self) -> float:
         fps = self._source.detect_fps
-        return MENDED_S + self._patience.read_timeout_s + (0.0 if fps is None else 2.0 / fps)
+        return MENDED_S + self._timeouts.read_timeout_s + (0.0 if fps is None else 2.0 / fps)
 
     def _picture(self, item: LiveFrame, info: StreamInfo | None) -> Iterator[Frame | StreamEnd]:
         name = self._source.camera_id
@@ -176,11 +195,10 @@ class CameraReader:
         if was_steady:
             self._pause_s = 0.0
             return
-        patience = self._patience
         self._pause_s = next_pause_s(
             self._pause_s,
-            first_s=patience.reconnect_first_s,
-            longest_s=patience.reconnect_longest_s,
+            first_s=self._timeouts.reconnect_first_s,
+            longest_s=self._timeouts.reconnect_longest_s,
         )
         again_at = time.monotonic() + self._pause_s
         while (left_s := again_at - time.monotonic()) > 0 and not self._stop.wait(min(left_s, 0.1)):
@@ -190,7 +208,7 @@ class CameraReader:
         """Once a loss has lasted for longer than a hole in the film may be."""
         if self._told_down or self._loss is None or self._seen_at is None:
             return
-        if time.monotonic() - self._seen_at > self._patience.max_gap_s:
+        if time.monotonic() - self._seen_at > self._max_gap_s:
             yield from self._down(self._loss)
 
     def _down(self, loss: StreamError) -> Iterator[StreamEnd]:

@@ -1,4 +1,4 @@
-"""The cameras that are watched at the moment; some may come, change and go while others run."""
+"""The running cameras; some may be added, changed and removed while the others run."""
 
 from __future__ import annotations
 
@@ -14,55 +14,58 @@ log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class _Watched:
+class _Running:
     source: CameraSource
     stop: threading.Event
     thread: threading.Thread
 
 
 class CameraSet:
-    """A reader per camera; for one thread.
+    """Run one reader per camera; for one thread at a time.
 
     Args:
-        start: begins to read a camera until the event is set.
-        status: told of cameras that come and go.
+        start: starts the reader of a camera, which ends when the event is set.
+        status: has counters for every running camera.
+        ended: called by `stop`; no further camera is started after it.
     """
 
     def __init__(
         self,
         start: Callable[[CameraSource, threading.Event], threading.Thread],
         status: RunStatus,
+        ended: Callable[[], None] = lambda: None,
     ) -> None:
-        self._start, self._status = start, status
-        self._watched: dict[str, _Watched] = {}
+        self._start, self._status, self._ended = start, status, ended
+        self._running: dict[str, _Running] = {}
 
     def update(self, sources: Iterable[CameraSource]) -> None:
-        """Begin to watch what is new, end what is gone; what is equal is not touched."""
+        """Start the new cameras, end the missing and changed ones, and leave equal ones alone."""
         wanted = {source.camera_id: source for source in sources}
-        gone = [one for name, one in self._watched.items() if one.source != wanted.get(name)]
-        for one in gone:  # all at once, then wait for each
+        gone = [one for name, one in self._running.items() if one.source != wanted.get(name)]
+        for one in gone:  # all of them first, so that they end concurrently
             one.stop.set()
         for one in gone:
             name = one.source.camera_id
             one.thread.join()
-            del self._watched[name]
+            del self._running[name]
             if name not in wanted:
                 self._status.remove_camera(name)
         for name, source in wanted.items():
-            if name not in self._watched:
+            if name not in self._running:
                 log.info("camera %s: %s", name, source.shown)
                 self._status.add_camera(name)
                 stop = threading.Event()
-                self._watched[name] = _Watched(source, stop, self._start(source, stop))
+                self._running[name] = _Running(source, stop, self._start(source, stop))
 
     def stop(self) -> None:
-        """End all."""
-        for one in self._watched.values():
+        """Ask all readers to end, without waiting for them."""
+        for one in self._running.values():
             one.stop.set()
+        self._ended()
 
     @property
     def all_ended(self) -> bool:
-        """Whether there were cameras, and each of them, all files, has ended by itself."""
-        return bool(self._watched) and not any(
-            one.source.is_endless or one.thread.is_alive() for one in self._watched.values()
+        """True if there are cameras and all of them are files that have ended."""
+        return bool(self._running) and not any(
+            one.source.is_endless or one.thread.is_alive() for one in self._running.values()
         )

@@ -1,4 +1,4 @@
-"""Where live frames wait for the detector: the newest few of each camera, and none for long."""
+"""The queue between the cameras and the detector: the newest frames of each camera."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from pipeline.types import Frame, StreamEnd
 
 
 class LatestFrames:
-    """A queue per camera; putting never waits, and a slow consumer takes from all in turn.
+    """Hold a short queue per camera; `put` never waits, and the consumer takes from all in turn.
 
-    So a camera cannot push out another one's frames, and when the detector is too slow every
-    camera is looked at less often, each by the same number of frames, and none of them later.
+    A camera cannot displace another camera's frames. When the detector is too slow, every camera
+    loses the same number of frames, and none of them is delayed.
 
     Args:
-        per_camera: frames that wait at most; the oldest of the same camera goes first.
-        max_staleness_s: a frame that waited longer is left out.
-        status: told of what is left out and what is taken.
+        per_camera: most frames that wait per camera; a newer one displaces the oldest.
+        max_staleness_s: a frame that waited for longer is dropped, seconds.
+        status: counts what is dropped and what is taken.
         now: Unix seconds.
     """
 
@@ -34,26 +34,25 @@ class LatestFrames:
     ) -> None:
         self._per_camera, self._max_staleness_s = per_camera, max_staleness_s
         self._status, self._now = status, now
-        self._queues: dict[str, deque[Frame | StreamEnd]] = {}  # the one to take from first, first
-        self._open = 0
+        self._queues: dict[str, deque[Frame | StreamEnd]] = {}  # in the order of their turns
+        self._open = 0  # cameras
         self._no_more_cameras = self._cancelled = False
         self._changed = threading.Condition()  # re-entrant: a signal handler may cancel
-        self.busy_since: float | None = None  # monotonic: when the consumer last got something
+        self.busy_since: float | None = None  # monotonic: when the consumer got its batch
 
-    def port(self, camera_id: str, stop: threading.Event) -> MailboxPort:
-        """Where one camera's reader puts its frames; `stop` ends the reader."""
+    def add_camera(self) -> None:
+        """Expect the frames of one more camera, up to its `finish`."""
         with self._changed:
             self._open += 1
-        return MailboxPort(self, camera_id, stop)
 
     def close(self) -> None:
-        """No further camera is added: with the last one's end everything ends."""
+        """Expect no further camera: the consumer ends when the last open one has finished."""
         with self._changed:
             self._no_more_cameras = True
             self._changed.notify_all()
 
     def cancel(self) -> None:
-        """Drop everything and wake the consumer."""
+        """Drop everything and end the consumer and the producers."""
         with self._changed:
             self._cancelled = True
             self._queues.clear()
@@ -63,30 +62,37 @@ class LatestFrames:
         with self._changed:
             return sum(map(len, self._queues.values()))
 
-    def put(self, camera_id: str, item: Frame | StreamEnd) -> None:
-        """Called by a port."""
+    def put(self, item: Frame | StreamEnd) -> None:
+        """Append an item to its camera's queue, without waiting.
+
+        Raises:
+            ChannelCancelled: after `cancel`.
+        """
         with self._changed:
             if self._cancelled:
                 raise ChannelCancelled
-            queue = self._queues.setdefault(camera_id, deque())
+            queue = self._queues.setdefault(item.camera_id, deque())
             waiting = [one for one in queue if isinstance(one, Frame)]
             if isinstance(item, Frame) and len(waiting) >= self._per_camera:
                 queue.remove(waiting[0])
-                self._status.dropped(camera_id, "full")
+                self._status.dropped(item.camera_id, "full")
             queue.append(item)
             self._changed.notify_all()
 
     def finish(self) -> None:
-        """Called by a port: its camera has ended."""
+        """Close one camera that was added; its last item has been put."""
         with self._changed:
             self._open -= 1
             self._changed.notify_all()
 
     def batches(self, max_size: int) -> Iterator[list[Frame | StreamEnd]]:
-        """What waits, at most one frame per camera and `max_size` frames at a time.
+        """Yield lists of waiting items with at most one frame per camera; wait for the first.
 
-        A frame that waited too long is passed over. Ends when all cameras have ended and no
-        further one is added, never because nothing waits for a moment.
+        Frames that waited for longer than `max_staleness_s` are dropped. The iterator ends after
+        `close`, when all cameras have finished.
+
+        Args:
+            max_size: most frames in a list.
         """
         while True:
             self.busy_since = None
@@ -110,7 +116,7 @@ class LatestFrames:
                 if isinstance(item, Frame):
                     ages[camera_id] = now - item.captured_at
             if queue:
-                self._queues[camera_id] = queue  # behind the others: it is their turn
+                self._queues[camera_id] = queue  # behind the others, whose turn it is
         if ages:
             self._status.entered_detection(ages)
         return batch
@@ -118,7 +124,7 @@ class LatestFrames:
     def _next_of(
         self, camera_id: str, queue: deque[Frame | StreamEnd], now: float
     ) -> Iterator[Frame | StreamEnd]:
-        """Ends of the stream up to its next frame, and that frame."""
+        """Yield the ends of the stream before its next frame, and that frame."""
         while queue:
             item = queue.popleft()
             if isinstance(item, StreamEnd):
@@ -131,23 +137,3 @@ class LatestFrames:
 
     def _is_over(self) -> bool:
         return self._cancelled or (self._no_more_cameras and self._open == 0)
-
-
-class MailboxPort:
-    """One camera's way into the mailbox."""
-
-    def __init__(self, mailbox: LatestFrames, camera_id: str, stop: threading.Event) -> None:
-        self._mailbox, self._camera_id, self._stop = mailbox, camera_id, stop
-
-    def put(self, item: Frame | StreamEnd) -> None:
-        """See `LatestFrames`; never waits."""
-        self._mailbox.put(self._camera_id, item)
-
-    def finish(self) -> None:
-        """The camera is watched no longer."""
-        self._mailbox.finish()
-
-    def cancel(self) -> None:
-        """The run is torn down: end the reader, which may wait for its camera, and the mailbox."""
-        self._stop.set()
-        self._mailbox.cancel()

@@ -30,7 +30,7 @@ from pipeline.live.camera_source import CameraSource
 from pipeline.live.capture_clock import CaptureClock
 from pipeline.live.frame_pacing import Metronome, OwnPace
 from pipeline.sources.file_decoder import upright_bgr
-from pipeline.telemetry.run_status import DropCause
+from pipeline.telemetry.snapshots import DropCause
 
 if TYPE_CHECKING:
     Packet = av.Packet[VideoStream]

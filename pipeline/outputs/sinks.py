@@ -6,13 +6,13 @@ its `with` block closes it, also after an error.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO, Literal, Protocol, Self
 
 from pipeline.errors import PipelineError
-from pipeline.events import encode_event
+from pipeline.events import Event, encode_event
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
 
 
@@ -30,6 +30,16 @@ class Sink(Protocol):
     def close(self) -> None:
         """Write what is buffered and release the output; a second call does nothing."""
         ...
+
+
+def write_all(
+    results: Iterable[DecidedFrame | DecidedEnd], sinks: Sequence[Sink]
+) -> Iterator[Event]:
+    """Write every result to every sink, in order, then yield its events."""
+    for item in results:
+        for sink in sinks:
+            sink.write(item)
+        yield from item.events
 
 
 class ClosingSink:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import closing
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from pipeline.runtime.channel import ChannelCancelled
 
@@ -47,30 +47,39 @@ class StageGroup:
 
     def __init__(self, stop: threading.Event) -> None:
         self._stop = stop
-        self._running: list[tuple[threading.Thread, Output[Any]]] = []
+        self._running: list[tuple[threading.Thread, Callable[[], None]]] = []  # with its cancel
         self._first_error: BaseException | None = None
         self._cancelled = False
         # Re-entrant: a signal handler may call `cancel` while the main thread holds it.
         self._lock = threading.RLock()
 
     def start(
-        self, name: str, items: Generator[T, None, None], output: Output[T]
+        self,
+        name: str,
+        items: Generator[T, None, None],
+        output: Output[T],
+        *,
+        stop: threading.Event | None = None,
     ) -> threading.Thread:
         """Iterate over `items` in a new thread and put each one on `output`.
 
         Args:
             name: of the thread.
             items: the stage; closed when the thread ends.
-            output: finished when the thread ends.
+            output: where its items go; finished when the thread ends.
+            stop: an event of this source alone, set when the group is cancelled.
         """
-        thread = threading.Thread(target=self._pump, args=(name, items, output), name=name)
-        with self._lock:
-            if self._cancelled:
-                output.cancel()
-            thread.start()
-            alive = [(other, its) for other, its in self._running if other.is_alive()]
-            self._running = [*alive, (thread, output)]
-        return thread
+
+        def cancel() -> None:
+            if stop is not None:
+                stop.set()
+            output.cancel()
+
+        return self._launch(name, lambda: self._pump(name, items, output), cancel)
+
+    def run(self, name: str, function: Callable[[], None]) -> threading.Thread:
+        """Call a function in a new thread; it must return soon after `stop` is set."""
+        return self._launch(name, lambda: self._call(name, function), lambda: None)
 
     def cancel(self) -> None:
         """Stop now and drop what is queued, as on a second Ctrl-C."""
@@ -78,8 +87,8 @@ class StageGroup:
             self._stop.set()
         with self._lock:
             self._cancelled = True
-            for _, output in self._running:
-                output.cancel()
+            for _, cancel in self._running:
+                cancel()
 
     @property
     def cancelled(self) -> bool:
@@ -100,18 +109,37 @@ class StageGroup:
         if self._first_error is not None and self._first_error is not exc:
             raise self._first_error
 
+    def _launch(
+        self, name: str, target: Callable[[], None], cancel: Callable[[], None]
+    ) -> threading.Thread:
+        thread = threading.Thread(target=target, name=name)
+        with self._lock:
+            if self._cancelled:
+                cancel()
+            thread.start()
+            alive = [one for one in self._running if one[0].is_alive()]
+            self._running = [*alive, (thread, cancel)]
+        return thread
+
     def _pump(self, name: str, items: Generator[T, None, None], output: Output[T]) -> None:
-        try:
+        def put_all() -> None:
             with closing(items):  # releases the source even when `put` raises
                 for item in items:
                     output.put(item)
+
+        try:
+            self._call(name, put_all)
+        finally:
+            output.finish()
+
+    def _call(self, name: str, function: Callable[[], None]) -> None:
+        try:
+            function()
         except ChannelCancelled:
             log.debug("%s: cancelled", name)
         except BaseException as error:  # re-raised by __exit__
             log.debug("%s: failed with %r", name, error)
             self._fail(error)
-        finally:
-            output.finish()
 
     def _fail(self, error: BaseException) -> None:
         with self._lock:

@@ -17,7 +17,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.telemetry.run_status import CameraSnapshot, Snapshot
+from pipeline.telemetry.snapshots import CameraSnapshot, Snapshot
 from pipeline.time_text import format_utc
 
 Health = Literal["ok", "degraded", "stuck"]

@@ -16,7 +16,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
-from pipeline.telemetry.run_status import CameraSnapshot, CameraState, Snapshot
+from pipeline.telemetry.snapshots import CameraSnapshot, CameraState, Snapshot
 
 _QUANTILES = ("0.5", "0.95", "0.99")
 

@@ -1,9 +1,11 @@
-"""Shows how far a replay is: bars on a terminal, plain lines elsewhere, a table at the end."""
+"""Show the progress of a replay: bars on a terminal, lines elsewhere, a table at the end."""
 
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
@@ -11,23 +13,81 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.table import Table
 
+from pipeline.events import ActionEvent
 from pipeline.sources.file_decoder import VideoInfo
-from pipeline.telemetry.tally import CameraStatistics, ReplayStatistics
 from pipeline.types import DecidedEnd, DecidedFrame
 
 LINE_INTERVAL_S = 5.0
 
 
+@dataclass(slots=True)
+class CameraStatistics:
+    """What was counted of one camera."""
+
+    frames: int = 0
+    expected_frames: int = 0  # 0: unknown
+    pts_s: float = 0.0  # media time reached
+    people: set[int] = field(default_factory=set)  # track ids seen
+    actions: Counter[str] = field(default_factory=Counter)  # actions started, by name
+    events: int = 0  # of actions
+    ended: bool = False
+    stopped: bool = False  # before its end, by a shutdown
+    error: str | None = None
+
+
+@dataclass(slots=True)
+class ReplayStatistics:
+    """What was counted of all cameras, in the order in which they appeared; a sink."""
+
+    cameras: dict[str, CameraStatistics] = field(default_factory=dict)
+
+    def expect(self, camera_id: str, info: VideoInfo) -> None:
+        """Set the number of frames that a camera's file is expected to have."""
+        expected = info.frames or round(info.duration_s * info.fps)
+        self._camera(camera_id).expected_frames = expected
+
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Count an item."""
+        camera = self._camera(item.camera_id)
+        if isinstance(item, DecidedEnd):
+            camera.ended, camera.stopped = True, item.end.reason == "stopped"
+            camera.error = item.end.error
+        else:
+            frame = item.tracked.frame
+            camera.frames += 1
+            camera.pts_s = frame.pts_s
+            camera.people.update(person.track_id for person in item.tracked.people)
+        actions = [event for event in item.events if isinstance(event, ActionEvent)]
+        camera.events += len(actions)
+        camera.actions.update(event.action for event in actions if event.kind == "start")
+
+    def close(self) -> None:
+        """Do nothing: the numbers stay readable."""
+
+    @property
+    def frames(self) -> int:
+        """Processed frames of all cameras."""
+        return sum(camera.frames for camera in self.cameras.values())
+
+    @property
+    def errors(self) -> list[str]:
+        """One text per camera that failed, with the path of its file."""
+        return [camera.error for camera in self.cameras.values() if camera.error]
+
+    def _camera(self, camera_id: str) -> CameraStatistics:
+        return self.cameras.setdefault(camera_id, CameraStatistics())
+
+
 class ReplayProgress:
-    """Context manager around a replay.
+    """Context manager and sink: shows the items of a replay as they are processed.
 
     Args:
         console: where to show it; standard error, so that standard output stays free.
-        now: seconds on any growing clock.
+        now: seconds on a clock that is never set back.
     """
 
     def __init__(self, console: Console, now: Callable[[], float]) -> None:
-        self.tally = ReplayStatistics()
+        self.statistics = ReplayStatistics()
         self._console = console
         self._now = now
         self._started = self._line_at = now()
@@ -48,20 +108,24 @@ class ReplayProgress:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stop the bars; a second call does nothing."""
         self._bars.stop()
 
     def opened(self, camera_id: str, info: VideoInfo) -> None:
-        """A file was opened; called from its reader's thread."""
+        """Show a file that was opened; called from its reader's thread."""
         with self._lock:
-            self.tally.expect(camera_id, info)
-            total = self.tally.cameras[camera_id].expected_frames or None
+            self.statistics.expect(camera_id, info)
+            total = self.statistics.cameras[camera_id].expected_frames or None
             self._tasks[camera_id] = self._bars.add_task(escape(camera_id), total=total, numbers="")
 
-    def advance(self, item: DecidedFrame | DecidedEnd) -> None:
-        """One more item is through."""
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Count an item and show the progress."""
         with self._lock:
-            self.tally.count(item)
-        camera_id, camera = item.camera_id, self.tally.cameras[item.camera_id]
+            self.statistics.write(item)
+        camera_id, camera = item.camera_id, self.statistics.cameras[item.camera_id]
         if self._console.is_terminal:
             self._show_bar(camera_id, camera)
         elif camera.ended or self._now() - self._line_at >= LINE_INTERVAL_S:
@@ -72,9 +136,9 @@ class ReplayProgress:
             self._console.print(text, highlight=False, soft_wrap=True)
 
     def print_summary(self) -> None:
-        """A table with one row per camera."""
+        """Print a table with one row per camera."""
         table = Table("camera", "frames", "media", "people", "events", "actions", "result")
-        for camera_id, camera in self.tally.cameras.items():
+        for camera_id, camera in self.statistics.cameras.items():
             actions = ", ".join(f"{name} {n}" for name, n in camera.actions.most_common())
             complete = camera.ended and not camera.stopped
             result = "failed" if camera.error else "complete" if complete else "stopped"
@@ -89,7 +153,7 @@ class ReplayProgress:
             )
         self._console.print(table)
         self._console.print(
-            f"{self.tally.frames} frames in {self._elapsed_s():.1f} s, "
+            f"{self.statistics.frames} frames in {self._elapsed_s():.1f} s, "
             f"{self._rate():.1f} frames per second"
         )
 
@@ -114,7 +178,8 @@ class ReplayProgress:
     def _left(self, camera: CameraStatistics) -> str:
         if camera.ended:
             return ", done"
-        missing = sum(max(c.expected_frames - c.frames, 0) for c in self.tally.cameras.values())
+        cameras = self.statistics.cameras.values()
+        missing = sum(max(one.expected_frames - one.frames, 0) for one in cameras)
         rate = self._rate()
         return f", {missing / rate:.0f} s left" if missing and rate else ""
 
@@ -123,4 +188,4 @@ class ReplayProgress:
 
     def _rate(self) -> float:
         """Frames per second of all files together, since the start."""
-        return self.tally.frames / self._elapsed_s()
+        return self.statistics.frames / self._elapsed_s()

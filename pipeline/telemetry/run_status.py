@@ -1,103 +1,76 @@
-"""What a live run knows of itself: written by its threads, read by whoever asks how it is.
-
-The health page, the metrics, the line printed every ten seconds and the camera hashes on Redis all
-show this, so that they cannot disagree.
-"""
+"""Counters of a live run, written by its threads, and the snapshots that are made of them."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sized
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-CameraState = Literal["connecting", "up", "down"]
-
-# Why a frame went no further. "late": it reached us with more than max_staleness_s behind the
-# stream's own pace; "stale": it became too old while it waited; "full": newer ones of the same
-# camera pushed it out; "busy": the reader of our process had no slot free for it; "corrupt": the
-# decoder marked it or could not decode it, or it follows such a one before the next key frame;
-# "untimed": the stream gave it no time.
-DropCause = Literal["late", "stale", "full", "busy", "corrupt", "untimed"]
-DROP_CAUSES: tuple[DropCause, ...] = ("late", "stale", "full", "busy", "corrupt", "untimed")
+from pipeline.telemetry.snapshots import (
+    DROP_CAUSES,
+    CameraSnapshot,
+    CameraState,
+    DropCause,
+    Snapshot,
+)
+from pipeline.types import DecidedEnd, DecidedFrame
 
 WINDOW_S = 60.0  # rates and percentiles are of the last minute
 _MAX_SAMPLES = 20_000
 
 
-@dataclass(frozen=True, slots=True)
-class CameraSnapshot:
-    """One camera at one moment."""
+@runtime_checkable
+class MonitoredQueue(Sized, Protocol):
+    """A queue that knows since when its consumer has been processing one batch."""
 
-    camera_id: str
-    state: CameraState
-    reason: str | None  # while it is down: a DownReason
-    detail: str | None  # while it is down: for people, without credentials
-    since: float  # Unix seconds of the last change of state
-    fps_in: float  # frames per second that are to be looked at, over the last minute
-    fps_detected: float  # frames per second that went through the detector
-    frames_in: int  # since the start
-    frames_detected: int
-    drops: Mapping[DropCause, int]  # since the start
-    staleness_s: float | None  # age of the newest frame when it entered detection
-    tracks: int  # people tracked in the newest frame
-    connects: int  # times it came up
-    wh: tuple[int, int] | None  # size of its pictures
+    busy_since: float | None  # monotonic seconds; None while the consumer waits for items
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """The whole run at one moment."""
+class PublisherState(Protocol):
+    """What the publisher of the events reports of Redis."""
 
-    started_at: float  # Unix seconds
-    healthy: bool  # no stage has been busy with one piece of work for too long
-    stuck: str | None  # which stage is, for how long
-    cameras: tuple[CameraSnapshot, ...]
-    queues: Mapping[str, int]  # items waiting, by name
-    dropped_clips: int  # too old for the recognizer
-    detect_batch: float  # mean frames per detector call, over the last minute
-    recognize_batch: float  # mean clips per recognizer call
-    latency_s: Mapping[str, tuple[float, float, float]]  # by stage: p50, p95, p99 of a minute
-    events: int  # decided since the start
-    outbox_waiting: int  # events that Redis has not got yet
-    redis_error: str | None  # why it gets none at the moment, without credentials
-    gpu_memory_bytes: int | None  # that PyTorch holds; None without a GPU
+    last_error: str | None  # why Redis takes no events, without credentials; None while it does
 
     @property
-    def end_to_end_s(self) -> tuple[float, float, float] | None:
-        """From capture to Redis; without Redis, to the decision."""
-        return self.latency_s.get("end_to_end") or self.latency_s.get("total")
+    def waiting(self) -> int:
+        """Count the events that Redis has not received yet."""
+        ...
 
 
 class Samples:
-    """Numbers of the last minute."""
+    """Numbers of the last `WINDOW_S` seconds.
+
+    Args:
+        monotonic: seconds on a clock that is never set back.
+    """
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
         self._values: deque[tuple[float, float]] = deque(maxlen=_MAX_SAMPLES)
 
     def add(self, value: float) -> None:
-        """One more, now."""
+        """Add a number, measured now."""
         self._values.append((self._monotonic(), value))
 
     def values(self) -> list[float]:
-        """Those of the last minute, oldest first."""
+        """Return the numbers of the window, oldest first."""
         after = self._monotonic() - WINDOW_S
         while self._values and self._values[0][0] < after:
             self._values.popleft()
         return [value for _, value in self._values]
 
     def mean(self) -> float:
-        """Their mean, 0 without any."""
+        """Return their mean, 0 if there are none."""
         values = self.values()
         return sum(values) / len(values) if values else 0.0
 
     def percentiles(self) -> tuple[float, float, float] | None:
-        """p50, p95 and p99; None without any."""
+        """Return p50, p95 and p99, or None if there are no numbers."""
         values = self.values()
         if not values:
             return None
@@ -129,32 +102,55 @@ class RunStatus:
     """Counters of a live run; every method may be called from any thread.
 
     Args:
-        now: Unix seconds, for what is told.
-        monotonic: seconds that nobody sets back, for rates.
+        now: Unix seconds, for timestamps that are shown.
+        monotonic: seconds on a clock that is never set back, for rates and durations.
+        stuck_s: a consumer that processes one batch for longer is reported as stuck, seconds.
+        gpu_memory: bytes that PyTorch holds on the GPU, or None.
     """
 
     def __init__(
         self,
         now: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        *,
+        stuck_s: float = float("inf"),
+        gpu_memory: Callable[[], int | None] = lambda: None,
     ) -> None:
         self._now, self._monotonic = now, monotonic
+        self._stuck_s, self._gpu_memory = stuck_s, gpu_memory
         self._started_at = now()
         self._lock = threading.Lock()
+        self._queues: dict[str, Sized] = {}
+        self._publisher: PublisherState | None = None
         self._cameras: dict[str, _CameraCounters] = {}
         self._latency: dict[str, Samples] = {}
         self._detect_batches, self._recognize_batches = self._samples(), self._samples()
         self._dropped_clips = self._events = 0
 
+    def register_queue(self, name: str, queue: Sized) -> None:
+        """Include a queue's length in the snapshots, and watch its consumer if it is monitored.
+
+        Args:
+            name: of the queue; of a `MonitoredQueue`, the stage that takes from it.
+            queue: its length may be asked for from any thread.
+        """
+        with self._lock:
+            self._queues[name] = queue
+
+    def register_publisher(self, publisher: PublisherState) -> None:
+        """Include the state of the event delivery in the snapshots."""
+        with self._lock:
+            self._publisher = publisher
+
     def add_camera(self, camera_id: str) -> None:
-        """A camera is watched from now on."""
+        """Start the counters of a camera."""
         with self._lock:
             self._cameras[camera_id] = _CameraCounters(
                 self._now(), self._monotonic(), self._samples(), self._samples()
             )
 
     def remove_camera(self, camera_id: str) -> None:
-        """A camera is watched no longer."""
+        """Remove the counters of a camera."""
         with self._lock:
             self._cameras.pop(camera_id, None)
 
@@ -165,7 +161,17 @@ class RunStatus:
         reason: str | None = None,
         detail: str | None = None,
     ) -> bool:
-        """How a camera is; returns True if its state or the reason changed."""
+        """Set the state of a camera.
+
+        Args:
+            camera_id: one that was added; any other is ignored.
+            state: its state now.
+            reason: while it is down, a `DownReason`.
+            detail: while it is down, a text for people without credentials.
+
+        Returns:
+            True if the state or the reason changed.
+        """
         with self._lock:
             camera = self._cameras.get(camera_id)
             if camera is None:
@@ -180,7 +186,7 @@ class RunStatus:
             return changed
 
     def arrived(self, camera_id: str, wh: tuple[int, int]) -> None:
-        """The decoder gave a picture that is to be looked at."""
+        """Count a frame that the decoder delivered for detection; `wh` in pixels."""
         with self._lock:
             if camera := self._cameras.get(camera_id):
                 camera.frames_in += 1
@@ -188,24 +194,28 @@ class RunStatus:
                 camera.arrivals.add(1.0)
 
     def dropped(self, camera_id: str, cause: DropCause, count: int = 1) -> None:
-        """Frames that go no further."""
+        """Count dropped frames."""
         with self._lock:
             if camera := self._cameras.get(camera_id):
                 camera.drops[cause] += count
 
     def drops(self, camera_id: str) -> int:
-        """Frames of a camera that went no further, for whatever cause."""
+        """Return how many frames of a camera were dropped, for any cause."""
         with self._lock:
             camera = self._cameras.get(camera_id)
             return 0 if camera is None else camera.drops.total()
 
     def published(self, latency_s: Mapping[str, float]) -> None:
-        """Redis has an event: what publishing it took, and all in all."""
+        """Record an event that Redis received, with its latencies by stage in seconds."""
         with self._lock:
             self._add_latency(latency_s)
 
     def entered_detection(self, staleness_s: Mapping[str, float]) -> None:
-        """A batch goes into the detector: the age of each camera's frame."""
+        """Record a batch that enters the detector.
+
+        Args:
+            staleness_s: seconds since the capture of the frame, by camera.
+        """
         with self._lock:
             if staleness_s:
                 self._detect_batches.add(len(staleness_s))
@@ -217,7 +227,7 @@ class RunStatus:
                     camera.detections.add(1.0)
 
     def entered_recognition(self, clips: int, dropped: int) -> None:
-        """So many clips go into the recognizer; so many more had become too old for it."""
+        """Record a batch that enters the recognizer, and the clips that were dropped as too old."""
         with self._lock:
             if clips:
                 self._recognize_batches.add(clips)
@@ -226,13 +236,13 @@ class RunStatus:
     def decided(
         self, camera_id: str, tracks: int, events: int, latency_s: Mapping[str, float]
     ) -> None:
-        """A frame is through.
+        """Record a frame or an end that has passed all stages.
 
         Args:
-            camera_id: whose.
-            tracks: people in it.
-            events: decided at it.
-            latency_s: by stage; empty unless something was recognized in it.
+            camera_id: its camera.
+            tracks: number of people tracked in it.
+            events: number of events decided at it.
+            latency_s: seconds by stage; empty unless something was recognized in it.
         """
         with self._lock:
             if (camera := self._cameras.get(camera_id)) and camera.state == "up":
@@ -240,16 +250,16 @@ class RunStatus:
             self._events += events
             self._add_latency(latency_s)
 
-    def snapshot(
-        self,
-        *,
-        queues: Mapping[str, int],
-        stuck: str | None,
-        outbox_waiting: int,
-        redis_error: str | None,
-        gpu_memory_bytes: int | None,
-    ) -> Snapshot:
-        """Everything at this moment; the arguments are what only the wiring knows."""
+    def snapshot(self) -> Snapshot:
+        """Return everything as it is now."""
+        # Asked outside of the lock: a queue reports its drops while it holds its own lock.
+        with self._lock:
+            queues, publisher = dict(self._queues), self._publisher
+        lengths = {name: len(queue) for name, queue in queues.items()}
+        stuck = self._find_stuck(queues)
+        outbox_waiting = 0 if publisher is None else publisher.waiting
+        redis_error = None if publisher is None else publisher.last_error
+        gpu_memory_bytes = self._gpu_memory()
         with self._lock:
             latency = {name: samples.percentiles() for name, samples in self._latency.items()}
             return Snapshot(
@@ -257,7 +267,7 @@ class RunStatus:
                 healthy=stuck is None,
                 stuck=stuck,
                 cameras=tuple(self._camera(name, one) for name, one in self._cameras.items()),
-                queues=dict(queues),
+                queues=lengths,
                 dropped_clips=self._dropped_clips,
                 detect_batch=self._detect_batches.mean(),
                 recognize_batch=self._recognize_batches.mean(),
@@ -267,6 +277,13 @@ class RunStatus:
                 redis_error=redis_error,
                 gpu_memory_bytes=gpu_memory_bytes,
             )
+
+    def _find_stuck(self, queues: Mapping[str, Sized]) -> str | None:
+        for name, queue in queues.items():
+            since = queue.busy_since if isinstance(queue, MonitoredQueue) else None
+            if since is not None and (busy_s := self._monotonic() - since) > self._stuck_s:
+                return f"{name} has been at one piece of work for {busy_s:.0f} s"
+        return None
 
     def _samples(self) -> Samples:
         return Samples(self._monotonic)
@@ -293,3 +310,25 @@ class RunStatus:
             connects=camera.connects,
             wh=camera.wh,
         )
+
+
+class StatusSink:
+    """Count the results of a run, as a sink.
+
+    Args:
+        status: the counters.
+    """
+
+    def __init__(self, status: RunStatus) -> None:
+        self._status = status
+
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Count an item with its people, events and latencies."""
+        if isinstance(item, DecidedFrame):
+            people, latency_s = len(item.tracked.people), item.latency_s
+            self._status.decided(item.camera_id, people, len(item.events), latency_s)
+        else:
+            self._status.decided(item.camera_id, 0, len(item.events), {})
+
+    def close(self) -> None:
+        """Do nothing: the counters stay readable."""

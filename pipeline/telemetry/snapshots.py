@@ -1,72 +1,65 @@
-"""One look at a live run as a whole: counters, queues, delivery, memory."""
+"""What a live run reports of itself at one moment.
+
+The health page, the metrics, the console's status line and the camera hashes on Redis all show
+this, so that they cannot disagree.
+"""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping, Sized
-from typing import Protocol
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
 
-from pipeline.telemetry.run_status import RunStatus, Snapshot
+CameraState = Literal["connecting", "up", "down"]
+
+# Why a frame went no further. "late": it reached us with more than max_staleness_s behind the
+# stream's own pace; "stale": it became too old while it waited; "full": newer ones of the same
+# camera pushed it out; "busy": the reader of our process had no slot free for it; "corrupt": the
+# decoder marked it or could not decode it, or it follows such a one before the next key frame;
+# "untimed": the stream gave it no time.
+DropCause = Literal["late", "stale", "full", "busy", "corrupt", "untimed"]
+DROP_CAUSES: tuple[DropCause, ...] = ("late", "stale", "full", "busy", "corrupt", "untimed")
 
 
-class Stage(Sized, Protocol):
-    """A queue whose consumer may hang."""
+@dataclass(frozen=True, slots=True)
+class CameraSnapshot:
+    """One camera at one moment."""
 
-    busy_since: float | None  # monotonic: since when the consumer is at work on one piece
+    camera_id: str
+    state: CameraState
+    reason: str | None  # while it is down: a DownReason
+    detail: str | None  # while it is down: for people, without credentials
+    since: float  # Unix seconds of the last change of state
+    fps_in: float  # frames per second that are to be looked at, over the last minute
+    fps_detected: float  # frames per second that went through the detector
+    frames_in: int  # since the start
+    frames_detected: int
+    drops: Mapping[DropCause, int]  # since the start
+    staleness_s: float | None  # age of the newest frame when it entered detection
+    tracks: int  # people tracked in the newest frame
+    connects: int  # times it came up
+    wh: tuple[int, int] | None  # size of its pictures
 
 
-class Delivery(Protocol):
-    """What is known of the way to Redis."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The whole run at one moment."""
 
-    last_error: str | None
+    started_at: float  # Unix seconds
+    healthy: bool  # no stage has been busy with one piece of work for too long
+    stuck: str | None  # which stage is, for how long
+    cameras: tuple[CameraSnapshot, ...]
+    queues: Mapping[str, int]  # items waiting, by name
+    dropped_clips: int  # too old for the recognizer
+    detect_batch: float  # mean frames per detector call, over the last minute
+    recognize_batch: float  # mean clips per recognizer call
+    latency_s: Mapping[str, tuple[float, float, float]]  # by stage: p50, p95, p99 of a minute
+    events: int  # decided since the start
+    outbox_waiting: int  # events that Redis has not got yet
+    redis_error: str | None  # why it gets none at the moment, without credentials
+    gpu_memory_bytes: int | None  # that PyTorch holds; None without a GPU
 
     @property
-    def waiting(self) -> int:
-        """Events that Redis has not got yet."""
-        ...
-
-
-class LiveView:
-    """Makes snapshots, from any thread.
-
-    Args:
-        status: the counters.
-        stuck_s: a consumer that works on one piece for longer hangs.
-        gpu_memory: bytes that PyTorch holds, or None.
-    """
-
-    def __init__(
-        self, status: RunStatus, stuck_s: float, gpu_memory: Callable[[], int | None]
-    ) -> None:
-        self._status, self._stuck_s, self._gpu_memory = status, stuck_s, gpu_memory
-        self._stages: Mapping[str, Stage] = {}
-        self._queues: Mapping[str, Sized] = {}
-        self.delivery: Delivery | None = None
-
-    def attach(self, stages: Mapping[str, Stage], queues: Mapping[str, Sized]) -> None:
-        """Say what there is to look at.
-
-        Args:
-            stages: queues by the name of the stage that takes from them.
-            queues: further ones, by their own name.
-        """
-        self._stages, self._queues = stages, queues
-
-    def __call__(self) -> Snapshot:
-        """How it is now."""
-        queues = {**self._stages, **self._queues}
-        delivery = self.delivery
-        return self._status.snapshot(
-            queues={name: len(queue) for name, queue in queues.items()},
-            stuck=self._stuck(),
-            outbox_waiting=0 if delivery is None else delivery.waiting,
-            redis_error=None if delivery is None else delivery.last_error,
-            gpu_memory_bytes=self._gpu_memory(),
-        )
-
-    def _stuck(self) -> str | None:
-        for name, stage in self._stages.items():
-            since = stage.busy_since
-            if since is not None and (busy_s := time.monotonic() - since) > self._stuck_s:
-                return f"{name} has been at one piece of work for {busy_s:.0f} s"
-        return None
+    def end_to_end_s(self) -> tuple[float, float, float] | None:
+        """From capture to Redis; without Redis, to the decision."""
+        return self.latency_s.get("end_to_end") or self.latency_s.get("total")

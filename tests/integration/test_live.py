@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from rich.console import Console
 
 from models.boxes import FloatArray
 from models.detections import Detections
@@ -23,9 +22,8 @@ from pipeline.live.camera_source import CameraSource, parse_source
 from pipeline.redis_store.redis_server import free_port
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
-from pipeline.telemetry.replay_progress import ReplayProgress
 from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_components
-from testbed.live_runs import STAMP, Kept, LiveRun
+from testbed.live_runs import STAMP, LiveRun
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
 from testbed.videos_h264 import Picture, encode_h264
 
@@ -100,14 +98,8 @@ def changes(events: Sequence[Event]) -> list[ActionEvent]:
 
 
 def test_replay_and_live_agree(film: Path) -> None:
-    recorded = Kept()
-    with ReplayProgress(Console(quiet=True), time.monotonic) as progress:
-        config = load_config()
-        replay(
-            [VideoFile("gate", film)], fake_components(), config, STAMP, [recorded], progress,
-            Shutdown(), keep_pixels=False,
-        )  # fmt: skip
-    expected = changes([event for item in recorded.items for event in item.events])
+    config, files = load_config(), [VideoFile("gate", film)]
+    expected = changes(list(replay(files, fake_components(), config, STAMP, [], Shutdown())))
     with (
         RtspCamera(film, per_client=True) as server,
         LiveRun(cameras(server, "gate"), fake_components()) as run,
@@ -163,11 +155,11 @@ def test_the_actions_of_a_camera_that_goes_away_end_and_new_ones_begin(server: R
 def test_a_slow_recognizer_delays_neither_detection_nor_what_is_said(server: RtspCamera) -> None:
     components = replace(fake_components(), recognizer=SlowRecognizer(0.7))
     with LiveRun(cameras(server, "a", "b", "c"), components) as run:
-        run.wait_until(lambda: run.view().dropped_clips >= 15)
+        run.wait_until(lambda: run.snapshot().dropped_clips >= 15)
         ages = [run.camera(name).staleness_s for name in "abc"]
         looked_at = sum(run.detected(name) for name in "abc")
         stale = sum(run.camera(name).drops["stale"] for name in "abc")
-        _, p95, _ = run.view().latency_s["total"]
+        _, p95, _ = run.snapshot().latency_s["total"]
     assert max(age for age in ages if age is not None) < 0.5
     assert stale < 0.1 * looked_at
     assert p95 < 1.0 + 0.7 * 2 + 0.5  # its longest wait, two calls of the recognizer, the rest
@@ -184,7 +176,7 @@ def test_a_slow_detector_looks_at_every_camera_less_often_and_never_late(
         run.wait_until(lambda: all(run.detected(name) > before.max() + 10 for name in "abc"))
         counts = np.array([run.detected(name) for name in "abc"]) - before
         run.wait_until(lambda: "too little compute" in caplog.text)
-        _, p95, _ = run.view().latency_s["total"]
+        _, p95, _ = run.snapshot().latency_s["total"]
     assert counts.max() - counts.min() <= 2
     assert p95 < 1.2
     assert caplog.text.count("too little compute") == 1
@@ -199,12 +191,12 @@ def test_cameras_come_change_and_go_while_the_others_are_not_touched(
         run.wait_until(lambda: run.detected("stays") > 5 and run.detected("goes") > 5)
         stays, _ = run.cameras
         run.cameras = (stays, *cameras(server, "comes"))
-        run.reload_asked.set()
+        run.reload_requested.set()
         run.wait_until(lambda: run.detected("comes") > 5)
-        assert [one.camera_id for one in run.view().cameras] == ["stays", "comes"]
+        assert [one.camera_id for one in run.snapshot().cameras] == ["stays", "comes"]
         run.cameras = (stays, replace(run.cameras[1], detect_fps=5.0))
         before = len(run.states("comes"))
-        run.reload_asked.set()
+        run.reload_requested.set()
         run.wait_until(lambda: len(run.states("comes")) == before + 2)
         assert run.camera("stays").connects == 1
     assert [event.kind for event in run.states("stays")] == ["camera_up", "camera_down"]
@@ -226,8 +218,8 @@ def test_a_stage_that_fails_ends_the_run_even_if_a_camera_hangs(
         with RtspCamera(film) as hung:
             hung.freeze()
             run.cameras = (*run.cameras, *cameras(hung, "hangs"))
-            run.reload_asked.set()
-            run.wait_until(lambda: len(run.view().cameras) == 3)
+            run.reload_requested.set()
+            run.wait_until(lambda: len(run.snapshot().cameras) == 3)
             detector.fail.set()
             run.join(5.0)
 

@@ -10,6 +10,7 @@ import socket
 import ssl
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -22,7 +23,7 @@ from testbed.certificates import make_certificate
 from testbed.http_cameras import HlsCamera, MjpegCamera, encode_jpegs
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
 from testbed.videos_h264 import clock_pictures, clock_video, read_clock
-from testbed.watched_camera import PATIENCE, WatchedCamera
+from testbed.watched_camera import TIMEOUTS, WatchedCamera
 
 pytestmark = pytest.mark.skipif(
     missing_rtsp_server() is not None, reason=str(missing_rtsp_server())
@@ -90,14 +91,14 @@ def test_a_server_that_dies_and_comes_back_is_watched_again(server: RtspCamera) 
     assert indices == sorted(set(indices))
     assert times == sorted(set(times))
     gap_s = next(f.pts_s for f in after if f.index > before.index) - before.pts_s
-    assert gap_s > PATIENCE.max_gap_s  # no clip spans it
+    assert gap_s > TIMEOUTS.max_gap_s  # no clip spans it
 
 
 def test_a_camera_that_hangs_is_noticed_and_found_again(server: RtspCamera) -> None:
     with WatchedCamera(server.url) as watched:
         watched.wait_for_frames(5)
         server.freeze()
-        end = watched.wait_for_end("stalled", timeout_s=PATIENCE.read_timeout_s + 2)
+        end = watched.wait_for_end("stalled", timeout_s=TIMEOUTS.read_timeout_s + 2)
         server.thaw()
         watched.wait_for_frames(5)
     assert end.error == "nothing came for 2 s"
@@ -106,7 +107,7 @@ def test_a_camera_that_hangs_is_noticed_and_found_again(server: RtspCamera) -> N
 def test_a_camera_that_hangs_while_it_is_asked_is_unreachable(server: RtspCamera) -> None:
     server.freeze()
     with WatchedCamera(server.url) as watched:
-        end = watched.wait_for_end("unreachable", timeout_s=PATIENCE.open_timeout_s + 3)
+        end = watched.wait_for_end("unreachable", timeout_s=TIMEOUTS.open_timeout_s + 3)
         assert "no answer" in (end.error or "")
         server.thaw()
         watched.wait_for_frames(5)
@@ -122,8 +123,8 @@ def test_a_camera_that_stops_sending_but_answers_is_noticed(server: RtspCamera) 
 
 
 def test_a_moment_without_the_camera_is_a_hole_and_no_outage(server: RtspCamera) -> None:
-    patience = type(PATIENCE)(4.0, 2.0, 0.5, 10.0, 0.2, 1.0)  # of ten seconds
-    with WatchedCamera(server.url, patience) as watched:
+    timeouts = replace(TIMEOUTS, max_gap_s=10.0)
+    with WatchedCamera(server.url, timeouts) as watched:
         watched.wait_for_frames(5)
         server.command("kick")
         watched.wait_for_frames(30)

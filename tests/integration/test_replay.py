@@ -71,16 +71,17 @@ def run(
 ) -> tuple[Recorder, ReplayProgress]:
     sink = sink or Recorder()
     progress = ReplayProgress(Console(file=io.StringIO()), lambda: 0.0)
-    replay(
+    for _ in replay(
         videos,
         components or fake_components(),
         CONFIG,
         EventStamp("test", "brightness", wall_clock=False),
-        [sink],
-        progress,
+        [sink, progress],
         shutdown or Shutdown(),
+        opened=progress.opened,
         keep_pixels=keep_pixels,
-    )
+    ):
+        pass
     return sink, progress
 
 
@@ -113,7 +114,7 @@ def test_every_frame_arrives_in_order_and_then_the_end(tmp_path: Path) -> None:
     *frames, end = sink.items
     assert isinstance(end, DecidedEnd)
     assert [f.tracked.frame.index for f in frames if isinstance(f, DecidedFrame)] == list(range(80))
-    assert progress.tally.cameras["gate"].frames == 80
+    assert progress.statistics.cameras["gate"].frames == 80
 
 
 def test_a_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
@@ -125,8 +126,8 @@ def test_a_broken_file_does_not_stop_the_others(tmp_path: Path) -> None:
     ]
     sink, progress = run(videos)
     assert {event.camera_id for event in sink.events} == {"gate"}
-    assert progress.tally.cameras["gate"].error is None
-    assert [error.split(": ")[0] for error in progress.tally.errors] == [
+    assert progress.statistics.cameras["gate"].error is None
+    assert [error.split(": ")[0] for error in progress.statistics.errors] == [
         str(tmp_path / "broken.mp4"),
         str(tmp_path / "missing.mp4"),
     ]
@@ -144,18 +145,9 @@ def test_a_cameras_events_are_the_same_bytes_alone_and_among_eight(tmp_path: Pat
 
     def events_of(chosen: Sequence[VideoFile], name: str) -> Path:
         sink = JsonLinesSink(tmp_path / name)
-        progress = ReplayProgress(Console(file=io.StringIO()), lambda: 0.0)
         stamp = EventStamp("test", "brightness", wall_clock=False)
-        replay(
-            chosen,
-            fake_components(),
-            CONFIG,
-            stamp,
-            [sink],
-            progress,
-            Shutdown(),
-            keep_pixels=False,
-        )
+        for _ in replay(chosen, fake_components(), CONFIG, stamp, [sink], Shutdown()):
+            pass
         sink.close()
         return tmp_path / name
 

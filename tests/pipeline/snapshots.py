@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipeline.telemetry.run_status import DROP_CAUSES, CameraSnapshot, Snapshot
+from pipeline.telemetry.snapshots import DROP_CAUSES, CameraSnapshot, Snapshot
 
 STARTED_AT = 1_767_225_600.0  # 2026-01-01T00:00:00Z
 

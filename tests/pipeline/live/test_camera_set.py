@@ -66,9 +66,7 @@ def file(camera_id: str) -> CameraSource:
 
 
 def names(status: RunStatus) -> list[str]:
-    snapshot = status.snapshot(
-        queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
-    )
+    snapshot = status.snapshot()
     return [camera.camera_id for camera in snapshot.cameras]
 
 

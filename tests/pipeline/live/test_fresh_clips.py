@@ -8,7 +8,8 @@ import pytest
 
 from pipeline.live.fresh_clips import MOST_CLIPS, FreshClips, Item
 from pipeline.runtime.channel import ChannelCancelled
-from pipeline.telemetry.run_status import RunStatus, Snapshot
+from pipeline.telemetry.run_status import RunStatus
+from pipeline.telemetry.snapshots import Snapshot
 from pipeline.types import Clip, ClippedFrame, SceneClip, StreamEnd
 from testbed.clock import Clock
 from tests.conftest import make_frame, make_tracked
@@ -53,9 +54,7 @@ def shown(batch: list[ClippedFrame | StreamEnd]) -> list[str]:
 
 
 def look(status: RunStatus) -> Snapshot:
-    return status.snapshot(
-        queues={}, stuck=None, outbox_waiting=0, redis_error=None, gpu_memory_bytes=None
-    )
+    return status.snapshot()
 
 
 def test_everything_comes_out_in_order(clips: FreshClips) -> None:

@@ -1,4 +1,4 @@
-"""A watch whose ticks the test makes: nothing here waits, and no camera is opened."""
+"""A supervisor whose ticks the test makes: nothing here waits, and no camera is opened."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from pipeline.errors import ConfigError
 from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.supervisor import Supervisor, describe
-from pipeline.telemetry.run_status import RunStatus, Snapshot
-from pipeline.telemetry.snapshots import LiveView
+from pipeline.live.supervisor import Operator, Supervisor, status_line
+from pipeline.telemetry.run_status import RunStatus
+from pipeline.telemetry.snapshots import Snapshot
 from pipeline.telemetry.systemd import SystemdNotifier
 from testbed.clock import Clock
 from tests.pipeline.snapshots import make_camera, make_snapshot
@@ -38,7 +38,7 @@ class Service(SystemdNotifier):
 
 
 class Script(threading.Event):
-    """The event that ends a watch; every look at it is a tick, which may do something first."""
+    """The event that ends a run; every wait for it is a tick, which may do something first."""
 
     def __init__(self, clock: Clock, ticks: int) -> None:
         super().__init__()
@@ -58,36 +58,34 @@ class Script(threading.Event):
 
 
 class House:
-    """A run as the watch sees it."""
+    """A run as the supervisor sees it."""
 
     def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.snapshot = make_snapshot()
         self.lines = list[str]()
         self.found: Sequence[CameraSource] | Exception = [GATE]
-        self.reload_asked = threading.Event()
+        self.reload_requested = threading.Event()
         self.service = Service()
         self.ended = 0
         self.started = list[str]()
-        self.cameras = CameraSet(self._start, RunStatus())
+        self.cameras = CameraSet(self._start, RunStatus(), self._end)
 
     def run(
         self, ticks: int, at: dict[int, Callable[[], None]] | None = None, every_s: float = 10.0
     ) -> int:
-        """Watch for so many half seconds; returns how many of them it took."""
+        """Supervise for so many half seconds; returns how many of them it took."""
         script = Script(self.clock, ticks)
         script.at = at or {}
-        first = self._load()
-        watch = Supervisor(
-            lambda: self.snapshot,
-            self.lines.append,
-            every_s,
-            self._load,
-            self.reload_asked,
-            self.service,
-        )
-        assert list(watch.run(self.cameras, first, script, self._end)) == []
+        self.cameras.update(self._load())
+        self.supervisor(script, every_s).run()
         return script.ticks
+
+    def supervisor(self, stop: threading.Event, every_s: float = 0.0) -> Supervisor:
+        operator = Operator(
+            self.lines.append, every_s, self._load, self.reload_requested, self.service
+        )
+        return Supervisor(self.cameras, lambda: self.snapshot, operator, stop)
 
     def change(self, **changes: Any) -> Callable[[], None]:
         def apply() -> None:
@@ -98,7 +96,7 @@ class House:
     def reload(self, found: Sequence[CameraSource] | Exception) -> Callable[[], None]:
         def ask() -> None:
             self.found = found
-            self.reload_asked.set()
+            self.reload_requested.set()
 
         return ask
 
@@ -140,10 +138,8 @@ def test_a_run_is_ready_when_its_cameras_are_watched_and_says_when_it_ends(house
 def test_it_stops_when_it_is_asked_to(house: House) -> None:
     script = Script(house.clock, 100)
     script.at[3] = script.set
-    watch = Supervisor(
-        lambda: house.snapshot, house.lines.append, 0.0, list, house.reload_asked, house.service
-    )
-    list(watch.run(house.cameras, [GATE], script, house._end))
+    house.cameras.update([GATE])
+    house.supervisor(script).run()
     assert script.ticks == 4
     assert house.ended == 1
 
@@ -171,8 +167,8 @@ def test_the_end_is_told_even_if_looking_fails(house: House) -> None:
 
 def test_a_line_is_printed_at_its_interval(house: House) -> None:
     house.run(80, every_s=10.0)
-    assert house.lines == [describe(house.snapshot)] * 4
-    assert house.service.told.count(f"STATUS={describe(house.snapshot)}") == 4
+    assert house.lines == [status_line(house.snapshot)] * 4
+    assert house.service.told.count(f"STATUS={status_line(house.snapshot)}") == 4
 
 
 def test_no_line_is_printed_if_none_is_wanted(house: House) -> None:
@@ -205,7 +201,7 @@ def test_a_reload_applies_the_differences(house: House) -> None:
     house.run(10, {4: house.reload([GATE, YARD])})
     assert house.started == ["gate", "yard"]
     assert house.service.told == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
-    assert not house.reload_asked.is_set()
+    assert not house.reload_requested.is_set()
 
 
 def test_a_bad_configuration_leaves_everything_as_it_is(
@@ -236,8 +232,8 @@ def test_too_little_compute_is_said_once_and_so_is_its_end(
     house.run(180, short_and_long_enough(house))
     said = [record for record in caplog.records if "compute" in record.message]
     assert [record.levelname for record in said] == ["WARNING", "INFO", "WARNING"]
-    assert "of every camera's frames 50 % are looked at" in said[0].message
-    assert said[1].message == "there is compute enough again"
+    assert "50 % of every camera's frames are processed" in said[0].message
+    assert said[1].message == "enough compute again"
     assert "70 %" in said[2].message
 
 
@@ -260,9 +256,9 @@ def test_cameras_that_are_all_down_say_nothing_of_compute(
 
 def test_the_line_of_a_run_in_good_order() -> None:
     cameras = make_camera(), make_camera("yard", fps_in=10.0, fps_detected=9.96, tracks=0)
-    assert describe(make_snapshot(*cameras)) == (
+    assert status_line(make_snapshot(*cameras)) == (
         "2 of 2 cameras up · 22.5 of 35.0 fps · 3 people · 42 events · "
-        "latency p50 400 p95 800 p99 1200 ms · left out 14 frames, 4 clips"
+        "latency p50 400 p95 800 p99 1200 ms · dropped 14 frames, 4 clips"
     )
 
 
@@ -273,9 +269,9 @@ def test_the_line_says_which_cameras_are_away_and_why() -> None:
         make_camera("yard", state="down", reason="unauthorized", drops={}, **down),
         make_camera("hall", state="connecting", drops={}, **down),
     )
-    assert describe(make_snapshot(*cameras, latency_s={})) == (
+    assert status_line(make_snapshot(*cameras, latency_s={})) == (
         "1 of 3 cameras up (yard unauthorized, hall connecting) · 12.5 of 25.0 fps · 3 people · "
-        "42 events · left out 0 frames, 4 clips"
+        "42 events · dropped 0 frames, 4 clips"
     )
 
 
@@ -288,57 +284,4 @@ def test_the_line_says_which_cameras_are_away_and_why() -> None:
     ],
 )
 def test_the_line_says_what_waits_for_redis(changes: dict[str, Any], end: str) -> None:
-    assert describe(make_snapshot(**changes)).endswith(end)
-
-
-class Queue(list[int]):
-    """So many items, and perhaps a consumer at work."""
-
-    busy_since: float | None = None
-
-
-class Publisher:
-    last_error: str | None = "it does not answer"
-    waiting = 17
-
-
-@pytest.fixture
-def view(monkeypatch: pytest.MonkeyPatch) -> LiveView:
-    monkeypatch.setattr(
-        "pipeline.telemetry.snapshots.time", SimpleNamespace(monotonic=lambda: 1000.0)
-    )
-    return LiveView(RunStatus(), 30.0, lambda: 4096)
-
-
-def test_a_view_before_anything_runs_is_healthy_and_empty(view: LiveView) -> None:
-    snapshot = view()
-    assert snapshot.healthy
-    assert (snapshot.queues, snapshot.outbox_waiting, snapshot.redis_error) == ({}, 0, None)
-    assert snapshot.gpu_memory_bytes == 4096
-
-
-def test_a_view_shows_queues_and_the_way_to_redis(view: LiveView) -> None:
-    view.attach({"detect": Queue([1, 2])}, {"results": [1, 2, 3]})
-    view.delivery = Publisher()
-    snapshot = view()
-    assert snapshot.queues == {"detect": 2, "results": 3}
-    assert (snapshot.outbox_waiting, snapshot.redis_error) == (17, "it does not answer")
-
-
-@pytest.mark.parametrize(
-    ("busy_since", "stuck"),
-    [
-        (None, None),
-        (999.0, None),
-        (970.0, None),
-        (969.0, "recognize has been at one piece of work for 31 s"),
-    ],
-)
-def test_a_stage_that_is_busy_for_too_long_hangs(
-    view: LiveView, busy_since: float | None, stuck: str | None
-) -> None:
-    detect, recognize = Queue(), Queue()
-    recognize.busy_since = busy_since
-    view.attach({"detect": detect, "recognize": recognize}, {})
-    snapshot = view()
-    assert (snapshot.healthy, snapshot.stuck) == (stuck is None, stuck)
+    assert status_line(make_snapshot(**changes)).endswith(end)

@@ -184,3 +184,36 @@ def test_a_stage_that_is_started_after_a_cancel_ends_at_once() -> None:
         stages.start("test-stage late", numbers(10_000, closed, stop), output)
         assert list(output) == []
     assert no_stage_thread_left()
+
+
+def test_cancelling_sets_the_event_of_a_source() -> None:
+    stop = threading.Event()
+    channel = Channel[int](1)
+    with StageGroup(threading.Event()) as stages:
+        stages.start("test-stage source", numbers(10_000, [], stop), channel, stop=stop)
+        stages.cancel()
+    assert stop.is_set()
+    assert no_stage_thread_left()
+
+
+def test_a_function_runs_in_a_thread_that_is_waited_for() -> None:
+    ran = list[str]()
+    with StageGroup(threading.Event()) as stages:
+        stages.run("test-stage function", lambda: ran.append(threading.current_thread().name))
+    assert ran == ["test-stage function"]
+    assert no_stage_thread_left()
+
+
+def test_an_error_in_a_function_ends_the_stages_and_is_raised() -> None:
+    def fail() -> None:
+        raise RuntimeError("a bug")
+
+    stop, closed = threading.Event(), list[str]()
+    channel = Channel[int](1)
+    with pytest.raises(RuntimeError, match="a bug"), StageGroup(stop) as stages:
+        stages.start("test-stage source", numbers(10_000, closed, stop), channel)
+        stages.run("test-stage function", fail)
+        list(channel)
+    assert closed == ["source"]
+    assert stop.is_set()
+    assert no_stage_thread_left()

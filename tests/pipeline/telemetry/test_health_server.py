@@ -20,7 +20,7 @@ from pipeline.errors import ConfigError, PipelineError
 from pipeline.telemetry import health_server
 from pipeline.telemetry.health_server import HealthServer, health_of
 from pipeline.telemetry.prometheus import PrometheusMetrics
-from pipeline.telemetry.run_status import Snapshot
+from pipeline.telemetry.snapshots import Snapshot
 from tests.pipeline.snapshots import STARTED_AT, make_camera, make_snapshot
 
 

@@ -7,7 +7,7 @@ from prometheus_client import Metric
 from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.telemetry.prometheus import PrometheusMetrics
-from pipeline.telemetry.run_status import Snapshot
+from pipeline.telemetry.snapshots import Snapshot
 from tests.pipeline.snapshots import STARTED_AT, make_camera, make_snapshot
 
 

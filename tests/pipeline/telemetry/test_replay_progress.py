@@ -31,7 +31,7 @@ def test_without_a_terminal_a_line_comes_every_few_seconds_and_not_per_frame() -
         progress.opened("gate", info(100))
         for index in range(60):
             clock.now += 0.25  # 15 s in all, 4 frames per second
-            progress.advance(frame(index))
+            progress.write(frame(index))
     lines = out.getvalue().splitlines()
     assert len(lines) == 3
     assert lines[0] == "gate: 20 of 100 frames, 4.0 fps in all, 1 people, 0 events, 20 s left"
@@ -40,22 +40,22 @@ def test_without_a_terminal_a_line_comes_every_few_seconds_and_not_per_frame() -
 def test_a_file_that_failed_is_told_at_once_and_in_the_summary() -> None:
     progress, out = follow(Clock())
     with progress:
-        progress.advance(DecidedEnd(StreamEnd("gate", "failed", "gate.mp4: the file is empty"), ()))
-        progress.advance(frame(0, "yard"))
-        progress.advance(DecidedEnd(StreamEnd("yard"), ()))
+        progress.write(DecidedEnd(StreamEnd("gate", "failed", "gate.mp4: the file is empty"), ()))
+        progress.write(frame(0, "yard"))
+        progress.write(DecidedEnd(StreamEnd("yard"), ()))
     progress.print_summary()
     text = out.getvalue()
     assert "error: gate.mp4: the file is empty" in text
     rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
     assert "failed" in rows["gate"]
     assert "complete" in rows["yard"]
-    assert progress.tally.errors == ["gate.mp4: the file is empty"]
+    assert progress.statistics.errors == ["gate.mp4: the file is empty"]
 
 
 def test_a_file_that_was_stopped_is_not_called_complete() -> None:
     progress, out = follow(Clock())
-    progress.advance(frame(0))
-    progress.advance(DecidedEnd(StreamEnd("gate", "stopped"), ()))
+    progress.write(frame(0))
+    progress.write(DecidedEnd(StreamEnd("gate", "stopped"), ()))
     progress.print_summary()
     assert "stopped" in out.getvalue()
     assert "complete" not in out.getvalue()
@@ -64,8 +64,8 @@ def test_a_file_that_was_stopped_is_not_called_complete() -> None:
 def test_people_are_counted_once() -> None:
     progress, _ = follow(Clock())
     for index, people in enumerate([(1,), (1, 2), (2,), (3,)]):
-        progress.advance(frame(index, people=people))
-    assert progress.tally.cameras["gate"].people == {1, 2, 3}
+        progress.write(frame(index, people=people))
+    assert progress.statistics.cameras["gate"].people == {1, 2, 3}
 
 
 def test_a_terminal_gets_bars() -> None:
@@ -74,13 +74,13 @@ def test_a_terminal_gets_bars() -> None:
     with progress:
         progress.opened("gate", info(2))
         clock.now += 1
-        progress.advance(frame(0))
-        progress.advance(frame(1))
+        progress.write(frame(0))
+        progress.write(frame(1))
     assert "gate" in out.getvalue()
     assert "2/2" in out.getvalue()
 
 
 def test_square_brackets_in_a_file_name_are_no_markup() -> None:
     progress, out = follow(Clock())
-    progress.advance(DecidedEnd(StreamEnd("a", "failed", "[red]clip[/blue].mp4: no such file"), ()))
+    progress.write(DecidedEnd(StreamEnd("a", "failed", "[red]clip[/blue].mp4: no such file"), ()))
     assert "[red]clip[/blue].mp4" in out.getvalue()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Mapping
 
 import pytest
 
-from pipeline.telemetry.run_status import CameraSnapshot, RunStatus, Samples, Snapshot
+from pipeline.telemetry.run_status import RunStatus, Samples, StatusSink
+from pipeline.telemetry.snapshots import CameraSnapshot
+from pipeline.types import DecidedEnd, DecidedFrame, StreamEnd
 from testbed.clock import Clock
+from tests.conftest import make_frame, make_tracked
 
 WH = (640, 480)
 
@@ -25,26 +27,8 @@ def status(clock: Clock) -> RunStatus:
     return status
 
 
-def look(
-    status: RunStatus,
-    *,
-    queues: Mapping[str, int] | None = None,
-    stuck: str | None = None,
-    outbox_waiting: int = 0,
-    redis_error: str | None = None,
-    gpu_memory_bytes: int | None = None,
-) -> Snapshot:
-    return status.snapshot(
-        queues=queues or {},
-        stuck=stuck,
-        outbox_waiting=outbox_waiting,
-        redis_error=redis_error,
-        gpu_memory_bytes=gpu_memory_bytes,
-    )
-
-
 def gate(status: RunStatus) -> CameraSnapshot:
-    return next(one for one in look(status).cameras if one.camera_id == "gate")
+    return next(one for one in status.snapshot().cameras if one.camera_id == "gate")
 
 
 def test_samples_are_of_the_last_minute(clock: Clock) -> None:
@@ -109,7 +93,7 @@ def test_the_rate_of_a_camera_added_later_is_over_its_own_time(
     clock.now = 1010.0
     for _ in range(100):
         status.arrived("yard", WH)
-    yard = look(status).cameras[1]
+    yard = status.snapshot().cameras[1]
     assert (yard.camera_id, yard.fps_in) == ("yard", pytest.approx(10.0))
 
 
@@ -164,7 +148,7 @@ def test_frames_still_under_way_do_not_revive_a_camera_that_went_down(
     status.decided("gate", tracks=2, events=1, latency_s={})
     camera = gate(status)
     assert (camera.staleness_s, camera.tracks, camera.frames_detected) == (None, 0, 2)
-    assert look(status).events == 1  # it happened all the same
+    assert status.snapshot().events == 1  # it happened all the same
 
 
 def test_what_comes_of_a_removed_camera_is_ignored(status: RunStatus) -> None:
@@ -175,7 +159,7 @@ def test_what_comes_of_a_removed_camera_is_ignored(status: RunStatus) -> None:
     status.dropped("gate", "full")
     status.entered_detection({"gate": 0.1})
     status.decided("gate", tracks=1, events=0, latency_s={})
-    assert look(status).cameras == ()
+    assert status.snapshot().cameras == ()
 
 
 def test_mean_batches_leave_out_the_empty_ones(status: RunStatus) -> None:
@@ -184,39 +168,98 @@ def test_mean_batches_leave_out_the_empty_ones(status: RunStatus) -> None:
     status.entered_detection({"gate": 0.1})
     status.entered_recognition(clips=0, dropped=5)
     status.entered_recognition(clips=8, dropped=1)
-    snapshot = look(status)
+    snapshot = status.snapshot()
     assert (snapshot.detect_batch, snapshot.recognize_batch) == (2.0, 8.0)
     assert snapshot.dropped_clips == 6
 
 
 def test_latencies_are_told_by_stage_while_they_are_recent(status: RunStatus, clock: Clock) -> None:
     status.decided("gate", tracks=1, events=2, latency_s={"detect": 0.1, "total": 0.5})
-    assert look(status).latency_s == {
+    assert status.snapshot().latency_s == {
         "detect": pytest.approx((0.1, 0.1, 0.1)),
         "total": pytest.approx((0.5, 0.5, 0.5)),
     }
     clock.now = 61.0
-    assert look(status).latency_s == {}
-    assert look(status).events == 2
+    assert status.snapshot().latency_s == {}
+    assert status.snapshot().events == 2
 
 
-def test_a_snapshot_keeps_what_the_wiring_said(status: RunStatus, clock: Clock) -> None:
-    queues = {"frames": 3}
-    snapshot = look(
-        status,
-        queues=queues,
-        stuck="detect for 70 s",
-        outbox_waiting=7,
-        redis_error="away",
-        gpu_memory_bytes=1024,
-    )
-    queues["frames"] = 99
+class Queue(list[int]):
+    """Some items, and perhaps a consumer at work."""
+
+    busy_since: float | None = None
+
+
+class Publisher:
+    last_error: str | None = "it does not answer"
+    waiting = 17
+
+
+def test_a_snapshot_keeps_what_it_showed(clock: Clock) -> None:
+    status = RunStatus(clock.unix, clock, stuck_s=30.0, gpu_memory=lambda: 1024)
+    queue, publisher = Queue([1, 2, 3]), Publisher()
+    queue.busy_since = clock() - 70.0
+    status.register_queue("detect", queue)
+    status.register_publisher(publisher)
+    snapshot = status.snapshot()
+    queue.clear()
+    queue.busy_since, publisher.waiting = None, 99
     clock.now = 10.0
     assert snapshot.started_at == 1_000_000.0
-    assert (snapshot.healthy, snapshot.stuck) == (False, "detect for 70 s")
-    assert (snapshot.queues, snapshot.outbox_waiting) == ({"frames": 3}, 7)
-    assert (snapshot.redis_error, snapshot.gpu_memory_bytes) == ("away", 1024)
-    assert look(status).healthy
+    assert snapshot.stuck == "detect has been at one piece of work for 70 s"
+    assert not snapshot.healthy
+    assert (snapshot.queues, snapshot.outbox_waiting) == ({"detect": 3}, 17)
+    assert (snapshot.redis_error, snapshot.gpu_memory_bytes) == ("it does not answer", 1024)
+    assert status.snapshot().healthy
+
+
+def test_a_snapshot_before_anything_runs_is_healthy_and_empty() -> None:
+    snapshot = RunStatus(stuck_s=30.0, gpu_memory=lambda: 4096).snapshot()
+    assert snapshot.healthy
+    assert (snapshot.queues, snapshot.outbox_waiting, snapshot.redis_error) == ({}, 0, None)
+    assert snapshot.gpu_memory_bytes == 4096
+
+
+def test_a_snapshot_shows_queues_and_the_way_to_redis(status: RunStatus) -> None:
+    status.register_queue("detect", Queue([1, 2]))
+    status.register_queue("results", [1, 2, 3])
+    status.register_publisher(Publisher())
+    snapshot = status.snapshot()
+    assert snapshot.queues == {"detect": 2, "results": 3}
+    assert (snapshot.outbox_waiting, snapshot.redis_error) == (17, "it does not answer")
+
+
+@pytest.mark.parametrize(
+    ("busy_since", "stuck"),
+    [
+        (None, None),
+        (999.0, None),
+        (970.0, None),
+        (969.0, "recognize has been at one piece of work for 31 s"),
+    ],
+)
+def test_a_stage_that_is_busy_for_too_long_hangs(
+    busy_since: float | None, stuck: str | None
+) -> None:
+    status = RunStatus(monotonic=lambda: 1000.0, stuck_s=30.0)
+    detect, recognize = Queue(), Queue()
+    recognize.busy_since = busy_since
+    status.register_queue("detect", detect)
+    status.register_queue("recognize", recognize)
+    snapshot = status.snapshot()
+    assert (snapshot.healthy, snapshot.stuck) == (stuck is None, stuck)
+
+
+def test_the_results_of_a_run_are_counted_like_any_sink_writes_them(status: RunStatus) -> None:
+    status.set_state("gate", "up")
+    sink = StatusSink(status)
+    sink.write(DecidedFrame(make_tracked(make_frame(), (1, 2)), (), {"total": 0.5}))
+    assert gate(status).tracks == 2
+    sink.write(DecidedEnd(StreamEnd("gate", "stalled"), ()))
+    sink.close()
+    assert gate(status).tracks == 0
+    assert status.snapshot().latency_s == {"total": pytest.approx((0.5, 0.5, 0.5))}
+    assert status.snapshot().events == 0
 
 
 def test_nothing_is_lost_between_threads(status: RunStatus) -> None:
@@ -230,8 +273,12 @@ def test_nothing_is_lost_between_threads(status: RunStatus) -> None:
     for thread in threads:
         thread.start()
     while any(thread.is_alive() for thread in threads):
-        look(status)
+        status.snapshot()
     for thread in threads:
         thread.join()
     camera = gate(status)
-    assert (camera.frames_in, camera.frames_detected, look(status).events) == (2000, 2000, 2000)
+    assert (camera.frames_in, camera.frames_detected, status.snapshot().events) == (
+        2000,
+        2000,
+        2000,
+    )

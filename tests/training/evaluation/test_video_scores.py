@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import io
-import time
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from rich.console import Console
 
 from models.boxes import FloatArray
 from pipeline.app import replay
@@ -22,7 +19,6 @@ from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
 from pipeline.stages.decisions import EventStamp, decide_actions
 from pipeline.stages.track_decider import ActionRule
-from pipeline.telemetry.replay_progress import ReplayProgress
 from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd
 from testbed.fakes import BrightnessRecognizer, fake_components
 from tests.conftest import make_frame, make_tracked, write_video
@@ -55,13 +51,11 @@ def flashing(path: Path, seconds: float = 8.0) -> Path:
 
 def test_events_of_kept_scores_are_those_of_a_replay(tmp_path: Path) -> None:
     video, sink = flashing(tmp_path / "a.mp4"), Recorder()
-    progress = ReplayProgress(Console(file=io.StringIO()), time.monotonic)
     stamp = EventStamp("test", "brightness", wall_clock=False)
     components = fake_components()
-    replay(
-        [VideoFile("a", video)], components, CONFIG, stamp, [sink], progress, Shutdown(),
-        keep_pixels=False,
-    )  # fmt: skip
+    files = [VideoFile("a", video)]
+    for _ in replay(files, components, CONFIG, stamp, [sink], Shutdown()):
+        pass
     replayed = {
         (event.action, event.start_pts_s, event.end_pts_s)
         for event in sink.events

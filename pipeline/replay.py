@@ -1,0 +1,102 @@
+"""Replay recorded video from Python: for notebooks and other programs, and for the command line.
+
+from pipeline.replay import replay_events
+
+for event in replay_events(["demo/pedestrians.mp4"]):
+if event.kind == "start":
+print(f"{event.start_pts_s:.1f} s: person {event.track_id} starts {event.action}")
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from pathlib import Path
+
+from pipeline.app import replay
+from pipeline.components import Components, build_components
+from pipeline.config.schema import PipelineConfig
+from pipeline.config.shipped_files import PROJECT
+from pipeline.errors import SourceError
+from pipeline.events import Event
+from pipeline.outputs.sinks import Sink
+from pipeline.runtime.shutdown import Shutdown
+from pipeline.sources.file_decoder import VideoInfo
+from pipeline.sources.video_files import find_videos
+from pipeline.stages.decisions import EventStamp
+from pipeline.telemetry.replay_progress import ReplayStatistics
+
+
+class UnreadableVideoError(SourceError):
+    """Files that could not be read, or not to their end; the events of all others were yielded.
+
+    Args:
+        errors: one text per file, with its path.
+    """
+
+    def __init__(self, errors: Sequence[str]) -> None:
+        super().__init__("; ".join(errors))
+        self.errors = tuple(errors)
+
+
+def replay_events(
+    videos: Iterable[str | Path],
+    config: PipelineConfig | None = None,
+    *,
+    components: Components | None = None,
+    run_id: str = "replay",
+    wall_clock: bool = False,
+    sinks: Sequence[Sink] = (),
+    keep_pixels: bool = False,
+    opened: Callable[[str, VideoInfo], None] = lambda camera_id, info: None,
+    shutdown: Shutdown | None = None,
+) -> Generator[Event, None, None]:
+    """Recognize the actions in video files and yield the events as they are decided.
+
+    The same files give the same events, byte for byte, as `replay --no-wall-clock` writes them.
+    Nothing is written unless `sinks` are given: no file, and no stream on Redis.
+
+    The files are found and the models are loaded by the call; the run begins with the first event
+    that is asked for. Leaving the loop early, by `break` or an exception, ends the run and all of
+    its threads; if the generator is held in a variable, its `close` does.
+
+    Args:
+        videos: files, directories or glob patterns; each file is a camera of its own.
+        config: as `load_config(settings=["detector.confidence=0.5"])`; None: the defaults.
+        components: models that are loaded already, for several runs; None loads them.
+        run_id: part of every event.
+        wall_clock: True adds times of day and latencies, which differ from run to run.
+        sinks: written with every result before its events are yielded; the caller closes them.
+        keep_pixels: a sink draws, so frames keep their image to the end.
+        opened: called from another thread with a camera id and what its file holds.
+        shutdown: ends the reading or the whole run from another thread or a signal handler.
+
+    Raises:
+        ConfigError: from the call, naming the key whose value, file or device does not fit.
+        SourceError: from the call, if a directory or a pattern holds no video.
+        UnreadableVideoError: after the last event, naming the files that could not be read.
+        PipelineError: if a sink cannot be written.
+    """
+    config = config or PipelineConfig()
+    found = find_videos([str(video) for video in videos])
+    components = components or build_components(config, PROJECT)
+    stamp = EventStamp(run_id, components.model_name, wall_clock)
+    statistics = ReplayStatistics()
+    events = replay(
+        found,
+        components,
+        config,
+        stamp,
+        [*sinks, statistics],
+        shutdown or Shutdown(),
+        opened=opened,
+        keep_pixels=keep_pixels,
+    )
+    return _checked(events, statistics)
+
+
+def _checked(
+    events: Generator[Event, None, None], statistics: ReplayStatistics
+) -> Generator[Event, None, None]:
+    yield from events
+    if statistics.errors:
+        raise UnreadableVideoError(statistics.errors)
