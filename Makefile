@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := demo_output
+# Searched for CPU builds of torch where there is no NVIDIA driver; empty: pip's own index alone.
+TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # A worker per core; the tests of a file share its servers, so they stay in one worker.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
@@ -18,11 +20,11 @@ REDIS_SERVER = @if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[1]
 
 demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated video
 	rm -rf $(DEMO)
-	$(BIN)/python run_pipeline.py replay demo/pedestrians.mp4 --output $(DEMO) --annotated $(DEMO)/pedestrians.mp4 \
+	$(BIN)/behaviour-stream replay demo/pedestrians.mp4 --output $(DEMO) --annotated $(DEMO)/pedestrians.mp4 \
 		--set detector.weights=compact --set decision.update_interval_s=5
 	@echo
 	@echo "The events of the video, read back from Redis:"
-	$(BIN)/python run_pipeline.py --log-level warning subscribe --from 0 --no-follow --output $(DEMO)
+	$(BIN)/behaviour-stream --log-level warning subscribe --from 0 --no-follow --output $(DEMO)
 	@echo
 	@echo "Annotated video: $(DEMO)/pedestrians.mp4   events: $(DEMO)/events.jsonl"
 
@@ -61,12 +63,13 @@ $(VENV)/.python:
 	$(PYTHON) -m venv $(VENV)
 	touch $@
 
-$(VENV)/.run: requirements.txt | $(VENV)/.python
+$(VENV)/.run: requirements.txt pyproject.toml demo/torch_build.sh | $(VENV)/.python
+	@demo/torch_build.sh $(BIN)/python $(TORCH_INDEX)
 	$(PIP) -r requirements.txt
+	$(PIP) --no-deps --editable .
 	$(REDIS_SERVER)
 	touch $@
 
-$(VENV)/.dev: requirements-dev.txt requirements.txt | $(VENV)/.python
+$(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(PIP) -r requirements-dev.txt
-	$(REDIS_SERVER)
-	touch $@ $(VENV)/.run
+	touch $@
