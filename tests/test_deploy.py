@@ -81,7 +81,7 @@ def test_the_image_does_not_run_as_root_and_asks_for_its_health() -> None:
     assert found["USER"] not in ("root", "0")
     assert found["STOPSIGNAL"] == "SIGTERM"
     assert "http://127.0.0.1:8787/health" in found["HEALTHCHECK"]
-    assert found["ENTRYPOINT"] == '["python", "run_pipeline.py"]'
+    assert found["ENTRYPOINT"] == '["behaviour-stream"]'
 
 
 def test_compose_builds_from_files_that_exist() -> None:
@@ -145,7 +145,7 @@ def test_the_services_passwords_are_those_of_the_example() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_finds_no_fault_in_the_service(tmp_path: Path) -> None:
     unit = tmp_path / SERVICE.name  # with a program and a folder that are there
-    text = SERVICE.read_text().replace("/opt/behaviour-stream/.venv/bin/python", "/bin/true")
+    text = SERVICE.read_text().replace("/opt/behaviour-stream/.venv/bin/behaviour-stream", "/bin/true")
     unit.write_text(
         text.replace("WorkingDirectory=/opt/behaviour-stream", f"WorkingDirectory={tmp_path}")
     )
