@@ -101,6 +101,7 @@ BORDERS = {
         "pipeline/redis_store/redis_server.py",
         "pipeline/subscriber/options.py",
         "pipeline/subscriber/blocking.py",
+        "pipeline/subscriber/in_memory_redis.py",
         "pipeline/subscriber/asynchronous.py",
     },
     "yaml": {"pipeline/config/loading.py", "models/checkpoints/training_config.py"},

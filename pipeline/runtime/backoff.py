@@ -1,4 +1,4 @@
-"""How long to wait before the next attempt to reach what does not answer."""
+"""Exponential backoff with jitter, for reconnects and retries."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def next_pause_s(
 ) -> float:
     """Double the last pause within limits, shortened by up to 30 % at random.
 
-    The random part keeps many clients that lost the same server from coming back in step.
+    The jitter prevents clients that lost the same server from reconnecting simultaneously.
 
     Args:
         last_s: what this function returned last, seconds; 0 for the first time.

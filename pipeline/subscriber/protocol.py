@@ -93,3 +93,9 @@ def is_entry_id(text: str) -> bool:
     """Whether a text is the id of an entry: milliseconds, or milliseconds-sequence."""
     parts = text.split("-")
     return len(parts) <= 2 and all(part.isdecimal() for part in parts)
+
+
+def entry_order(entry_id: str) -> tuple[int, int]:
+    """Return the milliseconds and the sequence of an entry id, by which entries are ordered."""
+    milliseconds, _, sequence = entry_id.partition("-")
+    return int(milliseconds), int(sequence or 0)

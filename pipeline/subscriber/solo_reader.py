@@ -14,6 +14,7 @@ from pipeline.subscriber.protocol import (
     Delivery,
     Steps,
     check_sequence,
+    entry_order,
     read_entry,
 )
 from pipeline.subscriber.reports import BadEntry, Duplicate
@@ -63,7 +64,7 @@ class SoloReader:
             reply = yield Command("xread", ({self._keys.stream: position},), options)
             for key, fields in reply[0][1] if reply else []:
                 position = key.decode()
-                if self._to_end_only and _order(position) > _order(end):
+                if self._to_end_only and entry_order(position) > entry_order(end):
                     return
                 yield from self._read(position, fields, seen)
             if self._to_end_only and not reply:
@@ -104,8 +105,3 @@ class _Seen:
 
     def add(self, event: Event) -> None:
         self._numbers[event.origin] = event.seq
-
-
-def _order(entry_id: str) -> tuple[int, int]:
-    milliseconds, _, sequence = entry_id.partition("-")
-    return int(milliseconds), int(sequence or 0)
