@@ -16,7 +16,6 @@ from pipeline.errors import ConfigError
 from pipeline.events import decode_event, encode_event
 from pipeline.subscriber import Subscriber
 from pipeline.subscriber.reports import BadEntry
-from pipeline.time_text import format_media_time
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored
 
@@ -93,18 +92,3 @@ def test_lines_for_people_say_how_a_camera_is() -> None:
 
 def test_an_escape_sequence_in_an_event_does_not_reach_the_terminal() -> None:
     assert "\x1b" not in format_event(make_event(1, action="walking\x1b[2J"))
-
-
-@pytest.mark.parametrize(
-    ("pts_s", "text"),
-    [
-        (0.0, "0:00.0"),
-        (59.96, "1:00.0"),  # rounds over the minute
-        (754.31, "12:34.3"),
-        (3600.0, "1:00:00.0"),
-        (-0.04, "0:00.0"),
-        (-1.5, "-0:01.5"),  # a camera's clock may begin below zero
-    ],
-)
-def test_media_time_reads_as_a_clock(pts_s: float, text: str) -> None:
-    assert format_media_time(pts_s) == text
