@@ -96,8 +96,8 @@ def test_a_video_becomes_exactly_the_events_of_its_story(
     tmp_path: Path, no_thread_left: Callable[[], bool]
 ) -> None:
     sink, _ = run([day_and_night(tmp_path / "gate.mp4")])
-    told = [(event.kind, event.action, event.end_reason) for event in sink.events]
-    assert told == [
+    reported = [(event.kind, event.action, event.end_reason) for event in sink.events]
+    assert reported == [
         ("start", "bright", None),
         ("update", "bright", None),
         ("start", "dark", None),
@@ -168,14 +168,14 @@ class BrokenRecognizer(BrightnessRecognizer):
 
 
 class BrokenDetector(OnePersonDetector):
-    """Fails at the first picture."""
+    """Fails at the first image."""
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list:
         raise RuntimeError("no such operator")
 
 
 @pytest.mark.parametrize(
-    ("components", "told"),
+    ("components", "reported"),
     [
         (replace(fake_components(), recognizer=BrokenRecognizer()), "fell off the bus"),
         (replace(fake_components(), detector=BrokenDetector()), "no such operator"),
@@ -183,10 +183,10 @@ class BrokenDetector(OnePersonDetector):
     ids=["recognizer", "detector"],
 )
 def test_a_failing_stage_is_raised_and_no_thread_is_left(
-    tmp_path: Path, components: Components, told: str, no_thread_left: Callable[[], bool]
+    tmp_path: Path, components: Components, reported: str, no_thread_left: Callable[[], bool]
 ) -> None:
     videos = [day_and_night(tmp_path / f"cam{n}.mp4", seconds=10) for n in range(3)]
-    with pytest.raises(RuntimeError, match=told):
+    with pytest.raises(RuntimeError, match=reported):
         run(videos, components=components)
     assert no_thread_left()
 
@@ -215,7 +215,9 @@ def test_a_first_request_to_stop_drains_and_closes_open_actions(
     assert no_thread_left()
 
 
-def test_a_second_request_ends_at_once(tmp_path: Path, no_thread_left: Callable[[], bool]) -> None:
+def test_a_second_request_ends_immediately(
+    tmp_path: Path, no_thread_left: Callable[[], bool]
+) -> None:
     shutdown = Shutdown()
 
     def impatient(count: int) -> None:

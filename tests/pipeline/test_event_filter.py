@@ -39,7 +39,7 @@ def test_an_action_that_was_sure_once_is_told_to_its_end() -> None:
 
 
 @pytest.mark.parametrize(
-    ("condition", "told"),
+    ("condition", "message"),
     [
         ("camera", "expected camera="),
         ("person=7", "expected camera="),
@@ -50,8 +50,8 @@ def test_an_action_that_was_sure_once_is_told_to_its_end() -> None:
         ("score=0.1,0.2", "expected camera="),
     ],
 )
-def test_a_condition_that_cannot_be_read_is_named(condition: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_condition_that_cannot_be_parsed_is_named(condition: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         parse_filter([condition])
 
 

@@ -87,7 +87,7 @@ def changed(**fields: object) -> str:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "message"),
     [
         ("hello", "must be JSON"),
         ("[1, 2]", "this event has None"),
@@ -99,6 +99,6 @@ def changed(**fields: object) -> str:
         (changed(xyxy=[1, 2, 3]), "'xyxy"),
     ],
 )
-def test_what_does_not_fit_is_named(text: str, told: str) -> None:
-    with pytest.raises(EventError, match=told):
+def test_an_invalid_field_is_named(text: str, message: str) -> None:
+    with pytest.raises(EventError, match=message):
         decode_event(text)

@@ -47,7 +47,7 @@ class MeanColorEncoder:
         return features
 
 
-def film(
+def render(
     walkers: Sequence[Walker], index: int, camera_id: str = "gate"
 ) -> tuple[Frame, Detections]:
     """One frame and what a perfect detector says of it; later walkers stand in front."""
@@ -64,7 +64,7 @@ def film(
 
 def follow(tracker: Tracker, walkers: Sequence[Walker], frames: int) -> list[Seen]:
     """What the tracker says of each frame."""
-    return [tracker.update(*film(walkers, index)) for index in range(frames)]
+    return [tracker.update(*render(walkers, index)) for index in range(frames)]
 
 
 def id_of(walker: Walker, seen: Seen, index: int) -> int | None:

@@ -23,7 +23,7 @@ def flat(colour: tuple[int, int, int], width: int = 64, height: int = 48) -> Ima
 
 
 def decode(path: Path) -> tuple[list[float], list[Image]]:
-    """Times in seconds and BGR pictures of a video."""
+    """Times in seconds and BGR images of a video."""
     with av.open(str(path)) as container:
         frames = list(container.decode(video=0))
     return [frame.time for frame in frames], [to_bgr(frame) for frame in frames]
@@ -33,10 +33,10 @@ def to_bgr(frame: av.VideoFrame) -> Image:
     return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
-def write_mp4(path: Path, pictures: list[tuple[Image, float]]) -> Path:
-    height, width = pictures[0][0].shape[:2]
+def write_mp4(path: Path, images: list[tuple[Image, float]]) -> Path:
+    height, width = images[0][0].shape[:2]
     writer = Mp4Writer(path, (width, height))
-    for image, pts_s in pictures:
+    for image, pts_s in images:
         writer.write(image, pts_s)
     writer.close()
     return path
@@ -45,7 +45,7 @@ def write_mp4(path: Path, pictures: list[tuple[Image, float]]) -> Path:
 @pytest.mark.parametrize("rate", [10.0, 25.0, 30000 / 1001, 60.0])
 def test_every_frame_is_there_at_its_time(rate: float, tmp_path: Path) -> None:
     times_s = [5.0 + n / rate for n in range(40)]
-    times_s[20:] = [time_s + 1.7 for time_s in times_s[20:]]  # a hole: variable frame rate
+    times_s[20:] = [time_s + 1.7 for time_s in times_s[20:]]  # a gap: variable frame rate
 
     path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), time_s) for time_s in times_s])
 
@@ -68,10 +68,10 @@ def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
 )
 def test_colours_survive(colour: tuple[int, int, int], width: int, tmp_path: Path) -> None:
     image = flat(colour, width, width * 9 // 16)
-    _, pictures = decode(write_mp4(tmp_path / "v.mp4", [(image, 0.0), (image, 0.1)]))
+    _, images = decode(write_mp4(tmp_path / "v.mp4", [(image, 0.0), (image, 0.1)]))
 
-    for picture in pictures:
-        assert np.abs(picture.astype(int) - image).max() <= CLOSE
+    for decoded in images:
+        assert np.abs(decoded.astype(int) - image).max() <= CLOSE
 
 
 def test_a_browser_can_play_it(tmp_path: Path) -> None:
@@ -88,10 +88,10 @@ def test_a_browser_can_play_it(tmp_path: Path) -> None:
 
 def test_odd_sides_are_padded_with_their_edge(tmp_path: Path) -> None:
     image = flat((200, 40, 60), 63, 47)
-    _, pictures = decode(write_mp4(tmp_path / "v.mp4", [(image, 0.0)]))
+    _, images = decode(write_mp4(tmp_path / "v.mp4", [(image, 0.0)]))
 
-    assert pictures[0].shape == (48, 64, 3)
-    assert np.abs(pictures[0].astype(int) - (200, 40, 60)).max() <= CLOSE
+    assert images[0].shape == (48, 64, 3)
+    assert np.abs(images[0].astype(int) - (200, 40, 60)).max() <= CLOSE
 
 
 def test_a_frame_of_another_size_is_scaled_to_the_first(tmp_path: Path) -> None:
@@ -99,15 +99,15 @@ def test_a_frame_of_another_size_is_scaled_to_the_first(tmp_path: Path) -> None:
     larger[:, :64] = 0
     path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), 0.0), (larger, 0.1)])
 
-    _, pictures = decode(path)
-    assert [picture.shape for picture in pictures] == [(48, 64, 3)] * 2
-    assert pictures[1][:, :28].mean() < CLOSE
-    assert pictures[1][:, 36:].mean() > 255 - CLOSE
+    _, images = decode(path)
+    assert [decoded.shape for decoded in images] == [(48, 64, 3)] * 2
+    assert images[1][:, :28].mean() < CLOSE
+    assert images[1][:, 36:].mean() > 255 - CLOSE
 
 
-def colour_share(picture: Image, track_id: int) -> float:
+def colour_fraction(image: Image, track_id: int) -> float:
     """Share of pixels near a person's colour."""
-    return float((np.abs(picture.astype(int) - track_colour(track_id)).max(axis=2) < 30).mean())
+    return float((np.abs(image.astype(int) - track_colour(track_id)).max(axis=2) < 30).mean())
 
 
 def test_an_action_is_shown_from_its_start_to_its_end(tmp_path: Path) -> None:
@@ -123,10 +123,10 @@ def test_an_action_is_shown_from_its_start_to_its_end(tmp_path: Path) -> None:
             events = [moments[n]] if n in moments else []
             sink.write(make_item(n, image=image, people=[person], events=events))
 
-    _, pictures = decode(tmp_path / "gate.mp4")
-    shares = [colour_share(picture, 7) for picture in pictures]
-    assert len(shares) == 9
-    with_action, without = shares[2:6], shares[:2] + shares[6:]
+    _, images = decode(tmp_path / "gate.mp4")
+    fractions = [colour_fraction(decoded, 7) for decoded in images]
+    assert len(fractions) == 9
+    with_action, without = fractions[2:6], fractions[:2] + fractions[6:]
     assert min(with_action) > 1.3 * max(without)
 
 
@@ -144,7 +144,7 @@ def test_each_camera_has_its_own_video_and_its_own_actions(tmp_path: Path) -> No
     _, (with_action,) = decode(tmp_path / "videos" / "a.mp4")
     _, without = decode(tmp_path / "videos" / "b.mp4")
     assert len(without) == 2
-    assert colour_share(with_action, 7) > 1.3 * colour_share(without[0], 7)
+    assert colour_fraction(with_action, 7) > 1.3 * colour_fraction(without[0], 7)
 
 
 def test_one_file_takes_one_camera_and_refuses_a_second(tmp_path: Path) -> None:
@@ -185,8 +185,8 @@ def test_real_frames_are_drawn_and_keep_their_times(shared_data: Path, tmp_path:
             people = [make_person(1, (50, 60, 120, 200))]
             sink.write(make_item(n, pts_s=frame.time, image=image, people=people))
 
-    times_s, pictures = decode(tmp_path / "gate.mp4")
+    times_s, images = decode(tmp_path / "gate.mp4")
     assert times_s == pytest.approx([frame.time - frames[0].time for frame in frames], abs=1e-4)
-    # Away from what was drawn, the picture is the source's but for the codec.
+    # Apart from the drawing, the image is that of the source but for the codec.
     source = to_bgr(frames[15])[:, 150:].astype(int)
-    assert np.abs(pictures[15][:, 150:].astype(int) - source).mean() < CLOSE
+    assert np.abs(images[15][:, 150:].astype(int) - source).mean() < CLOSE

@@ -82,7 +82,7 @@ def test_labels_of_a_crowd_do_not_cover_each_other() -> None:
         assert all(len(rows & other) <= 1 for other in label_rows[n + 1 :])  # edges may touch
 
 
-def test_a_label_at_the_edge_stays_inside_the_picture() -> None:
+def test_a_label_at_the_edge_stays_inside_the_image() -> None:
     people = [make_person(1, (0, 0, 40, 90)), make_person(2, (630, 470, 640, 480))]
     item = make_item(image=grey_image(), people=people)
 
@@ -93,7 +93,7 @@ def test_a_label_at_the_edge_stays_inside_the_picture() -> None:
 
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 48), (426, 240), (1920, 1080), (241, 1001)])
-def test_any_picture_size_can_be_drawn_on(size: tuple[int, int]) -> None:
+def test_any_image_size_can_be_drawn_on(size: tuple[int, int]) -> None:
     width, height = size
     person = make_person(1, (width * 0.2, height * 0.2, width * 0.8, height * 0.9))
     item = make_item(image=grey_image(width, height), people=[person], camera_id="Tür 1")

@@ -86,7 +86,7 @@ def test_stop_lets_what_was_read_flow_to_the_end() -> None:
     assert not stages.cancelled
 
 
-def test_cancel_ends_at_once_without_an_error() -> None:
+def test_cancel_ends_immediately_without_an_error() -> None:
     stop, closed = threading.Event(), list[str]()
     channel = Channel[int](1)
     with StageGroup(stop) as stages:
@@ -176,7 +176,7 @@ def test_an_error_in_a_stage_that_another_stage_started_is_raised() -> None:
     assert no_stage_thread_left()
 
 
-def test_a_stage_that_is_started_after_a_cancel_ends_at_once() -> None:
+def test_a_stage_that_is_started_after_a_cancel_ends_immediately() -> None:
     stop, closed = threading.Event(), list[str]()
     output = Channel[int](1)
     with StageGroup(stop) as stages:

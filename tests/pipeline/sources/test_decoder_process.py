@@ -34,7 +34,7 @@ def hang(pipe: Connection, path: Path) -> None:
     threading.Event().wait()
 
 
-def all_pictures(decoder: DecoderProcess) -> int:
+def count_frames(decoder: DecoderProcess) -> int:
     stop = threading.Event()
     decoder.read_info(stop)
     return sum(1 for _ in decoder.frames(stop))
@@ -65,7 +65,7 @@ def test_a_decoder_that_dies_while_it_asks_for_memory_is_an_error_of_its_file() 
             list(decoder.frames(threading.Event()))
 
 
-def test_a_decoder_that_hangs_is_given_up() -> None:
+def test_a_decoder_that_hangs_is_an_error() -> None:
     with (
         DecoderProcess(Path("x.avi"), read_timeout_s=0.5, child=hang) as decoder,
         pytest.raises(SourceError, match="hangs"),
@@ -100,7 +100,7 @@ def test_no_child_is_left_when_the_reader_leaves_early(tmp_path: Path) -> None:
     assert multiprocessing.active_children() == []
 
 
-def test_a_picture_size_that_grows_in_the_stream_is_followed(tmp_path: Path) -> None:
+def test_an_image_size_that_grows_in_the_stream_is_followed(tmp_path: Path) -> None:
     """Two MPEG streams of different size, one behind the other, are one valid stream."""
     small = write_video(tmp_path / "s.mjpeg", [0, 0.1, 0.2], codec="mjpeg", wh=(64, 48))
     large = write_video(tmp_path / "l.mjpeg", [0, 0.1, 0.2], codec="mjpeg", wh=(160, 96))
@@ -109,7 +109,7 @@ def test_a_picture_size_that_grows_in_the_stream_is_followed(tmp_path: Path) -> 
     stop = threading.Event()
     with DecoderProcess(both) as decoder:
         decoder.read_info(stop)
-        shapes = [picture.image.shape[:2] for picture in decoder.frames(stop)]
+        shapes = [decoded.image.shape[:2] for decoded in decoder.frames(stop)]
     assert shapes == [(48, 64)] * 3 + [(96, 160)] * 3 + [(48, 64)] * 3
 
 
@@ -118,10 +118,10 @@ def test_the_child_survives_a_ctrl_c_of_the_terminal(tmp_path: Path) -> None:
     stop = threading.Event()
     with DecoderProcess(path) as decoder:
         decoder.read_info(stop)
-        pictures = decoder.frames(stop)
-        next(pictures)
+        frames = decoder.frames(stop)
+        next(frames)
         [child] = multiprocessing.active_children()
         assert child.pid is not None
         os.kill(child.pid, signal.SIGINT)
         os.kill(child.pid, signal.SIGTERM)
-        assert sum(1 for _ in pictures) == 299
+        assert sum(1 for _ in frames) == 299

@@ -72,7 +72,7 @@ def test_codecs(tmp_path: Path, codec: str) -> None:
 
 
 def test_a_phones_portrait_video_stands_upright(tmp_path: Path) -> None:
-    """Phones store the picture lying and a matrix in the track header that turns it."""
+    """Phones store the image lying and a matrix in the track header that turns it."""
     path = write_video(tmp_path / "phone.mp4", [0.0, 0.1, 0.2], wh=(64, 48), left_half=250)
     one, none, minus_one, last = (struct.pack(">i", v) for v in (1 << 16, 0, -1 << 16, 1 << 30))
     straight = one + none * 3 + one + none * 3 + last
@@ -117,7 +117,7 @@ def test_a_truncated_file_gives_its_frames_and_then_the_error(tmp_path: Path, su
 
 
 @pytest.mark.parametrize("suffix", ["mp4", "mkv"])
-def test_a_slow_film_is_not_called_truncated(tmp_path: Path, suffix: str) -> None:
+def test_a_slow_video_is_not_called_truncated(tmp_path: Path, suffix: str) -> None:
     """A time lapse: its last frame lasts seconds, and the duration in the header includes it."""
     times_s = [5.0 * n for n in range(12)]
     frames, end = read(write_video(tmp_path / f"lapse.{suffix}", times_s, each_lasts_s=5.0))
@@ -138,18 +138,18 @@ def test_stop_ends_the_reading_without_an_error(tmp_path: Path) -> None:
     assert len(items) == 4
 
 
-def test_opened_says_what_the_file_promises(tmp_path: Path) -> None:
+def test_opened_reports_what_the_file_declares(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", [n / 30 for n in range(60)])
-    told: list[tuple[str, VideoInfo]] = []
+    opened: list[tuple[str, VideoInfo]] = []
     list(
         read_frames(
             VideoFile("cam", path),
             stop=threading.Event(),
             now=lambda: 0.0,
-            opened=lambda camera_id, info: told.append((camera_id, info)),
+            opened=lambda camera_id, info: opened.append((camera_id, info)),
         )
     )
-    [(camera_id, info)] = told
+    [(camera_id, info)] = opened
     assert (camera_id, info.frames, info.width, info.height) == ("cam", 60, 64, 48)
 
 
@@ -206,7 +206,7 @@ def test_files_are_merged_by_media_time() -> None:
     assert order(merged) == ["a0", "b0", "b1", "a1", "b2", "b|", "a2", "a|"]
 
 
-def test_only_some_files_are_open_at_once() -> None:
+def test_only_some_files_are_open_at_the_same_time() -> None:
     opened = []
 
     def opening() -> Iterator[Iterator[Frame | StreamEnd]]:

@@ -2,10 +2,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline.stages.clip_sampling import ClipSpec, crop_person, sample_clip
+from pipeline.stages.clip_sampling import ClipSpec, ClipWindow, crop_person, sample_clip
 
 # 4 points, 0.1 s apart: a clip of 0.3 s
 SPEC = ClipSpec(clip_len=4, interval_s=0.1, crop_size=32, crop_margin=0.25, max_gap_s=0.25)
@@ -45,11 +45,11 @@ def test_too_short_a_history_gives_no_clip() -> None:
     assert sample() is None
 
 
-def test_a_long_hole_gives_no_clip() -> None:
+def test_a_long_gap_gives_no_clip() -> None:
     assert sample(0.0, 0.01, 0.3) is None
 
 
-def test_a_long_hole_before_the_clip_does_not_matter() -> None:
+def test_a_long_gap_before_the_clip_does_not_matter() -> None:
     assert sample(-5.0, 0.0, 0.1, 0.2, 0.3) == [1, 2, 3, 4]
 
 
@@ -71,6 +71,7 @@ def test_every_frame_rate_gives_the_same_time_span(fps: float) -> None:
     assert span_s == pytest.approx(62 / 30, abs=0.5 / fps + 1e-9)
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # inputs, on a busy machine
 @given(
     fps=st.floats(8, 60),
     jitter=st.lists(st.floats(-0.4, 0.4), min_size=300, max_size=300),
@@ -106,6 +107,7 @@ def test_a_crop_over_the_edge_repeats_the_border() -> None:
     assert (crop[20, :15] == 200).all()  # all that lies left of the image
 
 
+@settings(suppress_health_check=[HealthCheck.too_slow])  # inputs, on a busy machine
 @given(
     st.tuples(st.floats(-20, 60), st.floats(-20, 60), st.floats(1, 90), st.floats(1, 90)).filter(
         lambda b: b[0] + b[2] > 1 and b[1] + b[3] > 1 and b[0] < 63 and b[1] < 47
@@ -116,3 +118,52 @@ def test_every_box_that_touches_the_image_gives_a_crop(ltwh: tuple[float, ...]) 
     box = np.array([left, top, left + width, top + height], np.float32)
     crop = crop_person(np.zeros((48, 64, 3), np.uint8), box, size=16, margin=0.25)
     assert crop.shape == (16, 16, 3)
+
+
+def window_of(
+    pts_s: list[float], stride_s: float = 0.0
+) -> tuple[ClipWindow[int], list[int] | None]:
+    """A window after samples 0, 1, 2, ... at these times, and the clip at the last one."""
+    window = ClipWindow[int](SPEC, stride_s=0.0)
+    clip = None
+    for n, at_s in enumerate(pts_s):
+        if window.wants(at_s):
+            window.add(at_s, n)
+            clip = window.cut()
+    return window, clip
+
+
+def test_a_window_cuts_a_clip_as_soon_as_it_covers_the_grid() -> None:
+    times_s = [n * SPEC.interval_s for n in range(SPEC.clip_len)]
+    assert window_of(times_s[:-1])[1] is None
+    assert window_of(times_s)[1] == list(range(SPEC.clip_len))
+
+
+def test_a_window_cuts_one_clip_per_stride() -> None:
+    window = ClipWindow[int](SPEC, stride_s=3 * SPEC.interval_s)
+    ends = []
+    for n in range(SPEC.clip_len + 9):
+        window.add(n * SPEC.interval_s, n)
+        if window.cut() is not None:
+            ends.append(n - SPEC.clip_len + 1)
+    assert ends == [0, 3, 6, 9]
+
+
+def test_a_window_drops_what_no_clip_can_use() -> None:
+    window, _ = window_of([n * SPEC.interval_s for n in range(10 * SPEC.clip_len)])
+    assert len(window) <= SPEC.clip_len + 2
+
+
+def test_a_window_keeps_a_bounded_rate_of_a_fast_camera() -> None:
+    window, clip = window_of([n / 1000 for n in range(round(3000 * SPEC.span_s))])
+    assert len(window) <= 5 * (SPEC.clip_len + 2)
+    assert clip is not None
+
+
+def test_too_long_a_gap_empties_the_window() -> None:
+    window = ClipWindow[int](SPEC, stride_s=0.0)
+    window.add(0.0, 0)
+    assert window.wants(SPEC.max_gap_s)
+    assert len(window) == 1
+    assert window.wants(SPEC.max_gap_s + 0.01)
+    assert len(window) == 0

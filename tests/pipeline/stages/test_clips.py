@@ -13,7 +13,7 @@ from tests.conftest import make_frame, make_tracked
 SPEC = ClipSpec(clip_len=32, interval_s=2 / 30, crop_size=8, crop_margin=0.25, max_gap_s=0.5)
 
 
-def film(fps: float, seconds: float, **kwargs: object) -> list[TrackedFrame]:
+def tracked_frames(fps: float, seconds: float, **kwargs: object) -> list[TrackedFrame]:
     count = round(seconds * fps)
     return [make_tracked(make_frame(n, n / fps), **kwargs) for n in range(count)]  # type: ignore[arg-type]
 
@@ -29,7 +29,7 @@ def cut(items: Iterable[TrackedFrame | StreamEnd], stride_s: float = 0.5) -> lis
 
 @pytest.mark.parametrize("fps", [10.0, 25.0, 29.97, 60.0])
 def test_clips_of_every_frame_rate_span_the_same_time_and_come_as_often(fps: float) -> None:
-    clips = cut(film(fps, 10.0))
+    clips = cut(tracked_frames(fps, 10.0))
     assert {clip.crops.shape for clip in clips} == {(32, 8, 8, 3)}
     assert [clip.end_pts_s - clip.start_pts_s for clip in clips] == pytest.approx(
         [62 / 30] * len(clips)
@@ -45,15 +45,15 @@ def test_the_crops_are_those_of_their_times() -> None:
     assert clip.crops[:, 4, 4, 0].tolist() == list(range(32))
 
 
-def test_a_clip_never_spans_a_hole() -> None:
-    before = film(30, 1.5)
+def test_a_clip_never_spans_a_gap() -> None:
+    before = tracked_frames(30, 1.5)
     after = [make_tracked(make_frame(n, n / 30)) for n in range(90, 180)]  # 1.5 s are missing
     clips = cut([*before, *after])
     assert clips
     assert min(clip.start_pts_s for clip in clips) >= 3.0 - SPEC.interval_s / 2
 
 
-def test_a_person_who_is_away_for_long_starts_anew() -> None:
+def test_a_person_who_is_missing_for_long_starts_a_new_clip() -> None:
     items = [
         make_tracked(make_frame(n, n / 30), track_ids=() if 40 <= n < 60 else (1,))
         for n in range(140)
@@ -61,8 +61,8 @@ def test_a_person_who_is_away_for_long_starts_anew() -> None:
     assert min(clip.start_pts_s for clip in cut(items)) >= 2.0 - SPEC.interval_s / 2
 
 
-def test_a_lost_track_is_forgotten_at_once() -> None:
-    buffered = film(30, 2.0)
+def test_a_lost_track_is_dropped_immediately() -> None:
+    buffered = tracked_frames(30, 2.0)
     gone = make_tracked(make_frame(60, 2.0), track_ids=(), ended=(1,))
     again = [make_tracked(make_frame(n, n / 30)) for n in range(61, 100)]
     assert cut([*buffered, gone, *again]) == []
@@ -70,7 +70,14 @@ def test_a_lost_track_is_forgotten_at_once() -> None:
 
 def test_the_end_of_a_camera_frees_its_tracks_and_is_passed_on() -> None:
     end = StreamEnd("gate", "failed", "broken")
-    items = list(cut_clips([*film(30, 2.0), end, *film(30, 1.0)], SPEC, lambda: 0.0, stride_s=0.5))
+    items = list(
+        cut_clips(
+            [*tracked_frames(30, 2.0), end, *tracked_frames(30, 1.0)],
+            SPEC,
+            lambda: 0.0,
+            stride_s=0.5,
+        )
+    )
     assert items[60] == end
     assert all(not item.clips for item in items if isinstance(item, ClippedFrame))
 
@@ -96,7 +103,7 @@ def test_a_track_holds_a_bounded_number_of_crops_however_fast_the_camera(fps: fl
 
 
 def test_a_fast_camera_still_gives_clips() -> None:
-    assert len(cut(film(240.0, 4.0))) >= 3
+    assert len(cut(tracked_frames(240.0, 4.0))) >= 3
 
 
 def test_dropped_pixels_keep_the_shape_and_cost_no_memory() -> None:

@@ -156,7 +156,7 @@ def test_a_camera_that_never_gave_a_frame_ends_in_peace() -> None:
     assert item.events == ()
 
 
-OUTAGE = StreamEnd("gate", "stalled", "no picture for 5 s", at=2000.0)
+OUTAGE = StreamEnd("gate", "stalled", "no frame for 5 s", at=2000.0)
 
 
 def test_the_actions_of_a_camera_that_went_away_end_with_that_reason() -> None:

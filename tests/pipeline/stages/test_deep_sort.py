@@ -13,7 +13,7 @@ from models.detections import Detections
 from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.types import Image
 from tests.conftest import REPOSITORY
-from tests.pipeline.walkers import MeanColorEncoder, Walker, film
+from tests.pipeline.walkers import MeanColorEncoder, Walker, render
 
 NN_BUDGET = 10
 
@@ -45,7 +45,7 @@ def test_the_gallery_stays_bounded_however_long_people_stay() -> None:
     walkers = [Walker((0, 0, 255), (60, 100), (0, 0)), Walker((255, 0, 0), (200, 100), (0, 0))]
     sizes = []
     for index in range(300):
-        tracker.update(*film(walkers, index))
+        tracker.update(*render(walkers, index))
         sizes.append(tracker.gallery_size)
     assert max(sizes) == sizes[-1] == 2 * NN_BUDGET
 
@@ -54,13 +54,13 @@ def test_the_gallery_is_empty_when_everybody_left() -> None:
     tracker = new_tracker(MeanColorEncoder())
     walker = Walker((0, 0, 255), (60, 100), (0, 0), leaves_at=10)
     for index in range(30):
-        tracker.update(*film([walker], index))
+        tracker.update(*render([walker], index))
     assert tracker.gallery_size == 0
 
 
 def test_only_boxes_inside_the_image_reach_the_encoder() -> None:
     encoder = RecordingEncoder()
-    frame, _ = film([], 0)
+    frame, _ = render([], 0)
     xyxy = np.array([[-5, -5, 40, 300], [7, 7, 7, 20], [np.nan, 1, 2, 3]], np.float32)
     new_tracker(encoder).update(frame, Detections(xyxy, np.full(3, 0.9, np.float32)))
     (asked,) = encoder.asked
@@ -79,7 +79,7 @@ def test_people_who_swap_places_while_hidden_are_known_by_their_looks() -> None:
             Walker(left.color, (140, 100), (0, 0), hidden=range(13, 17)),
             Walker(right.color, (164, 100), (0, 0), hidden=range(13, 17)),
         ]
-        frame, detections = film(swapped, index)
+        frame, detections = render(swapped, index)
         with_broken = Detections(
             np.concatenate([no_box, detections.xyxy]),
             np.concatenate([np.array([0.9], np.float32), detections.confidence]),

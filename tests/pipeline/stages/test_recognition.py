@@ -1,15 +1,16 @@
-"""The recognition stage for scenes: every score reaches the person whose box it was given for."""
+"""The recognition stage: every score reaches the person whose clip or box it was given for."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
-from pipeline.stages.recognition import recognize_scenes
-from pipeline.types import ClippedFrame, RecognizedFrame, SceneClip, StreamEnd
+from pipeline.stages.recognition import recognize_actions, recognize_scenes
+from pipeline.types import Clip, ClippedFrame, RecognizedFrame, SceneClip, StreamEnd
 from tests.conftest import make_frame, make_tracked
 
 
@@ -65,3 +66,52 @@ def test_frames_without_a_scene_and_ends_keep_their_place() -> None:
             item.tracked for item in items if isinstance(item, ClippedFrame)
         ]
         assert [len(item.predictions) for item in frames] == [0, 1, 0]
+
+
+class MeanLevel:
+    """Scores a clip by its mean level, and counts its calls."""
+
+    def __init__(self) -> None:
+        self.calls = list[int]()  # number of clips of each call
+
+    def predict(self, clips: Sequence[NDArray[np.uint8]]) -> FloatArray:
+        self.calls.append(len(clips))
+        return np.array([[clip.mean(), 1.0] for clip in clips], np.float32)
+
+
+def with_clips(index: int, levels: dict[int, int]) -> ClippedFrame:
+    """A frame with a clip of one grey level per track id."""
+    clips = tuple(
+        Clip(
+            "gate",
+            track_id,
+            np.full((4, 8, 8, 3), level, np.uint8),
+            0.0,
+            1.0,
+            np.full(4, track_id, np.float32),
+        )
+        for track_id, level in levels.items()
+    )
+    return ClippedFrame(make_tracked(make_frame(index), tuple(levels)), clips, 0.0)
+
+
+def test_the_clips_of_a_batch_are_scored_in_one_call_and_return_to_their_people() -> None:
+    recognizer = MeanLevel()
+    batch = [with_clips(0, {4: 10, 9: 20}), with_clips(1, {}), with_clips(2, {4: 30})]
+    items = list(recognize_actions([batch], recognizer, lambda: 5.0))
+    assert recognizer.calls == [3]
+    found = [
+        [(p.track_id, p.scores[0], p.xyxy[0]) for p in item.predictions]
+        for item in items
+        if isinstance(item, RecognizedFrame)
+    ]
+    assert found == [[(4, 10, 4), (9, 20, 9)], [], [(4, 30, 4)]]
+
+
+def test_a_batch_without_clips_is_no_call_and_ends_keep_their_place() -> None:
+    recognizer = MeanLevel()
+    end = StreamEnd("gate")
+    items = list(recognize_actions([[with_clips(0, {}), end]], recognizer, lambda: 5.0))
+    assert recognizer.calls == []
+    assert isinstance(items[0], RecognizedFrame)
+    assert items[1] is end

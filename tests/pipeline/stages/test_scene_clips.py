@@ -24,7 +24,7 @@ from tests.conftest import make_frame, make_tracked
 SPEC = ClipSpec(clip_len=32, interval_s=2 / 30, crop_size=24, crop_margin=0.25, max_gap_s=0.5)
 
 
-def film(fps: float, seconds: float) -> list[TrackedFrame]:
+def tracked_frames(fps: float, seconds: float) -> list[TrackedFrame]:
     return [make_tracked(make_frame(n, n / fps)) for n in range(round(seconds * fps))]
 
 
@@ -45,7 +45,7 @@ def walker(index: int, pts_s: float) -> TrackedFrame:
 
 @pytest.mark.parametrize("fps", [10.0, 25.0, 29.97, 60.0])
 def test_scenes_of_every_frame_rate_span_the_same_time_and_come_as_often(fps: float) -> None:
-    scenes = cut(film(fps, 10.0))
+    scenes = cut(tracked_frames(fps, 10.0))
     assert {scene.frames.shape for scene in scenes} == {(32, 24, 32, 3)}
     spans_s = [scene.end_pts_s - scene.start_pts_s for scene in scenes]
     assert spans_s == pytest.approx([62 / 30] * len(scenes))
@@ -86,9 +86,9 @@ def test_an_empty_scene_costs_nothing() -> None:
     assert cut(items) == []
 
 
-def test_a_scene_never_spans_a_hole() -> None:
+def test_a_scene_never_spans_a_gap() -> None:
     after = [make_tracked(make_frame(n, n / 30)) for n in range(90, 180)]
-    scenes = cut([*film(30, 1.5), *after])
+    scenes = cut([*tracked_frames(30, 1.5), *after])
     assert scenes
     assert min(scene.start_pts_s for scene in scenes) >= 3.0 - SPEC.interval_s / 2
 
@@ -99,9 +99,9 @@ def with_size(item: TrackedFrame, wh: tuple[int, int]) -> TrackedFrame:
     return replace(item, frame=replace(frame, image=image))
 
 
-def test_a_camera_that_changes_its_resolution_starts_anew() -> None:
+def test_a_camera_that_changes_its_resolution_starts_a_new_clip() -> None:
     large = [with_size(make_tracked(make_frame(n, n / 30)), (48, 96)) for n in range(60, 150)]
-    scenes = cut([*film(30, 2.0), *large])
+    scenes = cut([*tracked_frames(30, 2.0), *large])
     assert {scene.frames.shape for scene in scenes} == {(32, 48, 24, 3)}
     assert min(scene.start_pts_s for scene in scenes) >= 2.0 - SPEC.interval_s / 2
 
@@ -113,13 +113,20 @@ def test_cameras_do_not_mix_and_an_ended_one_is_forgotten() -> None:
     for scene in cut(both):
         assert set(scene.frames.flatten()) == {1 if scene.camera_id == "gate" else 2}
     end = StreamEnd("gate")
-    items = list(cut_scenes([*film(30, 2.0), end, *film(30, 1.0)], SPEC, lambda: 0.0, stride_s=0.5))
+    items = list(
+        cut_scenes(
+            [*tracked_frames(30, 2.0), end, *tracked_frames(30, 1.0)],
+            SPEC,
+            lambda: 0.0,
+            stride_s=0.5,
+        )
+    )
     assert items[60] == end
     assert all(item.scene is None for item in items if isinstance(item, ClippedFrame))
 
 
 def test_a_buffer_holds_no_more_than_a_clip_needs() -> None:
     buffer = SceneBuffer(SPEC, stride_s=0.5)
-    for item in film(240, 4.0):
+    for item in tracked_frames(240, 4.0):
         buffer.add(item)
     assert len(buffer) <= 5 * 34

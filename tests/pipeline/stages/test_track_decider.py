@@ -28,7 +28,7 @@ def decide(
     return changes + track.finish("track_ended")
 
 
-def told(changes: list[Change]) -> list[tuple[str, float, float]]:
+def reported(changes: list[Change]) -> list[tuple[str, float, float]]:
     return [(change.kind, change.start.pts_s, change.end.pts_s) for change in changes]
 
 
@@ -45,11 +45,11 @@ def test_a_short_spike_is_no_action() -> None:
 
 
 def test_an_action_goes_on_between_the_two_thresholds() -> None:
-    assert told(decide("7775555555")) == [("start", 0.0, 1.0), ("end", 0.0, 4.5)]
+    assert reported(decide("7775555555")) == [("start", 0.0, 1.0), ("end", 0.0, 4.5)]
 
 
 def test_a_short_dip_does_not_end_it() -> None:
-    assert told(decide("777117")) == [("start", 0.0, 1.0), ("end", 0.0, 2.5)]
+    assert reported(decide("777117")) == [("start", 0.0, 1.0), ("end", 0.0, 2.5)]
 
 
 def test_it_ends_after_the_gap_at_the_last_moment_it_went_on() -> None:

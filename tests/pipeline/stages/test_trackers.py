@@ -11,7 +11,7 @@ from models.detections import Detections
 from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.stages.tracking import Tracker
 from pipeline.stages.ultralytics_trackers import UltralyticsTracker
-from tests.pipeline.walkers import MeanColorEncoder, Seen, Walker, film, follow, id_of
+from tests.pipeline.walkers import MeanColorEncoder, Seen, Walker, follow, id_of, render
 
 NewTracker = Callable[[], Tracker]
 MAX_AGE = 8
@@ -57,7 +57,7 @@ def test_a_short_occlusion_keeps_the_id(new_tracker: NewTracker) -> None:
     walker = Walker(RED, (40, 100), (4, 0), hidden=range(15, 20))
     seen = follow(new_tracker(), [walker], 30)
     assert id_of(walker, seen[14], 14) == id_of(walker, seen[29], 29) is not None
-    assert all(not people for people, _ in seen[15:20]), "a guess was given as a person"
+    assert all(not people for people, _ in seen[15:20]), "a prediction was reported as a person"
 
 
 def test_a_track_that_ends_is_reported_once(new_tracker: NewTracker) -> None:
@@ -68,7 +68,7 @@ def test_a_track_that_ends_is_reported_once(new_tracker: NewTracker) -> None:
     assert 10 + MAX_AGE <= ended[0][0] <= 10 + MAX_AGE + 3
 
 
-def test_everybody_who_was_seen_ends_when_nobody_is_left(new_tracker: NewTracker) -> None:
+def test_every_reported_track_ends_when_no_person_is_left(new_tracker: NewTracker) -> None:
     walkers = [
         Walker(RED, (60, 100), (3, 0), leaves_at=10),
         Walker(BLUE, (9, 60), (1, 1), leaves_at=9),
@@ -80,7 +80,7 @@ def test_everybody_who_was_seen_ends_when_nobody_is_left(new_tracker: NewTracker
     assert len(everybody) == 2
 
 
-def test_a_returning_person_gets_an_id_that_nobody_had(new_tracker: NewTracker) -> None:
+def test_a_returning_person_gets_an_id_that_no_person_had(new_tracker: NewTracker) -> None:
     walker = Walker(RED, (60, 100), (0, 0), hidden=range(10, 40))
     seen = follow(new_tracker(), [walker], 50)
     assert id_of(walker, seen[9], 9) != id_of(walker, seen[49], 49)
@@ -91,8 +91,8 @@ def test_cameras_do_not_know_of_each_other(new_tracker: NewTracker) -> None:
     tracker, other = new_tracker(), new_tracker()
     together = []
     for index in range(12):
-        together.append(tracker.update(*film([TO_THE_RIGHT], index)))
-        other.update(*film([TO_THE_LEFT, TO_THE_RIGHT], index, "yard"))
+        together.append(tracker.update(*render([TO_THE_RIGHT], index)))
+        other.update(*render([TO_THE_LEFT, TO_THE_RIGHT], index, "yard"))
         if index == 6:
             new_tracker()  # in ultralytics before 8.4 this made all others begin at 1 again
     assert ids(together) == ids(alone)
@@ -104,7 +104,7 @@ def test_a_person_is_given_with_the_box_and_confidence_of_the_detection(
     tracker = new_tracker()
     walkers = [TO_THE_LEFT, TO_THE_RIGHT]
     for index in range(10):
-        frame, detections = film(walkers, index)
+        frame, detections = render(walkers, index)
         people, _ = tracker.update(frame, detections)
     assert [p.track_id for p in people] == sorted(p.track_id for p in people)
     given = sorted((*p.xyxy.tolist(), p.confidence) for p in people)
@@ -115,7 +115,7 @@ def test_a_person_is_given_with_the_box_and_confidence_of_the_detection(
 def test_boxes_that_are_no_boxes_change_nothing(new_tracker: NewTracker) -> None:
     clean, disturbed = new_tracker(), new_tracker()
     for index in range(40):
-        frame, detections = film([TO_THE_RIGHT, TO_THE_LEFT], index)
+        frame, detections = render([TO_THE_RIGHT, TO_THE_LEFT], index)
         broken = np.array(
             [[np.nan, 0, 5, 5], [9, 9, 9, 50], [-50, 5, -20, 50], [0, 0, np.inf, np.nan]],
             np.float32,
