@@ -145,7 +145,9 @@ def test_the_services_passwords_are_those_of_the_example() -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 def test_systemd_finds_no_fault_in_the_service(tmp_path: Path) -> None:
     unit = tmp_path / SERVICE.name  # with a program and a folder that are there
-    text = SERVICE.read_text().replace("/opt/behaviour-stream/.venv/bin/behaviour-stream", "/bin/true")
+    text = SERVICE.read_text().replace(
+        "/opt/behaviour-stream/.venv/bin/behaviour-stream", "/bin/true"
+    )
     unit.write_text(
         text.replace("WorkingDirectory=/opt/behaviour-stream", f"WorkingDirectory={tmp_path}")
     )
