@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -33,7 +34,11 @@ def test_a_json_example_is_an_event(block: Block) -> None:
 
 
 @pytest.mark.parametrize("block", blocks_in("yaml"), ids=label)
-def test_a_yaml_example_is_a_configuration(block: Block, tmp_path: Path) -> None:
+def test_a_yaml_example_is_a_configuration(
+    block: Block, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in re.findall(r"\$\{(\w+)\}", block.text):
+        monkeypatch.setenv(name, "secret")
     file = tmp_path / "example.yaml"
     file.write_text(block.text)
     load(file, None, None, None)
@@ -71,3 +76,11 @@ def test_the_event_of_the_readme_is_the_one_of_the_docs() -> None:
     (short,) = [block for block in blocks(README) if block.language == "json"]
     (long,) = [b for b in blocks(REPOSITORY / "docs" / "subscribe.md") if b.language == "json"]
     assert decode_event(short.text) == decode_event(long.text)
+
+
+def test_the_example_of_a_subscribers_test_passes() -> None:
+    page = REPOSITORY / "docs" / "subscribe.md"
+    (example,) = [b.text for b in blocks(page) if "InMemorySubscriber" in b.text]
+    names: dict[str, Any] = {}
+    exec(compile(example, str(page), "exec"), names)
+    names["test_the_bell_rings_for_every_fight"]()
