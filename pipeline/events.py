@@ -35,7 +35,7 @@ DownReason = Literal[
 
 
 class EventError(ValueError):
-    """A text that is not an event of this schema; the message says what does not fit."""
+    """A text that is not an event of this schema; the message names the invalid field."""
 
 
 class _Event(BaseModel):

