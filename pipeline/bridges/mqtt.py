@@ -1,4 +1,4 @@
-"""Events to an MQTT broker: each is published, and dealt with when the broker has said so."""
+"""Events to an MQTT broker: each is published, and handled when the broker has confirmed it."""
 
 from __future__ import annotations
 
@@ -16,26 +16,26 @@ from pipeline.bridges.mqtt_topic import topic_of
 from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.events import Event, encode_event
 
-_KEEPALIVE_S = 20  # a broker that is gone without a word is noticed within twice this time
+_KEEPALIVE_S = 20  # a broker that vanished is noticed within twice this time
 _AT_LEAST_ONCE = 1
 
 log = logging.getLogger(__name__)
 
 
 class MqttBridge:
-    """A broker that takes events; use it from one thread, and as a context.
+    """Publishes events to a broker; use it from one thread, and as a context.
 
-    A lost connection is made anew for the next event. Whatever an attempt leaves behind goes with
-    its connection: paho would else send it again beside the next attempt.
+    A lost connection is opened again for the next event. What an attempt left unconfirmed is
+    dropped with its connection: paho would otherwise send it again beside the next attempt.
 
     Args:
         host: of the broker.
         port: of the broker.
         tls: encrypt, and check the broker's certificate by the authorities that the system knows.
-        username: None: nobody in particular.
+        username: None: connect without a login.
         password: of the user.
-        topic: see `mqtt_topic.topic_of`.
-        timeout_s: longest wait for a connection, for the broker's welcome, for its receipt.
+        topic: template of the topic, see `mqtt_topic.topic_of`.
+        timeout_s: longest wait for the connection, its acceptance and each receipt, seconds.
     """
 
     def __init__(
@@ -57,8 +57,8 @@ class MqttBridge:
     def __enter__(self) -> Self:
         try:
             self._connected()
-        except UnavailableError as error:  # a mistake is told now, not when something happens
-            log.warning("%s; it is tried again with the first event", error)
+        except UnavailableError as error:  # logged now, not with the first event
+            log.warning("%s; trying again with the first event", error)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -68,8 +68,8 @@ class MqttBridge:
         """Publish the event, not retained, and wait for the broker's receipt (QoS 1).
 
         Raises:
-            UnavailableError: if there is no connection to be had.
-            BridgeError: if there is one, but no receipt: the broker may have the event or not.
+            UnavailableError: if the broker cannot be reached or refuses the connection.
+            BridgeError: if no receipt came: the broker may have the event or not.
         """
         connection = self._connected()
         topic = topic_of(self._topic, event)
@@ -92,7 +92,7 @@ class MqttBridge:
     def _connect(self) -> _Connection:
         client = Client(
             CallbackAPIVersion.VERSION2,
-            client_id=f"behaviour-{secrets.token_hex(4)}",  # two of one name end each other
+            client_id=f"behaviour-{secrets.token_hex(4)}",  # must be unique
             reconnect_on_failure=False,
         )
         client.connect_timeout = self._timeout_s
@@ -118,36 +118,36 @@ class MqttBridge:
 
 
 class _Connection:
-    """One connection, once: paho's thread says what happens, ours waits for it."""
+    """One connection, used once: paho's thread records what happens, ours waits for it."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
-        self._news = threading.Condition()
-        self._welcome: ReasonCode | None = None
-        self._receipt: int | None = None  # number of the newest message that the broker has
+        self._changed = threading.Condition()
+        self._answer: ReasonCode | None = None
+        self._receipt: int | None = None  # number of the newest message that the broker confirmed
         self._lost = False
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish
 
     def open(self, host: str, port: int, timeout_s: float) -> str:
-        """Returns what is wrong; empty if nothing is."""
+        """Connect; returns the problem, empty if there is none."""
         self._client.connect(host, port, keepalive=_KEEPALIVE_S)
         self._client.loop_start()
-        with self._news:
-            self._news.wait_for(lambda: self._welcome is not None or self._lost, timeout_s)
-            if self._welcome is None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._answer is not None or self._lost, timeout_s)
+            if self._answer is None:
                 silence = f"nothing came within {timeout_s:g} s"
                 return f"does not answer: {'connection lost' if self._lost else silence}"
-            if self._welcome.is_failure:
-                return f"refuses the connection: {self._welcome} (bridges.mqtt.username)"
+            if self._answer.is_failure:
+                return f"refuses the connection: {self._answer} (bridges.mqtt.username)"
         return ""
 
     def publish(self, topic: str, payload: str, timeout_s: float) -> bool:
-        """Returns whether the broker has it."""
+        """Send a message; returns whether the broker confirmed it."""
         message = self._client.publish(topic, payload, qos=_AT_LEAST_ONCE, retain=False)
-        with self._news:
-            self._news.wait_for(lambda: self._receipt == message.mid or self._lost, timeout_s)
+        with self._changed:
+            self._changed.wait_for(lambda: self._receipt == message.mid or self._lost, timeout_s)
             return self._receipt == message.mid
 
     def is_alive(self) -> bool:
@@ -160,20 +160,20 @@ class _Connection:
     def _on_connect(
         self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
-        with self._news:
-            self._welcome = reason
-            self._news.notify_all()
+        with self._changed:
+            self._answer = reason
+            self._changed.notify_all()
 
     def _on_disconnect(
         self, client: Client, userdata: Any, flags: Any, reason: ReasonCode, properties: Any
     ) -> None:
-        with self._news:
+        with self._changed:
             self._lost = True
-            self._news.notify_all()
+            self._changed.notify_all()
 
     def _on_publish(
         self, client: Client, userdata: Any, mid: int, reason: ReasonCode, properties: Any
     ) -> None:
-        with self._news:
+        with self._changed:
             self._receipt = mid
-            self._news.notify_all()
+            self._changed.notify_all()

@@ -10,36 +10,36 @@ from pipeline.events import ActionEvent, Event
 FIELDS = ("camera_id", "kind", "action", "run_id")
 NO_ACTION = "-"  # of camera events
 
-# What has a meaning in topics, or that brokers refuse; % itself, so that it can be undone.
+# Characters with a meaning in topics or refused by brokers; % too, so that it can be decoded.
 _SPECIAL = re.compile(r"[/+#$%\x00-\x1f\x7f-\x9f]")
 _REFUSED = re.compile(r"[+#\x00-\x1f\x7f-\x9f]")
 
 
 def check_topic(template: str) -> str:
-    """Return the template as it is.
+    """Return the template unchanged if it is valid.
 
     Raises:
-        ValueError: saying what is wrong with it.
+        ValueError: if it is not; the message names the mistake.
     """
     try:
         parts = list(Formatter().parse(template))
     except ValueError as error:
         raise ValueError(f"a topic is like behaviour/{{camera_id}}/{{kind}}: {error}") from None
-    for literal, name, layout, conversion in parts:
+    for literal, name, format_spec, conversion in parts:
         if _REFUSED.search(literal):
             raise ValueError("a topic to publish to has no wildcards (+, #) or control characters")
-        if name is not None and (name not in FIELDS or layout or conversion):
+        if name is not None and (name not in FIELDS or format_spec or conversion):
             raise ValueError(f"the fields of a topic are {', '.join(FIELDS)}")
     if not template or template.startswith("$"):
-        raise ValueError("a topic is not empty and does not begin with $, the broker's own")
+        raise ValueError("a topic is not empty and does not begin with $ (reserved)")
     return template
 
 
 def topic_of(template: str, event: Event) -> str:
-    """The topic with the event's own names in it, each one level: `a/b` becomes `a%2Fb`.
+    """Fill in the names of an event, each as one level: `a/b` becomes `a%2Fb`.
 
     Args:
-        template: has passed `check_topic`.
+        template: as returned by `check_topic`.
         event: of a person or of a camera.
     """
     action = event.action if isinstance(event, ActionEvent) else NO_ACTION

@@ -17,31 +17,31 @@ from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.errors import ConfigError
 from pipeline.events import Event, encode_event
 
-# Answers that speak of the receiver's state, not of the event: too much at once, or the proxy in
-# front of it finds nobody behind.
-_AWAY = {429, 502, 503, 504}
+# Status codes about the state of the receiver, not about the event: too many requests, or a proxy
+# without a server behind it.
+_UNAVAILABLE = {429, 502, 503, 504}
 _ANSWER_CHUNKS = 8  # of 8 KiB; more is not read
 _PRINTABLE = "!#$&'()*+,/:;<=>?@[]^`{|}~"
 
-# At debug level it writes each URL with path and query, and both may hold a token.
+# At debug level urllib3 logs each URL with path and query, and both may hold a token.
 logging.getLogger("urllib3").setLevel(logging.INFO)
 
 
 class WebhookBridge:
-    """A receiver of events; use it from one thread, and as a context.
+    """Posts events to a URL; use it from one thread, and as a context.
 
-    Redirects are not followed: what was meant for the configured host must not go, with names of
-    people's actions in it, to one that an answer names; and most of them turn a POST into a GET.
+    Redirects are not followed: events must not reach a host that an answer names instead of the
+    configured one, and most redirects turn a POST into a GET.
 
     Args:
         url: `http://` or `https://`, `user:password@` for basic authentication. Only its scheme,
-            host and port are ever told.
-        secret: key of the signature; None: unsigned.
-        timeout_s: longest wait for a connection, and longest silence on it.
-        now: Unix seconds.
+            host and port are logged.
+        secret: key of the signature; None: requests are unsigned.
+        timeout_s: longest wait for a connection, and longest silence on it, seconds.
+        now: clock of the timestamp, Unix seconds.
 
     Raises:
-        ConfigError: if `url` is none.
+        ConfigError: if `url` is no HTTP URL with a host.
     """
 
     def __init__(
@@ -67,8 +67,8 @@ class WebhookBridge:
         """POST the event; an answer of 2xx means that the receiver has it.
 
         Raises:
-            UnavailableError: if there is no answer, or one that says to come back later.
-            BridgeError: for any other answer.
+            UnavailableError: if there is no answer, or one of status 429, 502, 503 or 504.
+            BridgeError: if the status is any other than 2xx.
         """
         body = encode_event(event).encode()
         try:
@@ -103,7 +103,7 @@ class WebhookBridge:
         if 200 <= response.status_code < 300:
             return
         answer = f"{self.name} answers {response.status_code}"
-        if response.status_code in _AWAY:
+        if response.status_code in _UNAVAILABLE:
             raise UnavailableError(answer)
         if response.is_redirect:
             target = _origin_or_path(response.headers["Location"])
@@ -111,7 +111,7 @@ class WebhookBridge:
         raise BridgeError(answer)
 
     def _reason(self, error: BaseException) -> str:
-        """What the operating system or TLS said; never a URL."""
+        """The error of the operating system or of TLS, without a URL."""
         if isinstance(error, requests.Timeout):
             return f"nothing came within {self._timeout_s:g} s"
         cause: BaseException | None = error
@@ -123,13 +123,13 @@ class WebhookBridge:
 
 
 def sign(secret: bytes, timestamp: str, body: bytes) -> str:
-    """What the receiver computes too, and compares with `hmac.compare_digest`.
+    """Sign a request; the receiver computes the same and uses `hmac.compare_digest`.
 
     Args:
-        secret: shared with the receiver.
+        secret: key shared with the receiver.
         timestamp: the header `X-Behaviour-Timestamp`; signed, so that an old request cannot be
             sent again as a new one.
-        body: as it was sent.
+        body: of the request, as sent.
 
     Returns:
         `sha256=` and HMAC-SHA256 of `timestamp.body` in hexadecimal digits.
@@ -139,7 +139,7 @@ def sign(secret: bytes, timestamp: str, body: bytes) -> str:
 
 
 def _origin(url: str) -> str:
-    """Scheme, host and port. The rest is left out: in many services the path is the password."""
+    """Scheme, host and port only: in many services the path is the password."""
     try:
         parts = urlsplit(requests.Request("POST", url).prepare().url or "")
         port = "" if parts.port is None else f":{parts.port}"
@@ -162,8 +162,8 @@ def _origin_or_path(location: str) -> str:
 
 
 def _read_to_the_end(response: requests.Response) -> None:
-    """So that the connection serves the next event too."""
-    with suppress(requests.RequestException):  # the status has said it all
+    """Drain the answer, so that the connection is reused for the next event."""
+    with suppress(requests.RequestException):  # the status is known already
         for number, _ in enumerate(response.iter_content(8192), start=1):
             if number == _ANSWER_CHUNKS:
                 return

@@ -55,12 +55,12 @@ def bridge(
     settings: Settings = None,
     output: OutputDir = None,
 ) -> None:
-    """Hand the events of the stream on to a webhook or an MQTT broker, until Ctrl-C.
+    """Forward the events of the stream to a webhook or an MQTT broker, until Ctrl-C.
 
-    It begins with what comes after its first start; from then on it goes on where it stopped
+    It begins with the events after its first start; from then on it resumes where it stopped
     (consumer group `bridge-NAME`). Every event is delivered at least once: deduplicate by
-    `event_id`. While the other side is away the events wait on the stream; one that it answers but
-    does not take is tried five times and put aside.
+    `event_id`. While the receiver is unavailable the events wait on the stream; one that it refuses
+    is tried five times and moved to the dead letters.
     """
     from pipeline.bridges.retry import retrying_while_unavailable
     from pipeline.event_filter import parse_filter
@@ -95,7 +95,7 @@ def _open_webhook(section: WebhookConfig) -> WebhookBridge:
     from pipeline.config.secret_file import read_secret
 
     if section.url is None:
-        raise ConfigError("bridges.webhook.url: not set; the URL that shall get the events")
+        raise ConfigError("bridges.webhook.url: not set; the URL that receives the events")
     secret = None
     if section.secret_file is not None:
         secret = read_secret(section.secret_file, "bridges.webhook.secret_file").encode()
@@ -107,7 +107,7 @@ def _open_mqtt(section: MqttConfig) -> MqttBridge:
     from pipeline.config.secret_file import read_secret
 
     if section.host is None:
-        raise ConfigError("bridges.mqtt.host: not set; the broker that shall get the events")
+        raise ConfigError("bridges.mqtt.host: not set; the broker that receives the events")
     password = None
     if section.password_file is not None:
         password = read_secret(section.password_file, "bridges.mqtt.password_file")

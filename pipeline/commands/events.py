@@ -1,4 +1,4 @@
-"""The commands `subscribe`, `flush` and `schema`, and how `subscribe` prints or runs a program."""
+"""The commands `subscribe`, `flush` and `schema`."""
 
 from __future__ import annotations
 
@@ -59,10 +59,10 @@ def subscribe(
     ] = "$",
     group: Annotated[
         str | None,
-        typer.Option(help="Share the events with others of this name, and go on where it stopped."),
+        typer.Option(help="Share the events of a group, and resume where it stopped."),
     ] = None,
     consumer: Annotated[
-        str | None, typer.Option(help="Our name in the group; default HOST-PID.")
+        str | None, typer.Option(help="Name of this consumer in the group; default HOST-PID.")
     ] = None,
     conditions: Annotated[
         list[str] | None,
@@ -93,11 +93,11 @@ def subscribe(
     settings: Settings = None,
     output: OutputDir = None,
 ) -> None:
-    """Print the events of a stream, or hand each to a program, as any subscriber would read them.
+    """Print the events of a stream, or run a program for each.
 
-    With a group, an event that was printed or handed over is not seen again; one whose program
-    failed is tried again, five times in all. What is missing on the stream is named on standard
-    error.
+    With a group, an event that was printed or handled is not delivered again; one whose program
+    failed is tried again, five times in all. Events missing from the stream are reported on
+    standard error.
     """
     from pipeline.event_filter import parse_filter
 
@@ -149,9 +149,9 @@ def flush(
     settings: Settings = None,
     output: OutputDir = None,
 ) -> None:
-    """Deliver the events that earlier runs of an output directory could not, each once, in order.
+    """Deliver the events that earlier runs left in an output directory, each once and in order.
 
-    A run that was killed had actions open: they end now, with the reason `interrupted`.
+    Actions that were ongoing when a run was killed end with the reason `interrupted`.
     """
     from pipeline.delivery.deliver import flush_events
     from pipeline.redaction import mask_url
@@ -207,13 +207,13 @@ def open_subscriber(config: PipelineConfig, stack: ExitStack, **options: Any) ->
 def print_events(
     subscriber: Subscriber, *, out: TextIO, count: int | None = None, as_json: bool = False
 ) -> int:
-    """Print one line per event, flushed at once, so that a pipe sees it as it happens.
+    """Print one line per event, flushed immediately for programs that read from a pipe.
 
     Args:
-        subscriber: where they come from.
-        out: gets the events.
+        subscriber: source of the events.
+        out: where the lines are written.
         count: return after this many; None: no limit.
-        as_json: print what `encode_event` gives instead of a line for people.
+        as_json: print the JSON of `encode_event` instead of a line for people.
 
     Returns:
         How many events were printed.
@@ -233,18 +233,18 @@ def print_events(
 
 
 def print_report(report: Report, *, err: TextIO) -> None:
-    """Say what is missing, doubled or unreadable."""
+    """Print a report: what is missing, repeated or unreadable."""
     print(_printable(str(report)), file=err, flush=True)
 
 
 def program_runner(command: str, *, timeout_s: float) -> Callable[[Event], None]:
-    """A function that runs a program with an event's JSON on its standard input.
+    """Make a function that runs a program with the JSON of an event on its standard input.
 
     It raises if the program fails or takes too long, so that the event is tried again.
 
     Args:
         command: program and arguments, quoted as for a shell; no shell runs it.
-        timeout_s: a program that takes longer is killed.
+        timeout_s: a program that takes longer is killed, seconds.
 
     Raises:
         ConfigError: if there is no such program.
@@ -265,7 +265,7 @@ def program_runner(command: str, *, timeout_s: float) -> Callable[[Event], None]
 
 
 def format_event(event: Event) -> str:
-    """One line for people: where, when (media time), who, what, how sure.
+    """Format an event for people: camera, media time, person, action, score.
 
     `pets09  0:12.3  person 7    starts  walking         93%`
     """
@@ -286,5 +286,5 @@ def format_event(event: Event) -> str:
 
 
 def _printable(text: str) -> str:
-    """Names come from other programs; an escape sequence in them must not reach a terminal."""
+    """Replace control characters: names come from other programs and may hold escape sequences."""
     return "".join(character if character.isprintable() else "?" for character in text)

@@ -1,4 +1,4 @@
-"""How each camera is at the moment, for those who want to tell silence from blindness."""
+"""The heartbeat of each camera: whether it is up, so that no events means no actions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pipeline.time_text import format_utc
 from pipeline.types import DecidedEnd, DecidedFrame
 
-UP_TTL_S = 10.0  # a camera whose process died is not said to be up for longer
+UP_TTL_S = 10.0  # seconds; the state of a killed run expires
 DOWN_TTL_S = 86_400.0
 
 
@@ -20,20 +20,20 @@ class CameraPresence:
 
     up: bool
     since: float  # Unix seconds
-    frames: int = 0  # since the last look
-    last_frame_at: float = 0.0  # when it was captured
-    looked_at: float = 0.0
-    told: bool = False  # that it is down
+    frames: int = 0  # since the last heartbeat
+    last_frame_at: float = 0.0  # Unix seconds of its capture
+    counted_since: float = 0.0
+    reported: bool = False  # as down, which is reported once
     reason: str = ""  # why it is down
 
 
 class CameraHeartbeat:
-    """Counts the frames at the end of the pipeline; one thread writes, another takes.
+    """Counts the frames at the end of the pipeline; one thread records, another collects.
 
     Args:
         run_id: of this run.
-        now: Unix seconds.
-        drops: frames of a camera that were left out so far; None where all are looked at.
+        now: clock, Unix seconds.
+        drops: returns the dropped frames of a camera; None where every frame is processed.
     """
 
     def __init__(
@@ -47,7 +47,7 @@ class CameraHeartbeat:
         self._lock = threading.Lock()
 
     def record(self, item: DecidedFrame | DecidedEnd) -> None:
-        """A frame came through, or a camera has ended."""
+        """Count a frame, or mark a camera that ended as down."""
         now = self._now()
         with self._lock:
             camera = self._cameras.get(item.camera_id)
@@ -58,27 +58,30 @@ class CameraHeartbeat:
                 return
             if camera is None or not camera.up:
                 camera = self._cameras[item.camera_id] = CameraPresence(
-                    up=True, since=now, looked_at=now
+                    up=True, since=now, counted_since=now
                 )
             camera.frames += 1
             camera.last_frame_at = item.tracked.frame.captured_at
 
     def collect(self) -> Iterator[tuple[str, dict[str, str], float]]:
-        """Camera id, fields and how long they hold, of all that there is something to say of."""
+        """Yield camera id, fields and time to live in seconds, and start the next interval.
+
+        A camera that is down is reported once.
+        """
         now = self._now()
         with self._lock:
-            said = [
+            reports = [
                 (
                     camera_id,
                     self._fields(camera_id, camera, now),
                     UP_TTL_S if camera.up else DOWN_TTL_S,
                 )
                 for camera_id, camera in self._cameras.items()
-                if not camera.told
+                if not camera.reported
             ]
             for camera in self._cameras.values():
-                camera.frames, camera.looked_at, camera.told = 0, now, not camera.up
-        yield from said
+                camera.frames, camera.counted_since, camera.reported = 0, now, not camera.up
+        yield from reports
 
     def _fields(self, camera_id: str, camera: CameraPresence, now: float) -> dict[str, str]:
         fields = {
@@ -91,7 +94,7 @@ class CameraHeartbeat:
         if not camera.up:
             fields["reason"] = camera.reason
         else:
-            elapsed = max(now - camera.looked_at, 1e-3)
+            elapsed = max(now - camera.counted_since, 1e-3)
             fields |= {
                 "fps": f"{camera.frames / elapsed:.1f}",
                 "last_frame": format_utc(camera.last_frame_at),

@@ -1,4 +1,4 @@
-"""From the end of the pipeline to the stream on Redis: outbox, publisher and how they end."""
+"""The delivery of one run: outbox, publisher and stream, from its start to its end."""
 
 from __future__ import annotations
 
@@ -31,29 +31,29 @@ def deliver_events(
     section: RedisConfig,
     folder: Path,
     run_id: str,
-    give_up: threading.Event,
+    cancelled: threading.Event,
     *,
     spool: bool = False,
     heartbeat: CameraHeartbeat | None = None,
     published: Callable[[StoredEvent, float], None] = lambda event, at: None,
 ) -> Iterator[OutboxSink]:
-    """Yield the sink of a run; what earlier runs left is delivered first.
+    """Yield the sink of a run; events that earlier runs left are delivered first.
 
     Args:
-        url: of the server that runs.
-        section: of the configuration.
-        folder: of the outboxes.
+        url: of the server.
+        section: stream, limits and times.
+        folder: holds the outboxes.
         run_id: of this run.
-        give_up: ends every wait.
-        spool: a server that is away is no error, at the start as little as at the end: events wait
-            for it on disk, as they do while the run goes on.
-        heartbeat: says how the cameras are; None makes one.
-        published: told of every event of this run that Redis has, and when, in Unix seconds.
+        cancelled: ends every wait when set.
+        spool: an unavailable server is no error, neither at the start nor at the end: events wait
+            for it on disk, as they do during the run.
+        heartbeat: records the state of the cameras; None makes one.
+        published: called with every event of this run that Redis has, and the Unix time of it.
 
     Raises:
-        EventStoreError: unless `spool`, if the server is away at the start for longer than
-            `section.wait_s`, or has not got everything so long after the end.
-        OutboxError: if the disk refuses.
+        EventStoreError: unless `spool`, if the server is unavailable at the start for longer
+            than `section.wait_s`, or lacks events that long after the end.
+        OutboxError: if the disk cannot be written or read.
     """
     with (
         open_stream(url, section) as stream,
@@ -62,7 +62,7 @@ def deliver_events(
         ) as (left, own),
     ):
         if not spool:
-            _wait_until_there(stream, section.wait_s, give_up)
+            _wait_until_there(stream, section.wait_s, cancelled)
         assert own is not None
         heartbeat = heartbeat or CameraHeartbeat(run_id)
         publisher = Publisher([*left, own], stream, heartbeat, published=published)
@@ -72,40 +72,46 @@ def deliver_events(
         try:
             yield OutboxSink(own, publisher, heartbeat)
         except BaseException:
-            own.interrupt()  # end what the error keeps from ending
-            if missing := _finish(own, publisher, wait_s, give_up, at_most_s):
-                log.error("%s", _left_behind(missing, folder, stream))
+            own.interrupt()  # close the actions that the error left open
+            if missing := _finish(own, publisher, wait_s, cancelled, at_most_s):
+                log.error("%s", _undelivered(missing, folder, stream))
             raise
-        if missing := _finish(own, publisher, wait_s, give_up, at_most_s):
+        if missing := _finish(own, publisher, wait_s, cancelled, at_most_s):
             if not spool:
-                raise EventStoreError(_left_behind(missing, folder, stream))
-            log.warning("%s", _left_behind(missing, folder, stream))
+                raise EventStoreError(_undelivered(missing, folder, stream))
+            log.warning("%s", _undelivered(missing, folder, stream))
 
 
 def _finish(
     own: Outbox,
     publisher: Publisher,
     timeout_s: float,
-    give_up: threading.Event,
+    cancelled: threading.Event,
     at_most_s: float = float("inf"),
 ) -> int:
-    """Deliver the rest and remove what is empty; returns how many events are left."""
-    missing = publisher.drain(timeout_s, give_up, at_most_s)
+    """Deliver the rest and remove an empty outbox; returns how many events are left."""
+    missing = publisher.drain(timeout_s, cancelled, at_most_s)
     publisher.stop()
     if not missing:
         own.remove()
     return missing
 
 
-def flush_events(url: str, section: RedisConfig, folder: Path, give_up: threading.Event) -> int:
-    """Deliver what earlier runs left, for whatever server it was meant.
+def flush_events(url: str, section: RedisConfig, folder: Path, cancelled: threading.Event) -> int:
+    """Deliver what earlier runs left, whichever server it was meant for.
+
+    Args:
+        url: of the server.
+        section: stream, limits and times.
+        folder: holds the outboxes.
+        cancelled: ends every wait when set.
 
     Returns:
-        How many events the stream got; those that it had already are not counted.
+        How many events were added to the stream; those that it had already are not counted.
 
     Raises:
-        EventStoreError: if the server takes none for `section.wait_s`.
-        OutboxError: if the disk refuses.
+        EventStoreError: if the server accepts none for `section.wait_s`.
+        OutboxError: if the disk cannot be written or read.
     """
     with (
         open_stream(url, section) as stream,
@@ -119,16 +125,16 @@ def flush_events(url: str, section: RedisConfig, folder: Path, give_up: threadin
     ):
         if not left:
             return 0
-        _wait_until_there(stream, section.wait_s, give_up)
+        _wait_until_there(stream, section.wait_s, cancelled)
         publisher = Publisher(left, stream)
         publisher.start()
-        if missing := _finish(left[-1], publisher, section.wait_s, give_up):
-            raise EventStoreError(_left_behind(missing, folder, stream))
+        if missing := _finish(left[-1], publisher, section.wait_s, cancelled):
+            raise EventStoreError(_undelivered(missing, folder, stream))
         return publisher.counts.delivered
 
 
 def open_stream(url: str, section: RedisConfig) -> EventStream:
-    """The stream of the configuration on a server."""
+    """Open the configured stream on a server."""
     trimming = Trimming(section.maxlen, section.max_age_s)
     return EventStream(url, stream=section.stream, trimming=trimming)
 
@@ -137,24 +143,24 @@ def _target(section: RedisConfig) -> str:
     return f"{mask_url(section.url)} {section.stream}"
 
 
-def _left_behind(count: int, folder: Path, stream: EventStream) -> str:
+def _undelivered(count: int, folder: Path, stream: EventStream) -> str:
     return (
-        f"Redis at {stream.name} has not got {count} events; they are kept in {folder}: "
+        f"Redis at {stream.name} lacks {count} events; they are kept in {folder}: "
         "`run_pipeline.py flush` with the same --output and --redis delivers them, and so does the "
         "next run"
     )
 
 
-def _wait_until_there(stream: EventStream, timeout_s: float, give_up: threading.Event) -> None:
-    deadline, told = time.monotonic() + timeout_s, False
+def _wait_until_there(stream: EventStream, timeout_s: float, cancelled: threading.Event) -> None:
+    deadline, logged = time.monotonic() + timeout_s, False
     while True:
         try:
             stream.ping()
         except EventStoreError as error:
-            if time.monotonic() >= deadline or give_up.wait(_POLL_S):
+            if time.monotonic() >= deadline or cancelled.wait(_POLL_S):
                 raise
-            if not told:
+            if not logged:
                 log.warning("%s; waiting %g s for it", error, timeout_s)
-            told = True
+            logged = True
         else:
             return

@@ -1,4 +1,4 @@
-"""The events that a process would have written if it had not died."""
+"""The events that end what a killed process left open."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pipeline.events import ActionEvent, CameraEvent, Event
 
 
 def closing_event(unfinished: Event, seq: int) -> Event:
-    """The end of an action or camera, from the newest event that its run wrote of it.
+    """Make the end of an action or camera from the newest event that its run wrote of it.
 
     Args:
         unfinished: a `start`, `update` or `camera_up`.
-        seq: the next number of its camera and run.
+        seq: the next sequence number of its camera and run.
     """
     changes: dict[str, Any] = {"seq": seq, "event_id": f"{unfinished.origin}/{seq}"}
     if isinstance(unfinished, CameraEvent):

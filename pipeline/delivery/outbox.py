@@ -1,8 +1,8 @@
-"""Events on local disk until Redis has them: a table that grows at one end and is cut at the other.
+"""Events on local disk until Redis has them: a queue in an SQLite table.
 
-SQLite in WAL mode, because a killed process never leaves half an event and a reader never stops the
-writer. Commits are not synced one by one: what a power failure may take is the last moments, as
-with Redis' own append-only file.
+WAL mode, because a killed process never leaves half an event and a reader never blocks the writer.
+Commits are not synced one by one: a power failure may lose the last second or two, as with the
+append-only file of Redis.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ CREATE TABLE IF NOT EXISTS events (
     origin TEXT NOT NULL,                  -- run_id/camera_id
     prev INTEGER NOT NULL,                 -- seq of the origin's event before this one, 0 for none
     seq INTEGER NOT NULL,
-    is_update INTEGER NOT NULL,            -- may be given up when the disk allowance is used up
+    is_update INTEGER NOT NULL,            -- may be dropped when the disk allowance is exceeded
     kept_since REAL NOT NULL,              -- Unix seconds
     text TEXT NOT NULL
 );
@@ -38,16 +38,16 @@ CREATE TABLE IF NOT EXISTS unfinished (what TEXT PRIMARY KEY, text TEXT NOT NULL
 _INSERT = """
 INSERT INTO events (origin, prev, seq, is_update, kept_since, text) VALUES (?, ?, ?, ?, ?, ?)
 """
-_CHECK_EVERY = 200  # events between two looks at the size
+_CHECK_EVERY = 200  # events between two checks of the size
 _WARN_AT = 0.8  # of the allowance
-_GIVE_UP = 0.05  # of the events, at a time
+_DROP = 0.05  # of the events, at a time
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """A row: an event with its place among those of its camera and run."""
+    """A row of the outbox: an event with its sequence number and the one before it."""
 
     id: int
     origin: str
@@ -58,24 +58,28 @@ class StoredEvent:
 
 
 def files_of(path: Path) -> list[Path]:
-    """The database and what SQLite keeps beside it."""
+    """Return the database and the files that SQLite keeps beside it."""
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
 
 
 class Outbox:
-    """The events of one run that Redis has not got yet, and those it has got only just.
+    """The events of one run that Redis lacks, and those that it got only recently.
 
-    One thread appends, one other reads and forgets.
+    One thread appends, one other reads and deletes.
 
     Args:
-        path: of the database; made if it is missing.
-        target: server and stream for which a new one is meant, without credentials.
-        max_bytes: allowance on disk. Where it is used up, what Redis has goes first, then the
-            oldest updates, and only then, loudly, whatever is oldest.
-        now: Unix seconds.
+        path: of the database; created if missing.
+        target: server and stream that a new outbox is meant for, without credentials.
+        max_bytes: allowance on disk. Where it is exceeded, events that Redis has are deleted first,
+            then the oldest updates are dropped, and only then events of any kind.
+        now: clock, Unix seconds.
+
+    Attributes:
+        dropped: events that were deleted before Redis got them.
+        delivered_id: Redis has the rows up to this one; set by the reader.
 
     Raises:
-        OutboxError: if it cannot be made or is damaged.
+        OutboxError: if it cannot be created or is damaged.
     """
 
     def __init__(
@@ -87,7 +91,7 @@ class Outbox:
         now: Callable[[], float] = time.time,
     ) -> None:
         self.path = path
-        self.given_up = 0  # events that had to go before Redis got them
+        self.dropped = 0
         self._max_bytes, self._now = max_bytes, now
         self._until_check, self._warned = 0, False
         with self._explained():
@@ -102,7 +106,7 @@ class Outbox:
                 self._writer.execute("INSERT INTO target VALUES (?)", (target,))
         self.target: str = target if known is None else known[0]
         self._last_id = newest or 0
-        self.delivered_id = 0  # Redis has what is not above it; told by the reader
+        self.delivered_id = 0
 
     def __enter__(self) -> Outbox:
         return self
@@ -111,26 +115,26 @@ class Outbox:
         self.close()
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._reader.close()
         self._writer.close()
 
     def remove(self) -> None:
-        """Close and delete: everything in it is delivered."""
+        """Close and delete the file; everything in it is delivered."""
         self.close()
         for path in files_of(self.path):
             path.unlink(missing_ok=True)
 
     @property
     def waiting(self) -> int:
-        """Events that Redis has not got yet; too many by what was given up."""
+        """Events that Redis lacks; an upper limit after events were dropped."""
         return max(0, self._last_id - self.delivered_id)
 
     def append(self, events: Sequence[Event]) -> None:
-        """Keep events, all or none; they survive the process from here on.
+        """Store events, all or none; they survive the death of the process.
 
         Raises:
-            OutboxError: if the disk refuses.
+            OutboxError: if the disk cannot be written.
         """
         if not events:
             return
@@ -140,25 +144,28 @@ class Outbox:
             if self._until_check <= 0:
                 self._until_check = _CHECK_EVERY
                 self._keep_within_allowance()
-        self._last_id = row_ids[-1]  # only now: the reader must find every row up to here
+        self._last_id = row_ids[-1]  # after the commit: the reader must find every row up to here
 
     def interrupt(self) -> int:
-        """End what a dead process left open; returns how many events that took.
+        """Append the ends of what a killed process left open.
+
+        Returns:
+            How many events were appended.
 
         Raises:
-            EventError: if it was left by a version with another schema.
+            EventError: if the events have the schema of another version.
         """
         with self._explained():
             texts = self._writer.execute("SELECT text FROM unfinished ORDER BY what").fetchall()
         unfinished = [decode_event(text) for (text,) in texts]
-        # Actions first: a camera's last event says that it is gone.
+        # Actions first: the last event of a camera is that it is down.
         unfinished.sort(key=lambda event: event.kind == "camera_up")
         for event in unfinished:
             self.append([closing_event(event, self._last_seq[event.origin] + 1)])
         return len(unfinished)
 
     def after(self, row_id: int, limit: int) -> list[StoredEvent]:
-        """The next events in order of delivery."""
+        """Return up to `limit` events behind a row, in order of delivery."""
         last_id = self._last_id
         with self._explained():
             rows = self._reader.execute(
@@ -167,11 +174,11 @@ class Outbox:
                 (row_id, limit),
             ).fetchall()
         if not rows:
-            self.delivered_id = max(self.delivered_id, last_id)  # what is missing was given up
+            self.delivered_id = max(self.delivered_id, last_id)  # the missing rows were dropped
         return [StoredEvent(*row) for row in rows]
 
     def next_of(self, origin: str, seq: int) -> StoredEvent | None:
-        """The first event of one camera and run behind a sequence number."""
+        """Return the first event of one camera and run behind a sequence number."""
         with self._explained():
             row = self._reader.execute(
                 "SELECT id, origin, prev, seq, text, kept_since FROM events "
@@ -181,14 +188,14 @@ class Outbox:
         return StoredEvent(*row) if row else None
 
     def forget(self, before: float) -> None:
-        """Delete what Redis has had since before a Unix time."""
+        """Delete the delivered events that were stored before a Unix time."""
         with self._explained():
             self._reader.execute(
                 "DELETE FROM events WHERE id <= ? AND kept_since < ?", (self.delivered_id, before)
             )
 
     def accept_gap(self, row_id: int, newest_seq: int) -> None:
-        """What stood between a number and the event of a row is gone for good."""
+        """Let the event of a row follow directly on a number: what was between them is lost."""
         with self._explained():
             self._reader.execute("UPDATE events SET prev = ? WHERE id = ?", (newest_seq, row_id))
 
@@ -214,7 +221,7 @@ class Outbox:
         if used > _WARN_AT * self._max_bytes and not self._warned:
             log.warning(
                 "%s: %d events wait for Redis and take %.0f of %.0f MB; beyond that the oldest "
-                "updates go first",
+                "updates are dropped first",
                 self.path,
                 self.waiting,
                 used / 1e6,
@@ -223,15 +230,15 @@ class Outbox:
         self._warned = used > _WARN_AT * self._max_bytes
 
     def _make_room(self) -> None:
-        count = max(1, int(_GIVE_UP * self._count()))
+        count = max(1, int(_DROP * self._count()))
         if self._delete_oldest("id <= ?", count):  # Redis has them
             return
         what, gone = "updates", self._delete_oldest("id > ? AND is_update", count)
         if not gone:
             what, gone = "events of any kind", self._delete_oldest("id > ?", count)
-        self.given_up += gone
+        self.dropped += gone
         log.error(
-            "%s: the allowance of %.0f MB is used up; the %d oldest %s are given up and will be "
+            "%s: the allowance of %.0f MB is used up; the %d oldest %s are dropped and will be "
             "missing on the stream",
             self.path,
             self._max_bytes / 1e6,

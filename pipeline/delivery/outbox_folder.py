@@ -1,4 +1,4 @@
-"""The outboxes of one output directory: one per run, and those that dead runs left behind."""
+"""The outboxes of one output directory: that of the run, and those that killed runs left."""
 
 from __future__ import annotations
 
@@ -23,20 +23,20 @@ log = logging.getLogger(__name__)
 def open_outboxes(
     folder: Path, run_id: str | None, target: str, *, max_bytes: int, any_target: bool = False
 ) -> Iterator[tuple[list[Outbox], Outbox | None]]:
-    """Yield the outboxes that nobody uses any more, oldest first, and one of our own.
+    """Yield the outboxes that earlier runs left, oldest first, and that of this run.
 
-    What a dead run left open in an outbox is ended in it. A lock held by the living tells them from
-    the dead, however they died. If nothing waits in our own at the end, it is removed.
+    Actions that a killed run left open are ended in its outbox. Running processes hold a lock on
+    their outboxes. If nothing waits in that of this run at the end, it is removed.
 
     Args:
-        folder: made if it is missing.
-        run_id: names our own; None makes none.
-        target: server and stream; what is left for another one stays where it is, and is named.
-        any_target: take it nevertheless.
-        max_bytes: see `Outbox`.
+        folder: created if missing.
+        run_id: of this run; None creates no outbox.
+        target: server and stream; outboxes for another one are logged and left where they are.
+        max_bytes: allowance on disk, see `Outbox`.
+        any_target: yield the outboxes for other targets too.
 
     Raises:
-        OutboxError: if the folder or our own outbox cannot be made.
+        OutboxError: if the folder or the outbox of this run cannot be created.
     """
     with ExitStack() as stack:
         locked: list[Path] = []
@@ -64,15 +64,15 @@ def _adopt(path: Path, stack: ExitStack, locked: list[Path], max_bytes: int) -> 
     if not _lock(path, stack, locked):
         return None  # another run is writing to it
     if not path.exists():
-        return None  # its run delivered the last events just now
+        return None  # its run has just delivered its last events
     ended = 0
     try:
         box = stack.enter_context(Outbox(path, max_bytes=max_bytes))
         ended = box.interrupt()
-    except EventError as error:  # the events themselves are delivered as they are
-        log.warning("%s: what was going on in it cannot be ended: %s", path, error)
+    except EventError as error:  # the events in it are still delivered
+        log.warning("%s: the open actions in it cannot be ended: %s", path, error)
     except OutboxError as error:
-        # Nothing is deleted: somebody may still read it with the sqlite3 program.
+        # Not deleted: the sqlite3 program may still read parts of it.
         for file in files_of(path):
             if file.exists():
                 file.rename(file.with_name(f"{file.name}.damaged"))
@@ -82,7 +82,7 @@ def _adopt(path: Path, stack: ExitStack, locked: list[Path], max_bytes: int) -> 
         "a run that ended early left %d events in %s%s",
         box.waiting,
         path,
-        f"; {ended} of them end what was going on" if ended else "",
+        f"; {ended} of them end open actions" if ended else "",
     )
     return box
 
@@ -107,7 +107,7 @@ def _lock(path: Path, stack: ExitStack, locked: list[Path]) -> bool:
 
 
 def _remove_locks(locked: list[Path]) -> None:
-    """Those of outboxes that are gone, while we hold them: a lock file that others use stays."""
+    """Remove the lock files of removed outboxes while we hold them; others stay."""
     for path in locked:
         if not path.exists():
             path.with_suffix(".lock").unlink(missing_ok=True)

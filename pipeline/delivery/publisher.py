@@ -1,4 +1,4 @@
-"""The thread that moves events from disk to Redis; nothing in the pipeline ever waits for it."""
+"""The thread that moves events from disk to Redis; no stage of the pipeline waits for it."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from pipeline.events import SequenceGap
 from pipeline.runtime.backoff import next_pause_s
 
 BATCH = 200  # events per round trip
-# How long events stay on disk after Redis said that it has them. A server that is killed or fails
-# over may come back without its last moments; it is then given them again.
+# How long events stay on disk after Redis acknowledged them. A server that is killed or fails over
+# may come back without its newest events; they are then sent again.
 KEEP_DELIVERED_S = 60.0
 HEARTBEAT_S = 1.0
 _BACKOFF_S = (0.1, 5.0)
-_TELL_EVERY_S = 5.0
+_LOG_INTERVAL_S = 5.0
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(slots=True)
 class PublisherCounts:
-    """What happened so far; read from any thread."""
+    """Counters of a publisher; read from any thread."""
 
     delivered: int = 0  # events put on the stream
-    repeated: int = 0  # sent, but there already
+    repeated: int = 0  # sent, but on the stream already
     missing: int = 0  # gaps on the stream: dropped on disk, or lost by the server for good
     outages: int = 0
 
@@ -40,12 +40,16 @@ class Publisher:
     """Moves the events of outboxes to a stream, one outbox after the other.
 
     Args:
-        outboxes: what dead runs left, oldest first; each is removed when Redis has all of it. The
-            last one is the running one's, and stays.
-        stream: used by this thread alone.
-        heartbeat: how the cameras are.
-        now: Unix seconds.
-        published: told of every event of this run that Redis has, and when, in Unix seconds.
+        outboxes: those of earlier runs, oldest first; each is removed when Redis has all of it. The
+            last one is that of this run, and stays.
+        stream: used by this thread only.
+        heartbeat: state of the cameras; None where no run goes with the events.
+        now: clock, Unix seconds.
+        published: called with every event of this run that Redis has, and the Unix time of it.
+
+    Attributes:
+        counts: what happened so far.
+        last_error: why nothing can be delivered at the moment; None while events are accepted.
     """
 
     def __init__(
@@ -57,8 +61,8 @@ class Publisher:
         published: Callable[[StoredEvent, float], None] = lambda event, at: None,
     ) -> None:
         self.counts = PublisherCounts()
-        self.last_error: str | None = None  # why nothing can be delivered at the moment
-        *self._left, self._own = outboxes
+        self.last_error: str | None = None
+        *self._earlier, self._own = outboxes
         self._stream, self._heartbeat, self._now = stream, heartbeat, now
         self._published, self._published_id = published, 0
         self._work, self._drained = threading.Event(), threading.Event()
@@ -69,56 +73,59 @@ class Publisher:
         self._thread = threading.Thread(target=self._run, name="publish", daemon=True)
 
     def start(self) -> None:
-        """Begin to deliver."""
+        """Start the thread."""
         self._thread.start()
 
     def wake(self) -> None:
-        """There is something new in the outbox."""
+        """Notify the thread of new events in the outbox."""
         self._drained.clear()
         self._work.set()
 
     def drain(
         self,
         timeout_s: float,
-        give_up: threading.Event | None = None,
+        cancelled: threading.Event | None = None,
         at_most_s: float = float("inf"),
     ) -> int:
-        """Wait until Redis has everything; returns how many events it has not.
+        """Wait until Redis has every event.
 
         Args:
-            timeout_s: longest wait without progress.
-            give_up: ends it at once.
-            at_most_s: longest wait in all.
+            timeout_s: longest wait without progress, seconds.
+            cancelled: ends the wait when set.
+            at_most_s: longest wait in all, seconds.
+
+        Returns:
+            How many events Redis lacks.
         """
-        began_at = moved_at = told_at = time.monotonic()
+        began_at = moved_at = logged_at = time.monotonic()
         progress = -1
         self.wake()
         while self._thread.is_alive():
             if self._drained.wait(0.05):
                 if self.waiting == 0:
                     break
-                self.wake()  # it had looked before the last events came
+                self.wake()  # events came after its last check
             now, done = time.monotonic(), self.counts.delivered + self.counts.repeated
             if done != progress:
                 progress, moved_at = done, now
             timed_out = now - moved_at >= timeout_s or now - began_at >= at_most_s
-            if timed_out or (give_up is not None and give_up.is_set()):
+            if timed_out or (cancelled is not None and cancelled.is_set()):
                 break
-            if now - told_at >= _TELL_EVERY_S:
-                told_at = now
+            if now - logged_at >= _LOG_INTERVAL_S:
+                logged_at = now
                 log.info("%d events wait for %s", self.waiting, self._stream.name)
         return self.waiting
 
     def check(self) -> None:
-        """Raise what the thread died of, if it did."""
+        """Raise the exception that ended the thread, if there was one."""
         if self._failure is not None:
             raise self._failure
 
     def stop(self) -> None:
-        """End the thread after what it is doing; what is not delivered stays on disk.
+        """End the thread after its current batch; undelivered events stay on disk.
 
         Raises:
-            Exception: what the thread died of, if it did.
+            Exception: the one that ended the thread, if there was one.
         """
         self._stopping.set()
         self._work.set()
@@ -127,8 +134,8 @@ class Publisher:
 
     @property
     def waiting(self) -> int:
-        """Events that Redis has not got yet."""
-        return sum(outbox.waiting for outbox in (*self._left, self._own))
+        """Events that Redis lacks."""
+        return sum(outbox.waiting for outbox in (*self._earlier, self._own))
 
     def _run(self) -> None:
         try:
@@ -140,7 +147,7 @@ class Publisher:
             self._failure = error
 
     def _step(self, last_pause_s: float) -> float:
-        """Deliver a batch, or wait for one; returns for how long to leave the server alone."""
+        """Deliver a batch, or wait for one; returns the pause before the next attempt, seconds."""
         self._work.clear()
         try:
             if not self._warned:
@@ -156,40 +163,40 @@ class Publisher:
             first_s, longest_s = _BACKOFF_S
             return next_pause_s(last_pause_s, first_s=first_s, longest_s=longest_s)
         if self.last_error is not None:
-            log.warning("%s takes events again; %d wait", self._stream.name, self.waiting)
+            log.warning("%s accepts events again; %d wait", self._stream.name, self.waiting)
             self.last_error = None
         return 0.0
 
     def _warn(self) -> None:
-        """Once, as soon as the server can be asked."""
+        """Log what is risky in the settings of the server, once it answers."""
         self._stream.ping()
         for warning in self._stream.warnings():
             log.warning("%s", warning)
         self._warned = True
 
     def _rest(self) -> None:
-        """Nothing to send: tidy up, then wait for work or the next heartbeat."""
-        if self._left:
+        """Delete delivered events, then wait for new ones or the next heartbeat."""
+        if self._earlier:
             self._wait_until_saved()
-            self._left.pop(0).remove()
+            self._earlier.pop(0).remove()
             return
         self._own.forget(self._now() - KEEP_DELIVERED_S)
         if not self._drained.is_set():
             self._wait_until_saved()
-            self._beat_at = 0.0  # whoever waits may end now: say how the cameras are
+            self._beat_at = 0.0  # the run may end now: send the last state
             self._beat()
             self._drained.set()
         self._work.wait(HEARTBEAT_S)
 
     def _wait_until_saved(self) -> None:
-        # With appendfsync everysec a busy disk may hold the file back for two seconds.
+        # With appendfsync everysec a busy disk may delay the file for two seconds.
         deadline = time.monotonic() + 3.0
         while self._stream.unsaved_bytes() and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def _deliver(self) -> int:
-        """Send the next batch; returns how many events were in it."""
-        outbox = self._left[0] if self._left else self._own
+        """Send the next batch; returns the number of its events."""
+        outbox = self._earlier[0] if self._earlier else self._own
         events = outbox.after(outbox.delivered_id, BATCH)
         if not events:
             return 0
@@ -202,7 +209,7 @@ class Publisher:
         if outbox is self._own:
             delivered_at = self._now()
             for event in events[:done]:
-                if event.id > self._published_id:  # else it was lost by the server and sent again
+                if event.id > self._published_id:  # else the server lost it and it was sent again
                     self._published_id = event.id
                     self._published(event, delivered_at)
         if appended.gap is not None:

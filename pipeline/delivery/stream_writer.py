@@ -1,8 +1,8 @@
-"""The writing side of the stream: every event once and in order, whatever is sent twice.
+"""The writing side of the stream: every event once and in order, even if it is sent twice.
 
-The server itself remembers, per camera and run, the sequence number of the newest event on the
-stream, and writes both in one script. So a repeated send is recognized however late it comes, and
-a server that comes back without its last moments says itself from where to send again.
+The server stores, per camera and run, the sequence number of the newest event on the stream, and
+one script writes both. So a repeated send is recognized however late it comes, and the numbers of
+a server that came back without its newest events show from where to send again.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ from pipeline.redaction import mask_url
 from pipeline.redis_store.connection import NotPermittedError, connect, reporting
 from pipeline.redis_store.names import StreamKeys
 
-# How long the newest sequence number of a camera and run is remembered after it changed last.
+# Seconds for which the newest sequence number of a camera and run is stored after its last change.
 REMEMBER_S = 30 * 86_400
 
 # KEYS: stream, newest numbers, their ages. ARGV: MAXLEN or MINID, its value, now, forget before;
-# then per event: origin, number before it, number, text. It stops in front of a gap: what lies
-# between the newest number here and the one that the sender believes to be here is missing.
+# then per event: origin, number before it, number, text. It stops before a gap: the sender believes
+# the number before an event to be on the stream, and the newest one there is lower.
 _APPEND = """
 local added, known, i = 0, 0, 5
 while i <= #ARGV do
@@ -50,13 +50,13 @@ return {added, known}
 
 @dataclass(frozen=True, slots=True)
 class Trimming:
-    """How the stream is kept from growing for ever, approximately; never less is kept."""
+    """Limit of the stream's length or age; approximate, never less is kept."""
 
     maxlen: int
-    max_age_s: float | None = None  # instead of a length
+    max_age_s: float | None = None  # seconds; replaces the length
 
     def arguments(self, now: float) -> tuple[str, str]:
-        """For XADD."""
+        """Return strategy and threshold as XADD takes them; `now` in Unix seconds."""
         if self.max_age_s is None:
             return "MAXLEN", str(self.maxlen)
         return "MINID", str(max(0, round(1e3 * (now - self.max_age_s))))
@@ -64,10 +64,10 @@ class Trimming:
 
 @dataclass(frozen=True, slots=True)
 class Appended:
-    """What became of a batch: its first `added + known` events are on the stream."""
+    """Outcome of a batch: its first `added + known` events are on the stream."""
 
     added: int
-    known: int  # were there already
+    known: int  # were on the stream already
     gap: SequenceGap | None  # before the first event that was refused
 
 
@@ -77,9 +77,9 @@ class EventStream:
     Args:
         url: see `connect`.
         stream: key of the stream.
-        trimming: what is kept of it.
-        socket_timeout_s: see `connect`; an unresponsive server is given up after about three times
-            as long.
+        trimming: limit of its length or age.
+        socket_timeout_s: see `connect`; a command to an unresponsive server fails after about three
+            times as long, seconds.
 
     Raises:
         EventStoreError: if `url` is no Redis URL.
@@ -91,7 +91,7 @@ class EventStream:
         self.name = mask_url(url)
         self._keys = StreamKeys(stream)
         self._trimming = trimming
-        # Repeating is harmless here: see the module's text.
+        # The commands are idempotent, see the docstring of the module.
         self._client = connect(url, socket_timeout_s=socket_timeout_s, retries=2)
 
     def __enter__(self) -> EventStream:
@@ -101,11 +101,11 @@ class EventStream:
         self.close()
 
     def close(self) -> None:
-        """Give the connections back."""
+        """Close the connections."""
         self._client.close()
 
     def ping(self) -> None:
-        """Make sure that the server is there and lets us in.
+        """Check that the server answers and accepts the user.
 
         Raises:
             EventStoreError: if it does not.
@@ -114,14 +114,14 @@ class EventStream:
             self._client.ping()
 
     def append(self, events: Sequence[StoredEvent], now: float) -> Appended:
-        """Append what is not there yet, in order, in one round trip, up to the first gap.
+        """Append the events that are not on the stream, in one round trip, up to the first gap.
 
         Args:
-            events: any cameras and runs, each one's in order.
+            events: of any cameras and runs, those of each in order.
             now: Unix seconds.
 
         Raises:
-            EventStoreError: if the server refuses or stays away; some of the events may be there.
+            EventStoreError: if the server refuses or does not answer; a part may be appended.
         """
         arguments: list[str] = [*self._trimming.arguments(now), str(now), str(now - REMEMBER_S)]
         for event in events:
@@ -136,12 +136,13 @@ class EventStream:
         return Appended(added, known, gap)
 
     def unsaved_bytes(self) -> int:
-        """What a kill of the server would take now although it was acknowledged.
+        """Return the acknowledged bytes that a kill of the server would lose now.
 
-        0 where an ACL forbids asking.
+        Returns:
+            Bytes that are not in the append-only file yet; 0 where an ACL forbids the question.
 
         Raises:
-            EventStoreError: if the server stays away.
+            EventStoreError: if the server does not answer.
         """
         try:
             with reporting(self.name):
@@ -151,10 +152,10 @@ class EventStream:
         return int(persistence.get("aof_buffer_length", 0))
 
     def set_camera(self, camera_id: str, fields: Mapping[str, str], ttl_s: float) -> None:
-        """Say how a camera is; what is not said again for `ttl_s` vanishes.
+        """Set the state of a camera; it expires unless it is set again within `ttl_s` seconds.
 
         Raises:
-            EventStoreError: if the server refuses or stays away.
+            EventStoreError: if the server refuses or does not answer.
         """
         key = self._keys.camera(camera_id)
         with reporting(self.name):
@@ -165,17 +166,20 @@ class EventStream:
             pipeline.execute()
 
     def warnings(self) -> list[str]:
-        """What of the server's settings may lose events; empty if an ACL forbids asking.
+        """Return what in the settings of the server may lose events.
+
+        Returns:
+            One text per setting; none where an ACL forbids the question.
 
         Raises:
-            EventStoreError: if the server stays away.
+            EventStoreError: if the server does not answer.
         """
         try:
             with reporting(self.name):
                 memory = _of_any_node(self._client.info("memory"))
                 persistence = _of_any_node(self._client.info("persistence"))
                 saves = self._client.config_get("save").get("save", "")
-        except NotPermittedError:  # that is no trouble
+        except NotPermittedError:  # an ACL may forbid it
             return []
         found = []
         policy = str(memory.get("maxmemory_policy", "noeviction"))
@@ -193,6 +197,6 @@ class EventStream:
 
 
 def _of_any_node(reply: Any) -> dict[str, Any]:
-    """A cluster answers per node; the nodes of one cluster are configured alike."""
+    """Return one reply of a cluster, which has one per node; they are configured alike."""
     first = next(iter(reply.values()), None)
     return first if isinstance(first, dict) else dict(reply)

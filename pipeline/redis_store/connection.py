@@ -27,26 +27,26 @@ _SENTINEL_PORT = 26379
 
 
 class NotPermittedError(EventStoreError):
-    """The user that the URL names may not run this command."""
+    """The user in the URL lacks the permission to run a command."""
 
 
-# Typed for sync and async clients alike, its replies are unions; what is wrong shows at run time.
+# redis-py types its replies as unions of the sync and the async form, hence Any.
 Client = Any
 
 
 def connect(url: str, *, socket_timeout_s: float, retries: int) -> Client:
-    """Open nothing yet: the first command does.
+    """Make a client; the first command connects.
 
     Args:
         url: `redis://[user:password@]host:port/db`, `rediss://` for TLS and `unix://`, with the
             query options of redis-py; `redis+cluster://host:port`; or
             `redis+sentinel://[user:password@]host[:port],host[:port].../SERVICE[/db]`.
-        socket_timeout_s: longest silence of the server within one attempt.
-        retries: further attempts after a lost connection or a timeout. What is sent twice may be
-            done twice: only for commands to which that makes no difference.
+        socket_timeout_s: longest silence of the server within one attempt, seconds.
+        retries: further attempts after a lost connection or a timeout. A command that is sent twice
+            may be executed twice: only for idempotent ones.
 
     Raises:
-        EventStoreError: if `url` is none of these.
+        EventStoreError: if `url` is none of these, or no node of a cluster answers.
     """
     retry = Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), retries)
     kinds = _Kinds(redis.Redis, RedisCluster, Sentinel)
@@ -54,7 +54,7 @@ def connect(url: str, *, socket_timeout_s: float, retries: int) -> Client:
 
 
 def connect_async(url: str, *, socket_timeout_s: float) -> Client:
-    """The same for asyncio, without retries."""
+    """Make a client for asyncio, without retries; see `connect`."""
     retry = AsyncRetry(NoBackoff(), 0)
     kinds = _Kinds(AsyncRedis, AsyncRedisCluster, AsyncSentinel)
     return _connect(url, kinds, _options(socket_timeout_s) | {"retry": retry})
@@ -62,7 +62,7 @@ def connect_async(url: str, *, socket_timeout_s: float) -> Client:
 
 @dataclass(frozen=True, slots=True)
 class _Kinds:
-    """redis-py has every client twice."""
+    """The client classes of redis-py: sync or async."""
 
     single: Any
     cluster: Any
@@ -90,7 +90,10 @@ def _connect(url: str, kinds: _Kinds, options: dict[str, Any]) -> Client:
             f"not a Redis URL: {mask_url(url)} (expected redis://[user:password@]host:port/db; "
             "write @ : / ? # % in a password as %40 %3A %2F %3F %23 %25)"
         ) from None
-    except (redis.RedisError, RedisClusterException) as error:  # it is asked for its nodes at once
+    except (
+        redis.RedisError,
+        RedisClusterException,
+    ) as error:  # a cluster is asked for its nodes
         raise EventStoreError(
             f"Redis at {mask_url(url)} does not answer: {mask_url(str(error))}"
         ) from None
@@ -116,7 +119,12 @@ def _host_and_port(node: str) -> tuple[str, int]:
 
 
 def explained(error: Exception, name: str) -> EventStoreError:
-    """The same for a user: which server, and what to do. `name` is without credentials."""
+    """Translate an error of redis-py for a user: which server, and what to do.
+
+    Args:
+        error: of redis-py.
+        name: of the server, without credentials.
+    """
     if isinstance(error, redis.AuthenticationError):
         return EventStoreError(f"Redis at {name} refuses user or password: {error}")
     if isinstance(error, redis.exceptions.NoPermissionError):
@@ -124,15 +132,18 @@ def explained(error: Exception, name: str) -> EventStoreError:
     if isinstance(error, redis.ConnectionError | redis.TimeoutError):
         return EventStoreError(
             f"Redis at {name} does not answer: {mask_url(str(error))} "
-            "(is it running? --redis embedded starts one, --redis none goes without)"
+            "(is it running? --redis embedded starts one, --redis none runs without)"
         )
     return EventStoreError(f"Redis at {name} refuses: {mask_url(str(error))}")
 
 
 @contextmanager
 def reporting(name: str) -> Iterator[None]:
-    """Turn redis-py's errors into ours."""
+    """Raise errors of redis-py inside the block as EventStoreError; see `explained`."""
     try:
         yield
-    except (redis.RedisError, RedisClusterException) as error:  # no RedisError: no node is there
+    except (
+        redis.RedisError,
+        RedisClusterException,
+    ) as error:  # the latter is no RedisError
         raise explained(error, name) from error

@@ -1,4 +1,4 @@
-"""One redis-server per directory, shared by all our commands that use that directory."""
+"""The embedded redis-server: one per directory, shared by all commands that use the directory."""
 
 from __future__ import annotations
 
@@ -29,26 +29,26 @@ _POLL_S = 0.05
 @dataclass(frozen=True, slots=True)
 class _Server:
     url: str
-    run_id: str  # drawn by the server at its start: no other program on that port has it
+    run_id: str  # random, chosen by the server when it starts: no other server has it
 
 
 @contextmanager
 def embedded_redis(directory: Path, *, timeout_s: float = 15.0) -> Iterator[str]:
-    """Yield the URL of a real redis-server that keeps its data under `directory`.
+    """Yield the URL of a redis-server that keeps its data under `directory`.
 
-    The first command starts it, others attach, the last to leave stops it. Three locks make that
-    hold whichever process dies at whichever moment, because the kernel frees them:
+    The first command starts it, others attach, the last to leave stops it. Three locks ensure that
+    whichever process dies at whichever time, because the kernel releases them:
 
     * `start.lock`: held while a command joins or leaves, so that only one does so at a time;
-    * `users.lock`: shared by the commands inside; who can have it alone is the last one;
+    * `users.lock`: shared by the attached commands; the last one can lock it exclusively;
     * `server.lock`: inherited by the server, so it is free exactly when no server runs here. A
-      stale port file therefore never leads to a program that took the port over.
+      stale port file therefore never leads to another program on the same port.
 
-    A server that outlived a killed command is found by the next one, which stops it at its end.
+    A server that outlived a killed command is found by the next command, which stops it at its end.
 
     Args:
-        directory: made if it is missing; locks, log, port file and data stand in it.
-        timeout_s: longest wait for the server, and for other commands that join or leave.
+        directory: created if missing; holds locks, log, port file and data.
+        timeout_s: longest wait for the server, and for other commands that join or leave, seconds.
 
     Raises:
         EventStoreError: if there is no redis-server program, or it does not start in time.
@@ -62,7 +62,7 @@ def embedded_redis(directory: Path, *, timeout_s: float = 15.0) -> Iterator[str]
     # All three stay open to the end: leaving works even if the directory was removed meanwhile.
     with joining, users, alive:
         _take_turn(joining, directory, timeout_s)
-        users.try_lock(shared=True)  # only a command that holds `joining` ever has it alone
+        users.try_lock(shared=True)  # exclusive locks are taken with `joining` only
         server = _join(directory, alive, timeout_s)
         joining.unlock()
         try:
@@ -74,22 +74,24 @@ def embedded_redis(directory: Path, *, timeout_s: float = 15.0) -> Iterator[str]
 
 
 def running_server(url: str, directory: Path) -> AbstractContextManager[str]:
-    """The URL itself, or that of our own server for the word `embedded`, while it is needed.
+    """Yield `url` itself, or the URL of the embedded server, which runs during the block.
 
     Args:
         url: `embedded`, or a Redis URL.
-        directory: where our own server keeps its data.
+        directory: where the embedded server keeps its data.
     """
     return embedded_redis(directory) if url == "embedded" else nullcontext(url)
 
 
 def _take_turn(joining: FileLock, directory: Path, timeout_s: float) -> None:
-    if not joining.lock(timeout_s=2 * timeout_s):  # its holder may need `timeout_s` itself
-        raise EventStoreError(f"another command holds {directory}/start.lock and does not let go")
+    if not joining.lock(timeout_s=2 * timeout_s):  # its holder may need `timeout_s` too
+        raise EventStoreError(
+            f"another command holds {directory}/start.lock and does not release it"
+        )
 
 
 def _join(directory: Path, alive: FileLock, timeout_s: float) -> _Server:
-    """Attach to the server of this directory, or start it."""
+    """Attach to the server of this directory, or start one."""
     deadline = time.monotonic() + timeout_s
     while time.monotonic() < deadline:
         if alive.try_lock():
@@ -116,10 +118,10 @@ def _running_server(directory: Path) -> _Server | None:
 
 
 def _stop(joined: _Server, directory: Path, alive: FileLock, timeout_s: float) -> None:
-    """Stop the server; a warning where that fails, since the run is over and its data is safe."""
+    """Stop the server; a failure is a warning, since the run is over and its data is safe."""
     if alive.try_lock():
-        return  # it died before us
-    # Ours, or the one that a later command started on the same data after ours had died.
+        return  # it has died already
+    # The joined one, or the one that a later command started after that one had died.
     for server in filter(None, (joined, _running_server(directory))):
         with suppress(EventStoreError):
             shut_down(server.url, server.run_id)
@@ -127,7 +129,7 @@ def _stop(joined: _Server, directory: Path, alive: FileLock, timeout_s: float) -
                 return
     log.warning(
         "the redis-server in %s does not stop (see %s there); the next command on this directory "
-        "will use it and try again",
+        "will use it and try to stop it again",
         directory,
         LOG_FILE,
     )

@@ -16,7 +16,7 @@ FIELD = "event"  # the one field of a stream entry: the event as JSON
 
 @dataclass(frozen=True, slots=True)
 class StreamKeys:
-    """What belongs to one stream."""
+    """The keys that belong to one stream."""
 
     stream: str
 
@@ -27,15 +27,15 @@ class StreamKeys:
 
     @property
     def newest_ages(self) -> str:
-        """Sorted set: the same names by the Unix time at which they changed."""
+        """Sorted set: the same names by the Unix time of their last change."""
         return f"{{{self.stream}}}:newest:ages"
 
     def camera(self, camera_id: str) -> str:
-        """Hash: how a camera is. Vanishes when nobody watches it any more."""
+        """Hash: state of a camera. Expires when no run updates it."""
         return f"{{{self.stream}}}:camera:{camera_id}"
 
     def seen(self, group: str) -> str:
-        """Hash: run_id/camera_id -> sequence number of the newest event that the group has had."""
+        """Hash: run_id/camera_id -> sequence number of the newest event that the group has read."""
         return f"{{{self.stream}}}:seen:{group}"
 
     def seen_ages(self, group: str) -> str:
@@ -43,9 +43,9 @@ class StreamKeys:
         return f"{{{self.stream}}}:seen:{group}:ages"
 
     def gaps(self, group: str) -> str:
-        """Hash: `run_id/camera_id first` -> last number of a gap that nobody has told yet."""
+        """Hash: `run_id/camera_id first` -> last number of a gap that is not reported yet."""
         return f"{{{self.stream}}}:gaps:{group}"
 
     def dead_letters(self, group: str) -> str:
-        """Stream: what the group tried too often."""
+        """Stream: events that the group failed to handle too often."""
         return f"{{{self.stream}}}:dead:{group}"

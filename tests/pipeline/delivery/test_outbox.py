@@ -152,14 +152,14 @@ def test_beyond_its_allowance_the_oldest_updates_go_first(
         fill(outbox, 10_000, first=3)
         kept = events_of(outbox)
         assert [event.kind for event in kept[:2]] == ["start", "end"]
-        assert outbox.given_up > 0
-        assert len(kept) + outbox.given_up == 10_002
+        assert outbox.dropped > 0
+        assert len(kept) + outbox.dropped == 10_002
         seqs = [event.seq for event in kept[2:]]
         assert seqs == list(range(10_003 - len(seqs), 10_003))  # the newest, without a hole
         assert outbox.after(2, 1)[0].prev == seqs[0] - 1
     assert sum(map(len_of, tmp_path.iterdir())) < 8_000_000  # with SQLite's log
     assert "events wait for Redis and take" in caplog.text
-    assert "oldest updates are given up" in caplog.text
+    assert "oldest updates are dropped" in caplog.text
 
 
 def len_of(path: Path) -> int:
@@ -171,10 +171,10 @@ def test_starts_and_ends_are_given_up_last_and_loudly(
 ) -> None:
     with Outbox(tmp_path / "a", max_bytes=500_000) as outbox:
         fill(outbox, 3000, kind="start")
-        assert outbox.given_up > 0
+        assert outbox.dropped > 0
         assert events_of(outbox)[-1].seq == 3000
     errors = [record for record in caplog.records if record.levelno == logging.ERROR]
-    assert "events of any kind are given up" in errors[0].getMessage()
+    assert "events of any kind are dropped" in errors[0].getMessage()
 
 
 def test_what_redis_has_makes_room_before_anything_is_given_up(tmp_path: Path) -> None:
@@ -182,7 +182,7 @@ def test_what_redis_has_makes_room_before_anything_is_given_up(tmp_path: Path) -
         for batch in range(50):
             fill(outbox, 100, first=1 + 100 * batch)
             outbox.delivered_id = 100 * batch
-        assert outbox.given_up == 0
+        assert outbox.dropped == 0
 
 
 def test_waiting_ends_at_what_is_there_when_events_were_given_up(tmp_path: Path) -> None:

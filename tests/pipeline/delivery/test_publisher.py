@@ -125,7 +125,7 @@ def test_an_outage_delays_and_is_told_once(
     assert len(told) == 3
     assert "does not answer" in told[0]
     assert told[1] == "it forgets"
-    assert "takes events again" in told[2]
+    assert "accepts events again" in told[2]
 
 
 def test_what_the_server_lost_is_sent_again(fake: FakeStream, outbox: Outbox) -> None:
