@@ -88,7 +88,7 @@ def run(
 @pytest.fixture
 def no_thread_left() -> Callable[[], bool]:
     """Whether every thread that was started since the test began has ended."""
-    before = set(threading.enumerate())  # libraries of earlier tests may have threads of their own
+    before = set(threading.enumerate())  # libraries of earlier tests may have left threads
     return lambda: set(threading.enumerate()) <= before
 
 

@@ -19,7 +19,7 @@ Seen = tuple[tuple[TrackedPerson, ...], tuple[int, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Walker:
-    """Somebody who walks at constant speed."""
+    """A person who walks at constant speed."""
 
     color: tuple[int, int, int]  # BGR
     start_xy: tuple[float, float]  # centre, pixels
@@ -50,7 +50,7 @@ class MeanColorEncoder:
 def render(
     walkers: Sequence[Walker], index: int, camera_id: str = "gate"
 ) -> tuple[Frame, Detections]:
-    """One frame and what a perfect detector says of it; later walkers stand in front."""
+    """One frame and the detections of a perfect detector; later walkers stand in front."""
     image = np.full((HEIGHT, WIDTH, 3), 40, np.uint8)
     boxes = [walker.xyxy_at(index) for walker in walkers if walker.is_seen_at(index)]
     for walker in walkers:
@@ -63,7 +63,7 @@ def render(
 
 
 def follow(tracker: Tracker, walkers: Sequence[Walker], frames: int) -> list[Seen]:
-    """What the tracker says of each frame."""
+    """Return what the tracker reports for each frame."""
     return [tracker.update(*render(walkers, index)) for index in range(frames)]
 
 

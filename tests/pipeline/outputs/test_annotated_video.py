@@ -1,4 +1,4 @@
-"""The mp4 has every frame at its time in its colours, and shows what the events say."""
+"""The mp4 has every frame at its time in its colours, and shows the events."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def test_an_action_adds_a_row_to_the_label_above_the_box() -> None:
 
     assert heights[0] == heights[1] > 5  # the first action stands beside the id
     assert heights[2] > 1.8 * heights[1]
-    assert heights[3] == heights[0]  # somebody else's action
+    assert heights[3] == heights[0]  # an action of another person
 
 
 def test_labels_of_a_crowd_do_not_cover_each_other() -> None:

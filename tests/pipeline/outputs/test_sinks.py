@@ -1,4 +1,4 @@
-"""Files say what was decided, complete, also when the run is cut short."""
+"""Files hold all decided events and tracks, also when a run is cut short."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def test_the_gallery_stays_bounded_however_long_people_stay() -> None:
     assert max(sizes) == sizes[-1] == 2 * NN_BUDGET
 
 
-def test_the_gallery_is_empty_when_everybody_left() -> None:
+def test_the_gallery_is_empty_when_all_people_have_left() -> None:
     tracker = new_tracker(MeanColorEncoder())
     walker = Walker((0, 0, 255), (60, 100), (0, 0), leaves_at=10)
     for index in range(30):
@@ -68,7 +68,7 @@ def test_only_boxes_inside_the_image_reach_the_encoder() -> None:
 
 
 def test_people_who_swap_places_while_hidden_are_known_by_their_looks() -> None:
-    """Motion alone says they stayed where they were; a shifted feature would say so too."""
+    """By motion alone they stayed where they were; so they would with a shifted feature."""
     tracker = new_tracker(MeanColorEncoder())
     red, blue = Walker((0, 0, 255), (140, 100), (0, 0)), Walker((255, 0, 0), (164, 100), (0, 0))
     no_box = np.array([[9, 9, 9, 50]], np.float32)

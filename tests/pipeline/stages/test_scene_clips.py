@@ -37,7 +37,7 @@ def cut(items: Iterable[TrackedFrame | StreamEnd], stride_s: float = 0.5) -> lis
 
 
 def walker(index: int, pts_s: float) -> TrackedFrame:
-    """Somebody who walks ten pixels per second."""
+    """A person who walks ten pixels per second."""
     x = 10 * pts_s
     person = TrackedPerson(1, np.array([x, 8, x + 10, 40], np.float32), 0.9)
     return replace(make_tracked(make_frame(index, pts_s)), people=(person,))

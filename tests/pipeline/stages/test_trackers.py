@@ -74,10 +74,10 @@ def test_every_reported_track_ends_when_no_person_is_left(new_tracker: NewTracke
         Walker(BLUE, (9, 60), (1, 1), leaves_at=9),
     ]
     seen = follow(new_tracker(), walkers, 40)
-    everybody = {person.track_id for people, _ in seen for person in people}
+    reported = {person.track_id for people, _ in seen for person in people}
     ended = [track_id for _, ids in seen for track_id in ids]
-    assert sorted(ended) == sorted(everybody)
-    assert len(everybody) == 2
+    assert sorted(ended) == sorted(reported)
+    assert len(reported) == 2
 
 
 def test_a_returning_person_gets_an_id_that_no_person_had(new_tracker: NewTracker) -> None:

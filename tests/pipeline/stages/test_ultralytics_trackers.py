@@ -1,4 +1,4 @@
-"""What only the trackers of ultralytics have: two thresholds, and ids of their own objects."""
+"""What only the trackers of ultralytics have: two thresholds, and ids counted per object."""
 
 from __future__ import annotations
 
