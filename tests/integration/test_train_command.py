@@ -91,7 +91,7 @@ def test_a_killed_and_an_interrupted_run_go_on_to_the_same_bits(data: Path) -> N
     code, said = interrupt(again, f"epoch 3/{EPOCHS}", signal.SIGINT)
     assert code == 130, said
     assert "resuming in epoch" in said
-    assert "the same command goes on" in said
+    assert "the same command resumes" in said
     run(again)
     straight, broken = (read_weights(data / name / "model.safetensors") for name in RUNS)
     assert straight.metadata == broken.metadata

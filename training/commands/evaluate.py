@@ -20,22 +20,88 @@ from pipeline.commands.options import (
     explained_errors,
     load,
 )
+from pipeline.config.schema import PipelineConfig
 from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
 from pipeline.redaction import mask_url
 from training.commands.evaluate_request import EvaluateRequest
 
-PIPED_WIDTH = 120  # columns of the tables where no terminal says how wide it is
+PIPED_WIDTH = 120  # columns of the tables where there is no terminal
 
 app = typer.Typer(rich_markup_mode="markdown")
 
 
 class SplitName(StrEnum):
-    """Components of a data set."""
+    """Splits of a data set."""
 
     train = "train"
     val = "val"
     test = "test"
+
+
+# What is evaluated: at least one of --data, --events, --tracking and --detection.
+ClipLabels = Annotated[
+    Path | None,
+    typer.Option(help="Labelled clips: a folder per class, CSV, JSON or a list, as for train."),
+]
+EventLabels = Annotated[
+    Path | None,
+    typer.Option(
+        help="Long videos: a CSV with path, label, start, end and perhaps a box or track. A "
+        "row with a background label only adds its video to the camera hours."
+    ),
+]
+TrackingTruth = Annotated[
+    Path | None,
+    typer.Option(metavar="GT.txt", help="MOTChallenge ground truth of --video: MOTA, IDF1, HOTA."),
+]
+TrackedVideo = Annotated[Path | None, typer.Option(help="For --tracking.")]
+DetectionTruth = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FOLDER", help="With images/ and labels/ as YOLO has them: average precision."
+    ),
+]
+Model = Annotated[Path | None, typer.Option(help="The recognizer; default: recognizer.weights.")]
+# How it is evaluated.
+OneSplit = Annotated[SplitName | None, typer.Option(help="Only this split; default: all.")]
+ThroughPipeline = Annotated[
+    bool,
+    typer.Option(
+        "--through-pipeline",
+        help="Clips as the live pipeline cuts them; no person found counts as background.",
+    ),
+]
+Aliases = Annotated[
+    list[str] | None,
+    typer.Option(metavar="DATA=MODEL", help="The model's label for a label of the data."),
+]
+Actions = Annotated[
+    list[str] | None,
+    typer.Option(help="Evaluate the events of this action; default: those that are labelled."),
+]
+MinIou = Annotated[
+    float,
+    typer.Option(min=0.01, max=1.0, help="Temporal overlap that a correct event needs."),
+]
+TargetFalseAlarms = Annotated[
+    float | None,
+    typer.Option(min=0.0, help="Search rules with at most so many per camera hour and action."),
+]
+LabelNames = Annotated[
+    Path | None, typer.Option(help="Names of the labels, where the data has only numbers.")
+]
+Seed = Annotated[int, typer.Option(help="Of the confidence intervals.")]
+Cache = Annotated[Path, typer.Option(help="Folder for crops and scores; may be deleted.")]
+# What is written.
+RulesFile = Annotated[
+    Path | None, typer.Option(metavar="FILE.yaml", help="Write these rules for --config.")
+]
+JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Every number.")]
+HtmlReport = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE.html", help="Tables, plots and images of the mistakes."),
+]
 
 
 @app.command(
@@ -58,82 +124,33 @@ class SplitName(StrEnum):
 """
 )
 def evaluate(
-    data: Annotated[
-        Path | None,
-        typer.Option(help="Labelled clips: a folder per class, CSV, JSON or a list, as for train."),
-    ] = None,
-    events: Annotated[
-        Path | None,
-        typer.Option(
-            help="Long videos: a CSV with path, label, start, end and perhaps a box or track. A "
-            "row with a background label only says that its video is to be watched."
-        ),
-    ] = None,
-    tracking: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="GT.txt", help="MOTChallenge ground truth of --video: MOTA, IDF1, HOTA."
-        ),
-    ] = None,
-    video: Annotated[Path | None, typer.Option(help="For --tracking.")] = None,
-    detection: Annotated[
-        Path | None,
-        typer.Option(
-            metavar="FOLDER", help="With images/ and labels/ as YOLO has them: average precision."
-        ),
-    ] = None,
-    model: Annotated[
-        Path | None, typer.Option(help="The recognizer; default: recognizer.weights.")
-    ] = None,
-    split: Annotated[SplitName | None, typer.Option(help="Only this part; default: all.")] = None,
-    through_pipeline: Annotated[
-        bool,
-        typer.Option(
-            "--through-pipeline",
-            help="Clips as the live pipeline cuts them; nobody found counts as background.",
-        ),
-    ] = False,
-    alias: Annotated[
-        list[str] | None,
-        typer.Option(metavar="DATA=MODEL", help="What a label of the data is for the model."),
-    ] = None,
-    action: Annotated[
-        list[str] | None,
-        typer.Option(help="Judge the events of this one; default: those that are labelled."),
-    ] = None,
-    iou: Annotated[
-        float, typer.Option(min=0.01, max=1.0, help="Temporal overlap that a right event needs.")
-    ] = 0.5,
-    target_false_alarms: Annotated[
-        float | None,
-        typer.Option(min=0.0, help="Search rules with so few per camera hour and action."),
-    ] = None,
-    write_config: Annotated[
-        Path | None, typer.Option(metavar="FILE.yaml", help="Write these rules for --config.")
-    ] = None,
-    json_file: Annotated[
-        Path | None, typer.Option("--json", metavar="FILE", help="Every number.")
-    ] = None,
-    report: Annotated[
-        Path | None,
-        typer.Option(metavar="FILE.html", help="Tables, plots and pictures of what went wrong."),
-    ] = None,
-    labels: Annotated[
-        Path | None, typer.Option(help="Names of the labels, where the data has only numbers.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of the confidence intervals.")] = 0,
-    cache: Annotated[Path, typer.Option(help="Folder for crops and scores; may be deleted.")] = (
-        Path("runs/cache")
-    ),
+    data: ClipLabels = None,
+    events: EventLabels = None,
+    tracking: TrackingTruth = None,
+    video: TrackedVideo = None,
+    detection: DetectionTruth = None,
+    model: Model = None,
+    split: OneSplit = None,
+    through_pipeline: ThroughPipeline = False,
+    alias: Aliases = None,
+    action: Actions = None,
+    iou: MinIou = 0.5,
+    target_false_alarms: TargetFalseAlarms = None,
+    write_config: RulesFile = None,
+    json_file: JsonFile = None,
+    report: HtmlReport = None,
+    labels: LabelNames = None,
+    seed: Seed = 0,
+    cache: Cache = Path("runs/cache"),
     config_file: ConfigFile = None,
     settings: Settings = None,
 ) -> None:
-    """Say how good a model is: on labelled clips, and in practice on long labelled video.
+    """Measure how good a model is: on labelled clips, and in practice on long labelled video.
 
-    Also how well people are found (--detection) and followed (--tracking).
+    Also how well people are detected (--detection) and tracked (--tracking).
 
     Tables go to standard output. The exit code is 0, or 1 if something could not be read and was
-    left out.
+    skipped.
     """
     with explained_errors("evaluate"):
         request = EvaluateRequest(
@@ -157,18 +174,20 @@ def evaluate(
             command=shlex.join(["run_pipeline.py", *map(_masked, sys.argv[1:])]),
         )
         own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
-        config = load(config_file, [*(settings or ()), *own], None, "none")
-        # Takes seconds: a mistake in the options is told before.
-        from training.commands.evaluation_run import run_evaluation
+        _run(request, load(config_file, [*(settings or ()), *own], None, "none"))
 
-        out = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
-        failed = run_evaluation(request, config, PROJECT, out, console)
-    if failed:
+
+def _run(request: EvaluateRequest, config: PipelineConfig) -> None:
+    """Evaluate; what takes seconds to load is loaded now, when the options are known to be good."""
+    from training.commands.evaluation_run import run_evaluation
+
+    out = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
+    if run_evaluation(request, config, PROJECT, out, console):
         raise typer.Exit(EXIT_FAILED)
 
 
 def _masked(argument: str) -> str:
-    """An argument, or the value in KEY=VALUE, without credentials."""
+    """Mask credentials in an argument, or in the value of KEY=VALUE."""
     key, equals, value = argument.partition("=")
     return f"{key}={mask_url(value)}" if equals else mask_url(argument)
 

@@ -29,7 +29,7 @@ Data = Annotated[
 Output = Annotated[Path, typer.Option(help="Folder of the model, the report and the log.")]
 StartFrom = Annotated[
     Path | None,
-    typer.Option("--from", metavar="CHECKPOINT", help="Default: the recognizer in the box."),
+    typer.Option("--from", metavar="CHECKPOINT", help="Default: the bundled recognizer."),
 ]
 TrainConfigFile = Annotated[
     Path | None,
@@ -76,20 +76,20 @@ def train(
         bool, typer.Option("--sanity", help="Only try to overfit ten clips.")
     ] = False,
 ) -> None:
-    """Train a recognizer on your own clips; ends with a model that `replay` and `live` take.
+    """Train a recognizer on your own clips; the result is a model that `replay` and `live` take.
 
-    People are found and cut out as the pipeline does it, once: a second run starts at once. A run
-    that was interrupted goes on with the same command. OUTPUT gets model.safetensors, report.md,
+    People are detected and cut out as in the pipeline, once: a second run uses the cache. The same
+    command resumes a run that was interrupted. OUTPUT gets model.safetensors, report.md,
     report.json, log.csv and config.yaml.
     """
-    with explained_errors("train"), _said_how_to_go_on():
+    with explained_errors("train"), _explained_interrupts():
         from training.config import load_train_config
 
         own = [] if start_from is None else [f"model.weights={json.dumps(str(start_from))}"]
         config = load_train_config(config_file, [*(settings or ()), *own])
         if start_from is not None and config.model.architecture is not None:
             raise ConfigError("--from and model.architecture: give one of them")
-        # Takes seconds: a mistake in the configuration is told before.
+        # Takes seconds: mistakes in the configuration are reported before.
         from training.fitting.train import TrainRequest
         from training.fitting.train import train as run
 
@@ -99,17 +99,17 @@ def train(
         if not done:
             raise KeyboardInterrupt
     if not sanity:
-        typer.echo(f"{output}/model.safetensors is ready; what it is worth: {output}/report.md")
+        typer.echo(f"{output}/model.safetensors is ready; how good it is: {output}/report.md")
         typer.echo(
             f"run_pipeline.py replay VIDEO --set recognizer.weights={output}/model.safetensors"
         )
 
 
 @contextmanager
-def _said_how_to_go_on() -> Iterator[None]:
-    """Whatever was interrupted, cutting or training: what is done is on disk."""
+def _explained_interrupts() -> Iterator[None]:
+    """Print how to resume: cutting and training keep what is done on disk."""
     try:
         yield
     except KeyboardInterrupt:
-        console.print("stopped; the same command goes on", highlight=False)
+        console.print("stopped; the same command resumes", highlight=False)
         raise
