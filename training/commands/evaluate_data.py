@@ -1,4 +1,4 @@
-"""From labelled data and a model to what `evaluate` tells of them."""
+"""Evaluate a model on labelled clips and long videos."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.evaluation.evaluated_model import EvaluatedModel
 from training.evaluation.labelled_videos import score_labelled_videos
 from training.evaluation.videos import (
     EventEvaluation,
-    actions_to_judge,
+    actions_to_evaluate,
     evaluate_events,
 )
 from training.labels.samples import DataError, Sample
@@ -45,7 +45,7 @@ def evaluate_clip_samples(
         if isinstance(item, ClipScore):
             scores.append(item)
         else:
-            log.error("left out: %s", item)
+            log.error("skipped: %s", item)
             left_out.append(str(item))
         progress.show("clips", len(scores) + len(left_out), len(samples))
     if not scores:
@@ -62,7 +62,7 @@ def evaluate_video_samples(
     model: EvaluatedModel,
     progress: ProgressPrinter,
 ) -> tuple[EventEvaluation, list[str]]:
-    """Watch long videos, judge the events and search rules, if it was asked for.
+    """Run the pipeline over long videos, evaluate its events and, on request, search rules.
 
     Returns:
         The evaluation, and what could not be read.
@@ -72,13 +72,13 @@ def evaluate_video_samples(
     """
     mapping = _mapping(samples, request, model, merge_predictions=False)
     policy = model.components.policy
-    actions = actions_to_judge(mapping, policy, request.actions)
+    actions = actions_to_evaluate(mapping, policy, request.actions)
     videos, unreadable = score_labelled_videos(
-        samples, mapping, lambda path: model.watch(path, progress)
+        samples, mapping, lambda path: model.score_video(path, progress)
     )
     left_out = [f"{failure.path}: {failure.reason}" for failure in unreadable]
     for failure in left_out:
-        log.error("left out: %s", failure)
+        log.error("skipped: %s", failure)
     if not videos:
         raise DataError(f"{request.events}: none of its videos could be read")
     tries = count(1)
@@ -105,7 +105,7 @@ def _warn_of_limits(evaluation: EventEvaluation) -> None:
     at_least = rate_at_most(0, evaluation.camera_hours)
     if at_least is not None and at_least > target:
         log.warning(
-            "%.2f camera hours are too few to be sure of %g false alarms per hour: even without "
+            "%.2f camera hours are too few to prove %g false alarms per hour: even without "
             "one, up to %.3g per hour would be possible; it takes %.3g hours",
             evaluation.camera_hours,
             target,

@@ -39,7 +39,7 @@ def run_evaluation(
         err: for the progress.
 
     Returns:
-        True if something could not be read and was left out.
+        True if something could not be read and was skipped.
 
     Raises:
         PipelineError: if the labels, the model or an option cannot be used.
@@ -54,7 +54,7 @@ def run_evaluation(
         with ProgressPrinter(err) as progress:
             results = _evaluate(request, model, clip_samples, event_samples, progress)
     except KeyboardInterrupt:
-        err.print(f"stopped; what was cut and watched so far is kept in {request.cache}")
+        err.print(f"stopped; what was cut and scored so far is kept in {request.cache}")
         raise
     _print(results, request, out)
     _write(results, request, model)
@@ -85,7 +85,7 @@ def _evaluate(
 
 
 def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
-    """The samples of the split; none without a source."""
+    """Read the samples of the chosen split; none without a source."""
     if source is None:
         return []
     samples = read_samples(source, label_file=request.label_file)
@@ -96,7 +96,8 @@ def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
         found = ", ".join(sorted({sample.split for sample in samples if sample.split}))
         raise DataError(
             f"{source}: no sample is in the split {request.split}; "
-            f"{f'there are {found}' if found else 'it names no splits'}. Leave out --split for all"
+            f"{f'there are {found}' if found else 'it names no splits'}. "
+            "Without --split, all are used"
         )
     return chosen
 
@@ -125,7 +126,7 @@ def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) ->
 def score_tracker(
     truth: Path, video: Path, config: PipelineConfig, project: Path, progress: ProgressPrinter
 ) -> TrackingScore:
-    """What the configured detector and tracker make of a video with ground truth.
+    """Score the configured detector and tracker on a video with ground truth.
 
     Raises:
         ConfigError: if the ground truth cannot be used.
@@ -154,9 +155,9 @@ def score_tracker(
 def score_detector(
     folder: Path, config: PipelineConfig, project: Path, progress: ProgressPrinter
 ) -> DetectionScore:
-    """How well the configured detector finds people in labelled images.
+    """Score the configured detector on labelled images.
 
-    Average precision needs boxes of every confidence; recall and precision are told at
+    Average precision needs boxes of every confidence; recall and precision are reported at
     `detector.confidence`.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Which moments of a cached track become a clip, in training and in evaluation."""
+"""Which times of a cached track become a clip, in training and in evaluation."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ Times = NDArray[np.float64]
 
 
 def time_grid(spec: InputSpec) -> ClipSpec:
-    """The time grid of a recognizer's clips."""
+    """Return the time grid of a recognizer's clips."""
     return ClipSpec(spec.clip_len, spec.interval_s, spec.crop_size, spec.crop_margin, MAX_GAP_S)
 
 
 def end_range_s(pts_s: Times, span_s: float) -> tuple[float, float]:
-    """First and last moment at which a clip of `span_s` seconds may end.
+    """Return the first and last time, in seconds, at which a clip of `span_s` seconds may end.
 
-    A track shorter than the clip has one moment: the clip's middle is the track's.
+    A track shorter than the clip has one end: the clip's middle is the track's.
     """
     first, last = float(pts_s[0]), float(pts_s[-1])
     if last - first <= span_s:
@@ -37,7 +37,7 @@ def end_range_s(pts_s: Times, span_s: float) -> tuple[float, float]:
 def choose_frames(
     pts_s: Times, end_s: float, grid: ClipSpec, speed: float = 1.0
 ) -> NDArray[np.intp] | None:
-    """The crops of the clip that ends at `end_s`, chosen by the pipeline's own rule.
+    """Choose the crops of the clip that ends at `end_s`, by the pipeline's own rule.
 
     Where the clip reaches beyond the track, the track's first or last crop is repeated. Only
     training does that: the live pipeline waits for enough frames.
@@ -49,7 +49,7 @@ def choose_frames(
         speed: above 1 shows the person faster than it was.
 
     Returns:
-        int (clip_len,) rows of the track's crops, or None if a hole is too long.
+        int (clip_len,) rows of the track's crops, or None if a gap is too long.
     """
     step_s = grid.interval_s / 2
     before = pts_s[0] - step_s * np.arange(1, 2 * grid.clip_len + 2)[::-1]
@@ -61,16 +61,16 @@ def choose_frames(
 
 
 def evaluation_ends_s(pts_s: Times, grid: ClipSpec) -> Times:
-    """Where the clips of a track end in evaluation: every half second."""
+    """Return where the clips of a track end in evaluation, every half second: float64 (M,)."""
     earliest, latest = end_range_s(pts_s, grid.span_s)
     return np.arange(earliest, latest + 1e-6, EVALUATION_STRIDE_S)
 
 
 def evaluation_clips(track: CachedTrack, spec: InputSpec) -> list[Crops]:
-    """The views of a track in evaluation: every half second, the crop as the pipeline cuts it.
+    """Cut the views of a track in evaluation: every half second, cropped as in the pipeline.
 
-    A track all of whose clips have a hole is shown with its holes, as in training: better its
-    nearest crops than none of this person.
+    A track all of whose clips have a gap is shown with its gaps, as in training: its nearest
+    crops are better than none of this person.
 
     Args:
         track: cut for this input: same crop size and margin.
@@ -93,6 +93,6 @@ def _chosen_rows(pts_s: Times, grid: ClipSpec) -> list[NDArray[np.intp]]:
 
 
 def centre(crops: Crops, size: int) -> Crops:
-    """The view the live pipeline has: uint8 (T, C, C, 3) -> (T, size, size, 3)."""
+    """Cut out the live pipeline's view: uint8 (T, C, C, 3) -> (T, size, size, 3)."""
     offset = (crops.shape[1] - size) // 2
     return crops[:, offset : offset + size, offset : offset + size]

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from models.slowfast.input_spec import InputSpec
 from training.labels.samples import Sample, TrackFile
 
-# A cached crop is this much wider than the network's, so that training may shift and scale it as a
+# A cached crop is this much wider than the network's, so that training can shift and scale it as a
 # detector's boxes shift and scale; what lies further outside repeats the border. Both have the
 # same pixels per body height.
 CACHE_WIDTH = 9 / 7
@@ -34,9 +34,9 @@ FORMAT = 1  # of the cache; another one makes new entries
 class CutSpec:
     """How people are cut out of videos for one network."""
 
-    fps: float  # pictures per second that are looked at, at most
+    fps: float  # frames per second that are sampled, at most
     crop_size: int  # S of the network, pixels
-    crop_margin: float  # of the network, share of the box's longer side on each side
+    crop_margin: float  # of the network, margin on each side as a fraction of the box's longer side
     span_s: float  # from the first to the last frame of the network's clip
     min_track_fraction: (
         float  # of its sample in which a person must be seen, or of a clip if shorter
@@ -44,19 +44,19 @@ class CutSpec:
 
     @classmethod
     def of(cls, spec: InputSpec, *, fps: float, min_track_fraction: float) -> CutSpec:
-        """What a network needs."""
+        """Derive what a network needs from its input."""
         span_s = (spec.clip_len - 1) * spec.interval_s
         return cls(fps, spec.crop_size, spec.crop_margin, span_s, min_track_fraction)
 
     @property
     def cache_size(self) -> int:
-        """C, side of a cached crop: even or odd as S is, so that S sits in its centre."""
+        """C, side of a cached crop in pixels: even or odd as S is, so that S sits in its centre."""
         border = math.ceil(self.crop_size * (CACHE_WIDTH - 1) / 2)
         return self.crop_size + 2 * border
 
     @property
     def cache_margin(self) -> float:
-        """Share of the box's longer side that a cached crop shows on each side."""
+        """Margin of a cached crop on each side, as a fraction of the box's longer side."""
         wide = (1 + 2 * self.crop_margin) * self.cache_size / self.crop_size
         return (wide - 1) / 2
 
@@ -70,7 +70,7 @@ class CachedTrack:
     pts_s: NDArray[np.float64]  # (N,) of the crops, on the clock of the video
     offsets: NDArray[np.int64]  # (N,) bytes in the file
     lengths: NDArray[np.int64]  # (N,) bytes
-    whole_frame: bool  # nobody was tracked: the crops show the whole picture
+    whole_frame: bool  # no person was tracked: the crops show the whole frame
 
     def __len__(self) -> int:
         return len(self.pts_s)
@@ -85,7 +85,7 @@ class TrackIndex:
     lengths: list[int]
 
     def add(self, pts_s: float, offset: int, length: int) -> None:
-        """One crop more."""
+        """Add the place of one crop."""
         self.pts_s.append(pts_s)
         self.offsets.append(offset)
         self.lengths.append(length)
@@ -97,7 +97,7 @@ class TrackIndex:
 
 
 def entry_of(sample: Sample, spec: CutSpec, cache: Path, people: str) -> Path | None:
-    """KEY.json of a sample; None if its video is not there.
+    """Return the path KEY.json of a sample's entry; None if its video does not exist.
 
     A file is known by its path, size and time of change: reading gigabytes to hash them would
     take longer than what the cache saves.
@@ -132,7 +132,7 @@ def entry_of(sample: Sample, spec: CutSpec, cache: Path, people: str) -> Path | 
 
 
 def file_identity(path: Path) -> tuple[str, int, int] | None:
-    """Path, bytes and nanoseconds of the last change; of a folder, its files together."""
+    """Return path, bytes and nanoseconds of the last change; of a folder, its files together."""
     try:
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         stats = [file.stat() for file in files]
@@ -143,14 +143,14 @@ def file_identity(path: Path) -> tuple[str, int, int] | None:
 
 
 def encode_crop(crop: NDArray[np.uint8]) -> bytes:
-    """JPEG of uint8 (C, C, 3) BGR."""
+    """Encode uint8 (C, C, 3) BGR as JPEG."""
     done, data = cv2.imencode(".jpg", crop, [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     assert done
     return data.tobytes()
 
 
 def read_crops(track: CachedTrack, rows: Sequence[int] | NDArray[np.intp]) -> Crops:
-    """The crops of some rows, which may repeat: uint8 (len(rows), C, C, 3) BGR."""
+    """Decode the crops of some rows, which may repeat: uint8 (len(rows), C, C, 3) BGR."""
     data = np.memmap(track.file, np.uint8, "r")
     wanted, where = np.unique(np.asarray(rows), return_inverse=True)
     decoded = [_decode(data[track.offsets[row] :][: track.lengths[row]]) for row in wanted]
@@ -172,7 +172,7 @@ def write_index(path: Path, tracks: Sequence[TrackIndex], *, whole_frame: bool) 
 
 
 def read_entry(path: Path, sample: Sample) -> list[CachedTrack] | None:
-    """The tracks of KEY.json, or None if the entry is not there or not whole."""
+    """Read the tracks of KEY.json; None if the entry is missing or incomplete."""
     jpegs = path.with_suffix(".jpegs")
     try:
         content = json.loads(path.read_text())

@@ -33,7 +33,7 @@ class ConfiguredPeopleFinder:
 
     @cached_property
     def identity(self) -> str:
-        """Everything that decides who is found where.
+        """Text of everything that decides who is detected where.
 
         Weights that are a file here are known without loading them. Official weights may be
         fetched or replaced by the built-in detector: which of the two it is shows when it is built.
@@ -46,10 +46,10 @@ class ConfiguredPeopleFinder:
 
     @cached_property
     def detector(self) -> YoloPersonDetector | HogPersonDetector:
-        """Built at first use."""
+        """The detector, built at first use."""
         return build_detector(self._detector_section, self._project, self._device)
 
     @cached_property
     def new_tracker(self) -> Callable[[], Tracker]:
-        """Built at first use; the networks in it are shared."""
+        """Factory of trackers, built at first use; they share their networks."""
         return tracker_factory(self._tracker_section, self._device)

@@ -41,7 +41,7 @@ class PersonPath:
     xyxy: FloatArray  # float32 (N, 4) pixels
 
     def at(self, pts_s: NDArray[np.float64]) -> FloatArray:
-        """The boxes nearest in time: float64 (M,) -> float32 (M, 4)."""
+        """Return the boxes nearest in time: float64 (M,) seconds -> float32 (M, 4) pixels."""
         right = np.searchsorted(self.pts_s, pts_s).clip(0, len(self.pts_s) - 1)
         left = (right - 1).clip(0)
         nearer_left = pts_s - self.pts_s[left] < self.pts_s[right] - pts_s
@@ -49,7 +49,7 @@ class PersonPath:
 
 
 def read_mot_tracks(path: Path) -> list[PersonTrack]:
-    """MOTChallenge ground truth, without what it says to ignore.
+    """Read MOTChallenge ground truth, without the rows that it says to ignore.
 
     Raises:
         ValueError: if a line cannot be read; file and line are named.
@@ -66,7 +66,7 @@ def read_mot_tracks(path: Path) -> list[PersonTrack]:
 
 
 def read_track(file: TrackFile) -> PersonTrack:
-    """The one person that a sample means.
+    """Read the one person that a sample means.
 
     Raises:
         DataError: if the file cannot be read, or which person is meant is not clear.
@@ -87,7 +87,7 @@ def read_track(file: TrackFile) -> PersonTrack:
 def region_of(
     sample: Sample, wh: tuple[int, int], frame_pts_s: NDArray[np.float64]
 ) -> PersonPath | None:
-    """The place of a sample's person.
+    """Find where the person of a sample is, in pixels and on the clock of the video.
 
     Args:
         sample: with a box, a track or neither.
@@ -153,7 +153,7 @@ def link_detections(looks: Sequence[Detections]) -> list[PersonTrack]:
 
 
 def touches_another(track: PersonTrack, others: Sequence[PersonTrack], reach: float = 0.25) -> bool:
-    """Whether this person is close to somebody else in at least half of the frames.
+    """Tell whether this person is close to another one in at least half of the frames.
 
     Args:
         track: the person.

@@ -1,4 +1,4 @@
-"""From labelled videos to cached people: every video is decoded once, and only if it has to be."""
+"""Cut labelled videos into cached people: each is decoded once, and only if it has to be."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.labels.samples import Sample
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """A sample that is left out."""
+    """A sample that cannot be used."""
 
     sample: Sample
     reason: str
@@ -25,7 +25,7 @@ class Failure:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Prepared:
-    """What there is to learn from."""
+    """People to train on, and what could not be used."""
 
     tracks: tuple[CachedTrack, ...]  # in the order of the samples
     failures: tuple[Failure, ...]
@@ -46,7 +46,7 @@ def prepare_tracks(
         spec: geometry.
         cache: folder of the entries; safe to delete when nothing runs.
         people: who finds them where a sample has no box of its own.
-        advanced: told how many of the videos that have to be cut are done.
+        advanced: called with how many of the videos that have to be cut are done.
     """
     cache.mkdir(parents=True, exist_ok=True)
     detects = any(sample.box is None for sample in samples)

@@ -1,4 +1,4 @@
-"""Cut the people of one sample out of the pictures of its video, as they come by."""
+"""Cut the people of one sample out of the frames of its video, as they are decoded."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from training.crops.crop_cache import CutSpec, TrackIndex, encode_crop, write_in
 from training.crops.person_tracks import read_track
 from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
-MIN_CROPS = 2  # sampling in time needs two pictures
+MIN_CROPS = 2  # sampling in time needs two frames
 WHOLE_FRAME, GIVEN = "whole frame", "given"
 
 People = Iterable[tuple[str, FloatArray]]  # who, and float32 (4,) pixels
@@ -38,31 +38,31 @@ class SampleCut:
         self._given = _given_box(sample)
         self._from_s, self._to_s = stretch_s(sample, spec.span_s)
         self._people: dict[str, TrackIndex] = {}
-        self._seen: list[float] = []  # times of all pictures of the stretch
+        self._seen: list[float] = []  # times of all frames of the stretch
         self._end = 0  # bytes written
         self._problem: str | None = None
         self._jpegs = entry.with_suffix(".jpegs.part").open("wb")
 
     @property
     def wants_people(self) -> bool:
-        """Whether people have to be detected: no box was given."""
+        """True if people have to be detected: no box was given."""
         return self._given is None
 
     @property
     def to_s(self) -> float:
-        """Where the stretch ends; infinite: with the video."""
+        """End of the stretch in seconds; infinite: the end of the video."""
         return self._to_s
 
     def covers(self, pts_s: float) -> bool:
-        """Whether a picture of that time belongs to the sample."""
+        """Tell whether a frame of that time belongs to the sample."""
         return self._from_s - 1e-6 <= pts_s <= self._to_s + 1e-6
 
     def add(self, frame: Frame, people: People) -> None:
-        """Take the next picture of the stretch and the people who were tracked in it."""
+        """Take the next frame of the stretch and the people who were tracked in it."""
         self._seen.append(frame.pts_s)
         if self._given is not None:
             people = self._where_given(frame)
-        elif not self._good_tracks():  # until somebody was seen long enough
+        elif not self._good_tracks():  # until a person was seen long enough
             width, height = frame.wh
             self._write(frame, WHOLE_FRAME, np.array([0, 0, width, height], np.float32))
         for who, xyxy in people:
@@ -72,7 +72,7 @@ class SampleCut:
         """Make the entry whole.
 
         Raises:
-            DataError: if there is too little to see.
+            DataError: if there is too few frames or boxes.
         """
         self._jpegs.close()
         tracks = self._good_tracks()
@@ -86,7 +86,7 @@ class SampleCut:
         write_index(self._entry, tracks, whole_frame=whole_frame)
 
     def discard(self) -> None:
-        """Leave nothing behind of an entry that was not finished."""
+        """Remove the files of an entry that was not finished."""
         self._jpegs.close()
         self._entry.with_suffix(".jpegs.part").unlink(missing_ok=True)
 
@@ -105,7 +105,7 @@ class SampleCut:
         self._end += len(data)
 
     def _good_tracks(self) -> list[TrackIndex]:
-        """People who were seen long enough, or the one whose box was given."""
+        """Return the people who were seen long enough, or the one whose box was given."""
         if self._given is not None:
             return [track for track in self._people.values() if len(track.pts_s) >= MIN_CROPS]
         longest_s = self._seen[-1] - self._seen[0] if self._seen else 0.0
@@ -121,12 +121,12 @@ class SampleCut:
             return self._problem
         if len(self._seen) < MIN_CROPS:
             until = "its end" if np.isinf(self._to_s) else f"{self._to_s:g} s"
-            return f"{len(self._seen)} pictures from {self._from_s:g} s to {until}: too short"
+            return f"{len(self._seen)} frames from {self._from_s:g} s to {until}: too short"
         return "the given track has no box in this stretch"
 
 
 def stretch_s(sample: Sample, span_s: float) -> tuple[float, float]:
-    """What of the video is cut: the sample, widened to a clip's span where it is shorter.
+    """Return what is cut, in seconds: the sample, widened to a clip's span where it is shorter.
 
     A short action is shown with what really happens around it, as a live camera would see it.
     """
@@ -151,12 +151,12 @@ def _fixed_box(box: PersonBox, wh: tuple[int, int]) -> FloatArray:
     scale = np.array([width, height] * 2, np.float32) if box.normalized else np.float32(1)
     xyxy = np.asarray(np.array(box.xyxy, np.float32) * scale, np.float32)
     if _inside(xyxy, wh) is None:
-        raise DataError(f"the box {box.xyxy} lies outside the picture of {width}x{height}")
+        raise DataError(f"the box {box.xyxy} lies outside the frame of {width}x{height}")
     return xyxy
 
 
 def _inside(xyxy: FloatArray | None, wh: tuple[int, int]) -> FloatArray | None:
-    """The box, or None if nothing of it is in the picture: somebody who has left."""
+    """Return the box; None if no part of it is in the frame: the person has left."""
     if xyxy is None or xyxy[0] >= wh[0] or xyxy[1] >= wh[1] or xyxy[2] <= 0 or xyxy[3] <= 0:
         return None
     return xyxy

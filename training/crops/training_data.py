@@ -1,4 +1,4 @@
-"""From what the user calls data to people to learn from, checked on the way."""
+"""Turn labels into people to train on, checked on the way."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from training.labels.splits import with_validation
 
 log = logging.getLogger(__name__)
 CUT_LINE_INTERVAL_S = 30.0  # of the progress where there is no terminal
-TOO_MANY_LOST = 0.5  # share of the samples
+TOO_MANY_LOST = 0.5  # fraction of the samples
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +36,10 @@ class LabelledData:
     multi_label: bool
 
     def describe(self) -> str:
-        """How many there are."""
+        """Summarize the numbers of samples and labels in one line."""
         counts = Counter(one.split for one in self.samples)
         parts = ", ".join(f"{counts[s]} {s}" for s in ("train", "val", "test") if counts[s])
-        kind = "several at once" if self.multi_label else "one each"
+        kind = "several per sample" if self.multi_label else "one each"
         return f"{len(self.samples)} samples ({parts}); {len(self.labels)} labels, {kind}"
 
 
@@ -51,7 +51,7 @@ def load_labels(
     videos: Path | None,
     seed: int,
 ) -> LabelledData:
-    """Read and check labels; hold something out where nobody said what.
+    """Read and check labels; hold samples out if there is no validation split.
 
     Args:
         sources: folders and files of labels.
@@ -79,7 +79,7 @@ def load_labels(
     if not has_validation and section.val_share:
         by = "group" if any(one.group for one in samples) else "file, as there are no groups"
         log.info("no sample is for validation: %.0f %% held out by %s", 100 * section.val_share, by)
-    tell(check_labels(placed, labels, multi_label=multi_label))
+    report_findings(check_labels(placed, labels, multi_label=multi_label))
     return LabelledData(placed, labels, multi_label)
 
 
@@ -99,7 +99,7 @@ def cut_people(
         prepared = prepare_tracks(
             data.samples, spec, cache, people, lambda *counts: show_cut_videos(printer, *counts)
         )
-    tell(check_videos(prepared, data.samples, data.labels, spec.span_s))
+    report_findings(check_videos(prepared, data.samples, data.labels, spec.span_s))
     log.info("%d people in %d samples", len(prepared.tracks), len(data.samples))
     return prepared
 
@@ -123,8 +123,8 @@ def show_cut_videos(printer: ProgressPrinter, done: int, total: int) -> None:
         )
 
 
-def tell(findings: Iterable[Finding]) -> None:
-    """Log warnings; errors together end it.
+def report_findings(findings: Iterable[Finding]) -> None:
+    """Log warnings and raise all errors together.
 
     Raises:
         DataError: with all errors.
@@ -139,12 +139,12 @@ def tell(findings: Iterable[Finding]) -> None:
 
 
 def tracks_of(prepared: Prepared, split: Split) -> tuple[CachedTrack, ...]:
-    """The people of one split."""
+    """Return the people of one split."""
     return tuple(track for track in prepared.tracks if track.sample.split == split)
 
 
 def identity_of(tracks: Sequence[CachedTrack], labels: Sequence[str]) -> str:
-    """The same for the same clips with the same labels in the same splits."""
+    """Hash the clips with their labels and splits."""
     parts = [(t.file.name, float(t.pts_s[0]), t.sample.labels, t.sample.split) for t in tracks]
     return hashlib.sha256(json.dumps([parts, list(labels)]).encode()).hexdigest()
 
@@ -152,7 +152,7 @@ def identity_of(tracks: Sequence[CachedTrack], labels: Sequence[str]) -> str:
 def check_videos(
     prepared: Prepared, samples: Sequence[Sample], labels: Sequence[str], span_s: float
 ) -> list[Finding]:
-    """Unreadable videos, samples in which nobody is tracked, and what is too short.
+    """Find unreadable videos, samples without a tracked person, and people seen too briefly.
 
     Args:
         prepared: what could be cut.
@@ -176,7 +176,7 @@ def _unreadable(prepared: Prepared, count: int) -> Iterator[Finding]:
             "error" if lost > TOO_MANY_LOST * count else "warning",
             f"{lost} of {count} samples cannot be used: "
             + listed(map(str, prepared.failures), "\n  "),
-            "They are left out; mend the files or take their lines out",
+            "They are skipped; repair the files or remove their lines",
         )
 
 
@@ -185,10 +185,10 @@ def _whole_frames(prepared: Prepared, count: int) -> Iterator[Finding]:
     if whole:
         yield Finding(
             "warning",
-            f"in {len(whole)} of {count} samples nobody is tracked, so the whole picture is used: "
+            f"in {len(whole)} of {count} samples no person is tracked, so the whole frame is used: "
             f"{_paths(whole)}",
             "The pipeline sees single people only: a lower detector.confidence, better "
-            "detector.weights, or boxes of your own help",
+            "detector.weights, or your own boxes help",
         )
 
 
@@ -199,9 +199,9 @@ def _short(prepared: Prepared, span_s: float) -> Iterator[Finding]:
     if short:
         yield Finding(
             "warning",
-            f"in {len(short)} samples somebody is seen for less than half a clip of "
+            f"in {len(short)} samples a person is seen for less than half a clip of "
             f"{span_s:.1f} s: {_paths(short)}",
-            "Their first and last pictures are repeated, which no camera shows; longer videos or "
+            "Their first and last frames are repeated, which no camera shows; longer videos or "
             "a shorter clip (input.clip_len, input.frame_interval) are better",
         )
 

@@ -24,17 +24,17 @@ class PeopleFinder(Protocol):
 
     @property
     def identity(self) -> str:
-        """Another one finds other people."""
+        """Text that differs where another detector or tracker finds other people."""
         ...
 
     @property
     def detector(self) -> PersonDetector:
-        """Loaded when first asked for."""
+        """The detector, loaded at first use."""
         ...
 
     @property
     def new_tracker(self) -> Callable[[], Tracker]:
-        """What makes a tracker; ids count anew in each."""
+        """Factory of trackers, each with its own track ids."""
         ...
 
 
@@ -69,10 +69,10 @@ def cut_video(
 
 
 def _decode(path: Path, cuts: Sequence[SampleCut], fps: float, people: PeopleFinder) -> None:
-    """Hand every picture to the samples that cover it."""
+    """Hand every frame to the samples that cover it."""
     last_s = max((cut.to_s for cut in cuts), default=-1.0)
     tracking = _Tracking(people)
-    with closing(_pictures(path, fps)) as frames:
+    with closing(_thinned_frames(path, fps)) as frames:
         for frame in frames:
             if frame.pts_s > last_s:
                 break
@@ -85,8 +85,8 @@ def _decode(path: Path, cuts: Sequence[SampleCut], fps: float, people: PeopleFin
                 cut.add(frame, found)
 
 
-def _pictures(path: Path, fps: float) -> Generator[Frame, None, None]:
-    """The frames of a file, thinned to at most `fps` a second; a damaged file is an error."""
+def _thinned_frames(path: Path, fps: float) -> Generator[Frame, None, None]:
+    """Decode a file, thinned to at most `fps` frames a second; a damaged file is an error."""
     next_s = 0.0
     stop = threading.Event()
     items = read_frames(
@@ -103,7 +103,7 @@ def _pictures(path: Path, fps: float) -> Generator[Frame, None, None]:
 
 
 class _Tracking:
-    """One tracker per run of pictures without a gap; ids differ between runs."""
+    """One tracker per run of frames without a gap; ids differ between runs."""
 
     def __init__(self, people: PeopleFinder) -> None:
         self._people = people
@@ -111,7 +111,7 @@ class _Tracking:
         self._run = 0
 
     def find(self, frame: Frame) -> list[tuple[str, FloatArray]]:
-        """Who is where in the next picture."""
+        """Detect and track the people of the next frame."""
         if self._tracker is None:
             self._tracker = self._people.new_tracker()
             self._run += 1
@@ -120,6 +120,6 @@ class _Tracking:
         return [(f"{self._run}-{person.track_id}", person.xyxy) for person in tracked]
 
     def pause(self) -> list[tuple[str, FloatArray]]:
-        """Nobody looks at this picture: the run ends."""
+        """Skip a frame: the run of frames ends."""
         self._tracker = None
         return []

@@ -1,6 +1,6 @@
-"""Pictures for a detector to learn from: no labels, so anything may be done to them.
+"""Images for a detector to train on: no labels, so anything may be done to them.
 
-The teacher looks at the very picture that the student looks at, and says what is in it.
+The teacher looks at the very image that the student looks at, and says what is in it.
 """
 
 from __future__ import annotations
@@ -14,26 +14,26 @@ from numpy.typing import NDArray
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 Draw = Callable[[np.random.Generator], Image]
 
-# A picture is shown as large as the detector would show it, times a factor of this range.
+# An image is shown as large as the detector would show it, times a factor of this range.
 MIN_ZOOM, MAX_ZOOM = 0.35, 1.8
-MIN_ZOOM_ALONE = 0.7  # of a picture that is not one of four: no canvas is mostly empty
+MIN_ZOOM_ALONE = 0.7  # of an image that is not one of four: no canvas is mostly empty
 MAX_TURN_DEGREES = 6.0
 MAX_STRETCH = 0.25  # of the aspect ratio
-MAX_OUTSIDE = 0.2  # share of a picture, or of its canvas, that may lie outside of the other
-MOSAIC_PROB = 0.55  # of pictures made of four
-MIX_PROB = 0.12  # of pictures with another one shining through
-PASTE_PROB = 0.25  # of pictures with patches of another one
-FILLING = 114  # grey level outside of pictures, as ultralytics pads
+MAX_OUTSIDE = 0.2  # share of an image, or of its canvas, that may lie outside of the other
+MOSAIC_PROB = 0.55  # of images made of four
+MIX_PROB = 0.12  # of images with another one shining through
+PASTE_PROB = 0.25  # of images with patches of another one
+FILLING = 114  # grey level outside of images, as ultralytics pads
 
 
 def make_view(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) -> Image:
-    """One augmented picture.
+    """One augmented image.
 
     Args:
-        draw: gives a random picture, uint8 (H, W, 3) BGR.
+        draw: gives a random image, uint8 (H, W, 3) BGR.
         rng: of all that is random here.
         size: sides of the result in pixels.
-        shown_at: pixels to which the detector scales the longer side of a picture.
+        shown_at: pixels to which the detector scales the longer side of an image.
 
     Returns:
         uint8 (size, size, 3) BGR.
@@ -55,7 +55,7 @@ def _geometry(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) ->
 
 
 def mosaic(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) -> Image:
-    """Four pictures around a random point, each with a random cut of its own."""
+    """Four images around a random point, each with a random cut of its own."""
     x, y = (int(size * rng.uniform(0.25, 0.75)) for _ in range(2))
     view = np.empty((size, size, 3), np.uint8)
     for rows in (slice(0, y), slice(y, size)):
@@ -72,7 +72,7 @@ def place(
     shown_at: int,
     min_zoom: float = MIN_ZOOM,
 ) -> Image:
-    """Show a picture at a random size, turn and position in a canvas of `wh` pixels."""
+    """Show an image at a random size, turn and position in a canvas of `wh` pixels."""
     height, width = image.shape[:2]
     zoom = shown_at / max(height, width) * _log_uniform(rng, min_zoom, MAX_ZOOM)
     stretch = _log_uniform(rng, 1 / (1 + MAX_STRETCH), 1 + MAX_STRETCH) ** 0.5
@@ -86,7 +86,7 @@ def place(
     slack = np.abs(shown - wh) / 2 + MAX_OUTSIDE * np.minimum(shown, wh)
     offset = np.array(wh) / 2 + rng.uniform(-slack, slack) - linear @ (width / 2, height / 2)
     matrix = np.column_stack([linear, offset])
-    if zoom < 0.6:  # less aliasing, and cheaper, on a picture that was shrunk first
+    if zoom < 0.6:  # less aliasing, and cheaper, on an image that was shrunk first
         half = cv2.resize(image, (width // 2, height // 2), interpolation=cv2.INTER_AREA)
         matrix[:, :2] *= 2
         image = np.asarray(half, np.uint8)
@@ -97,7 +97,7 @@ def place(
 
 
 def _paste_patches(view: Image, other: Image, rng: np.random.Generator) -> None:
-    """Copy one to three rectangles of another picture into this one."""
+    """Copy one to three rectangles of another image into this one."""
     size = len(view)
     for _ in range(rng.integers(1, 4)):
         w, h = (int(size * rng.uniform(0.08, 0.4)) for _ in range(2))
@@ -131,7 +131,7 @@ def recolour(view: Image, rng: np.random.Generator) -> Image:
 
 
 def degrade(view: Image, rng: np.random.Generator) -> Image:
-    """Make some pictures as bad as cheap cameras do: blur, low resolution, noise, JPEG."""
+    """Make some images as bad as cheap cameras do: blur, low resolution, noise, JPEG."""
     size = len(view)
     if rng.random() < 0.12:
         view = np.asarray(cv2.GaussianBlur(view, (0, 0), rng.uniform(0.4, 1.6)), np.uint8)

@@ -55,9 +55,7 @@ def main(
             scores[one.name][weights] = score = _score(one, detector, confidence)
             pace = (time.monotonic() - started) / score.images
             Console(width=120).print(score.to_table(f"{one.name}: {weights}"))
-            typer.echo(
-                f"{score.images} pictures, {pace * 1000:.0f} ms each with decoding", err=True
-            )
+            typer.echo(f"{score.images} images, {pace * 1000:.0f} ms each with decoding", err=True)
     if json_file is not None:
         rows = {name: {w: s.to_json() for w, s in by.items()} for name, by in scores.items()}
         json_file.write_text(json.dumps(rows, indent=2) + "\n")

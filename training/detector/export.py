@@ -39,7 +39,7 @@ def main(
     checkpoint: Annotated[Path, typer.Option(help="Of training.detector.train.")] = Path(
         "runs/detector/last.pt"
     ),
-    frames: Annotated[Path, typer.Option(help="Its cache of pictures, to calibrate with.")] = Path(
+    frames: Annotated[Path, typer.Option(help="Its cache of images, to calibrate with.")] = Path(
         "runs/detector/frames"
     ),
     output: Annotated[Path, typer.Option(help="Its name must end in _openvino_model.")] = Path(
@@ -113,20 +113,20 @@ def to_openvino(model: nn.Module, size: int) -> openvino.Model:
 
 
 def quantized(model: openvino.Model, frames: Path, size: int) -> openvino.Model:
-    """INT8 weights and activations, their ranges taken from augmented pictures to learn from."""
+    """INT8 weights and activations, their ranges taken from augmented images to train on."""
     import nncf
 
-    pictures = nncf.Dataset(calibration_pictures(frames, size))
+    images = nncf.Dataset(calibration_images(frames, size))
     ignored = nncf.IgnoredScope(patterns=[KEPT_IN_FLOAT], validate=False)
     # Mixed: activations behind a SiLU have a sign, the others none.
     preset = nncf.QuantizationPreset.MIXED
     small: openvino.Model = nncf.quantize(
-        model, pictures, preset=preset, subset_size=CALIBRATION_IMAGES, ignored_scope=ignored
+        model, images, preset=preset, subset_size=CALIBRATION_IMAGES, ignored_scope=ignored
     )
     return small
 
 
-def calibration_pictures(frames: Path, size: int) -> list[NDArray[np.float32]]:
+def calibration_images(frames: Path, size: int) -> list[NDArray[np.float32]]:
     """Float32 (1, 3, size, size) RGB in 0..1, padded as the detector pads."""
     import cv2
     import numpy as np
@@ -135,7 +135,7 @@ def calibration_pictures(frames: Path, size: int) -> list[NDArray[np.float32]]:
     from training.detector.frames import FrameCache
 
     cache, rng = FrameCache(frames), np.random.default_rng(0)
-    pictures = []
+    images = []
     for _ in range(CALIBRATION_IMAGES):
         image = cache.draw(rng)
         zoom = size / max(image.shape[:2])
@@ -143,8 +143,8 @@ def calibration_pictures(frames: Path, size: int) -> list[NDArray[np.float32]]:
         canvas = np.full((size, size, 3), FILLING, np.uint8)
         top, left = (size - wh[1]) // 2, (size - wh[0]) // 2
         canvas[top : top + wh[1], left : left + wh[0]] = cv2.resize(image, wh)
-        pictures.append((canvas[..., ::-1].transpose(2, 0, 1)[None] / 255).astype(np.float32))
-    return pictures
+        images.append((canvas[..., ::-1].transpose(2, 0, 1)[None] / 255).astype(np.float32))
+    return images
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Which pictures the compact detector learns from, which are held out, and a cache of the former.
+"""Which images the compact detector is trained on, which are held out, and a cache of the former.
 
-Held out are whole recordings: neighbouring frames of one film look alike.
+Held out are whole recordings: neighbouring frames of one video look alike.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from pipeline.sources.file_decoder import VideoReader
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 
-LONGER_SIDE = 640  # pixels of a cached picture; what the teacher was trained at
+LONGER_SIDE = 640  # pixels of a cached image; what the teacher was trained at
 HELD_OUT_GROUPS = frozenset({"7", "12", "24", "39", "41"})  # of fight_surv: source videos
-PETS_FRAMES = 560  # of PETS09-S2L1 to learn from; the other 235 are for the score
-_PARTS = (  # folder, pattern, pictures of each video, share of all draws
+PETS_FRAMES = 560  # of PETS09-S2L1 to train on; the other 235 are for the score
+_PARTS = (  # folder, pattern, images of each video, share of all draws
     ("fight_surv", "*/*.mp4", 8, 0.36),
     ("coco_train128", "images/*.jpg", 1, 0.30),
     ("ut_interaction", "*/*.avi", 8, 0.10),
@@ -34,17 +34,17 @@ _PARTS = (  # folder, pattern, pictures of each video, share of all draws
 
 @dataclass(frozen=True, slots=True)
 class FrameSource:
-    """A picture, or a video from which pictures are taken at equal distances."""
+    """An image, or a video from which images are taken at equal distances."""
 
     part: str  # the data set; draws are shared between data sets
     path: Path
-    count: int  # pictures to take
+    count: int  # images to take
     draw_prob: float  # of the whole data set
     last_frame: int | None = None  # frames from this index on are held out
 
 
 def list_sources(data: Path) -> list[FrameSource]:
-    """Everything to learn from, in a fixed order; what is held out is not in it.
+    """Everything to train on, in a fixed order; what is held out is not in it.
 
     Args:
         data: the folder with fight_surv, coco_train128, ut_interaction, daily_living and video.
@@ -101,13 +101,13 @@ def take_frames(source: FrameSource) -> Iterator[Image]:
     with closing(VideoReader(source.path)) as reader:
         frames = source.last_frame or reader.info.frames or source.count
         wanted = set(np.linspace(0, frames - 1, source.count).round().astype(int).tolist())
-        for index, picture in enumerate(reader.frames()):
+        for index, decoded in enumerate(reader.frames()):
             if index in wanted:
-                yield shrink(picture.image)
+                yield shrink(decoded.image)
 
 
 def shrink(image: Image) -> Image:
-    """Scale a picture down to LONGER_SIDE pixels; smaller ones are left as they are."""
+    """Scale an image down to LONGER_SIDE pixels; smaller ones are left as they are."""
     height, width = image.shape[:2]
     zoom = LONGER_SIDE / max(height, width)
     if zoom >= 1:
@@ -117,7 +117,7 @@ def shrink(image: Image) -> Image:
 
 
 class FrameCache:
-    """Decoded pictures on disk, drawn at random: data sets by their share, then a picture.
+    """Decoded images on disk, drawn at random: data sets by their share, then an image.
 
     Args:
         folder: what `fill` wrote; about two gigabytes for the data it was made for.
@@ -134,7 +134,7 @@ class FrameCache:
 
     @staticmethod
     def fill(folder: Path, sources: list[FrameSource]) -> Iterator[int]:
-        """Decode all sources into a folder; yields the number of pictures so far.
+        """Decode all sources into a folder; yields the number of images so far.
 
         What a broken-off call has written is decoded again.
         """
@@ -152,7 +152,7 @@ class FrameCache:
         return sum(map(len, self._parts))
 
     def draw(self, rng: np.random.Generator) -> Image:
-        """One picture, uint8 (H, W, 3) BGR, read-only."""
+        """One image, uint8 (H, W, 3) BGR, read-only."""
         part = self._parts[rng.choice(len(self._parts), p=self._probs)]
         image: Image = np.load(part[rng.integers(len(part))], mmap_mode="r")
         return image

@@ -1,4 +1,4 @@
-"""The pictures that the compact detector never learned from, and who is in them."""
+"""The images that the compact detector never trained on, and who is in them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from models.detections import Detections
 from pipeline.sources.file_decoder import VideoReader
 from pipeline.stages.detection import PersonDetector
 from training.detector.frames import PETS_FRAMES, held_out_clips, held_out_images
-from training.labels.mot_files import NOBODY, LabelledBoxes, read_mot
+from training.labels.mot_files import NO_PEOPLE, LabelledBoxes, read_mot
 from training.labels.yolo_folder import LabelledImage, read_people
 from training.metrics.detection import TruePeople
 
 # Of the larger detector's boxes, those that count as people, and those that may be people.
-SURE, PERHAPS = 0.4, 0.1
+PERSON_CONFIDENCE, IGNORED_CONFIDENCE = 0.4, 0.1
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 Pairs = Iterator[tuple[Image, TruePeople]]
@@ -28,7 +28,7 @@ Pairs = Iterator[tuple[Image, TruePeople]]
 
 @dataclass(frozen=True, slots=True)
 class HeldOut:
-    """A set of pictures with their people."""
+    """A set of images with their people."""
 
     name: str
     pairs: Callable[[], Pairs]  # decodes anew at each call
@@ -43,21 +43,26 @@ def labelled_sets(data: Path) -> list[HeldOut]:
         HeldOut("COCO, 64 held-out photographs", lambda: _coco(data)),
         HeldOut(
             f"PETS09-S2L1, frames from {PETS_FRAMES} on",
-            lambda: _film(video / "pets09_s2l1.avi", pets, range(PETS_FRAMES, 795, 5)),
+            lambda: _video_pairs(video / "pets09_s2l1.avi", pets, range(PETS_FRAMES, 795, 5)),
         ),
         HeldOut(
             "TUD-Campus, a place never seen",
-            lambda: _film(campus / "TUD-Campus.mp4", campus / "gt/gt.txt", range(0, 71, 2)),
+            lambda: _video_pairs(campus / "TUD-Campus.mp4", campus / "gt/gt.txt", range(0, 71, 2)),
         ),
     ]
 
 
 def unlabelled_sets(data: Path, judge: PersonDetector) -> list[HeldOut]:
-    """Sets whose people are the sure boxes of a larger detector, built with PERHAPS or less."""
+    """Collect the sets whose people are the confident boxes of a larger detector.
+
+    Args:
+        data: folder of the data sets.
+        judge: the larger detector, with a confidence threshold of at most IGNORED_CONFIDENCE.
+    """
     video = data / "video"
 
-    def judged(pictures: Callable[[], Iterator[Image]]) -> Callable[[], Pairs]:
-        return lambda: ((image, by_judge(judge.detect([image])[0])) for image in pictures())
+    def judged(images: Callable[[], Iterator[Image]]) -> Callable[[], Pairs]:
+        return lambda: ((image, by_judge(judge.detect([image])[0])) for image in images())
 
     clips = held_out_clips(data)
     return [
@@ -74,9 +79,9 @@ def unlabelled_sets(data: Path, judge: PersonDetector) -> list[HeldOut]:
 
 
 def by_judge(found: Detections) -> TruePeople:
-    """Boxes of at least SURE are people; those between PERHAPS and SURE neither right nor wrong."""
-    likely = found[found.confidence >= PERHAPS]
-    return TruePeople(likely.xyxy, likely.confidence >= SURE)
+    """Take confident boxes as people and less confident ones as neither right nor wrong."""
+    likely = found[found.confidence >= IGNORED_CONFIDENCE]
+    return TruePeople(likely.xyxy, likely.confidence >= PERSON_CONFIDENCE)
 
 
 def _coco(data: Path) -> Pairs:
@@ -87,22 +92,22 @@ def _coco(data: Path) -> Pairs:
         yield image, TruePeople.all_count(labelled.xyxy(image.shape[1], image.shape[0]))
 
 
-def _film(video: Path, truth: Path, indices: range) -> Pairs:
+def _video_pairs(video: Path, truth: Path, indices: range) -> Pairs:
     people = read_mot(truth)
     for index, image in zip(indices, _take(video, indices), strict=False):
-        boxes: LabelledBoxes = people.get(index + 1, NOBODY)
+        boxes: LabelledBoxes = people.get(index + 1, NO_PEOPLE)
         height, width = image.shape[:2]
         yield image, TruePeople(_inside(boxes.xyxy, width, height), boxes.counts)
 
 
 def _inside(xyxy: FloatArray, width: int, height: int) -> FloatArray:
-    """Ground truth goes on outside of the picture; detectors stop at its border."""
+    """Ground truth goes on outside of the image; detectors stop at its border."""
     return np.clip(xyxy, 0, np.array([width, height, width, height], np.float32))
 
 
 def _take(video: Path, indices: range) -> Iterator[Image]:
     """The frames with these indices, as far as there are."""
     with closing(VideoReader(video)) as reader:
-        for index, picture in enumerate(reader.frames()):
+        for index, decoded in enumerate(reader.frames()):
             if index in indices:
-                yield picture.image
+                yield decoded.image

@@ -15,7 +15,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from training.detector.augmentation import Draw, make_view
 from training.detector.losses import Losses, compare
-from training.detector.student import answer, new_student
+from training.detector.student import new_student, student_outputs
 from training.detector.teacher import BLOCKS, Teacher
 
 EMA_DECAY = 0.998
@@ -23,7 +23,7 @@ WEIGHT_DECAY = 0.01
 WARM_UP_STEPS = 150
 FINAL_RATE_RATIO = 0.01  # of the learning rate, at the end
 GIVEN_UNTIL = 0.35  # share of the run after which every block lives on the student's own features
-LARGE_FROM = 0.95  # share of the run after which pictures have the size they are shown at
+LARGE_FROM = 0.95  # share of the run after which images have the size they are shown at
 FEATURES_WEIGHT = (5.0, 1.0)  # at the start and at the end
 MAX_GRADIENT_NORM = 20.0
 
@@ -40,7 +40,7 @@ class DetectorPlan:
     seed: int = 0
 
     def size(self, step: int) -> int:
-        """Sides of the pictures of a step, pixels."""
+        """Sides of the images of a step, pixels."""
         return self.shown_at if step >= LARGE_FROM * self.steps else self.view_size
 
     def rate_factor(self, step: int) -> float:
@@ -50,7 +50,7 @@ class DetectorPlan:
         return warm_up * (FINAL_RATE_RATIO + (1 - FINAL_RATE_RATIO) * cosine)
 
     def teacher_prob(self, step: int) -> float:
-        """Share of the pictures for which a block sees the teacher's features."""
+        """Share of the images for which a block sees the teacher's features."""
         return max(0.0, 1 - step / (GIVEN_UNTIL * self.steps))
 
     def features_weight(self, step: int) -> float:
@@ -99,7 +99,7 @@ class DetectorTrainer:
             yield losses
 
     def state(self) -> dict[str, Any]:
-        """Everything that `restore` needs to go on as if nothing had happened."""
+        """Everything that `restore` needs to resume as if nothing had happened."""
         return {
             "step": self.step,
             "model": self._model.state_dict(),
@@ -108,7 +108,7 @@ class DetectorTrainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Resume from what `state` returned."""
         self.step = state["step"]
         self._model.load_state_dict(state["model"])
         self._average.load_state_dict(state["average"])
@@ -121,8 +121,8 @@ class DetectorTrainer:
         prob = self.plan.teacher_prob(self.step)
         given = {layer: torch.rand(len(images), 1, 1, 1) < prob for layer in BLOCKS}
         with torch.autocast("cpu", torch.bfloat16):
-            pictures = images.to(memory_format=torch.channels_last)
-            got = answer(self._model, pictures, wanted.features, given if prob else None)
+            inputs = images.to(memory_format=torch.channels_last)
+            got = student_outputs(self._model, inputs, wanted.features, given if prob else None)
         losses = compare(got, wanted)
         self._learn(losses)
         return {name: getattr(losses, name).item() for name in losses.__slots__}

@@ -24,7 +24,7 @@ def new_student(seed: int) -> nn.Module:
     return model.to(memory_format=torch.channels_last)
 
 
-def answer(
+def student_outputs(
     model: nn.Module,
     images: Tensor,
     taught: dict[int, Tensor] | None = None,
@@ -39,7 +39,7 @@ def answer(
         model: of `new_student`.
         images: (B, 3, S, S) RGB in 0..1.
         taught: the teacher's features by layer, (B, C, H, W).
-        given: bool (B, 1, 1, 1) by layer: the pictures for which the layers behind it see the
+        given: bool (B, 1, 1, 1) by layer: the images for which the layers behind it see the
             teacher's features instead of the student's own.
     """
     features: dict[int, Tensor] = {}

@@ -34,7 +34,7 @@ class Teacher:
 
     Args:
         folder: OpenVINO export by ultralytics, batch 1, any static size, INT8 or float.
-        size: sides of its pictures in pixels, a multiple of 32.
+        size: sides of its images in pixels, a multiple of 32.
 
     Raises:
         FileNotFoundError: if the folder holds no model.

@@ -27,7 +27,7 @@ def main(
     ] = Path("runs/detector"),
     steps: Annotated[int, typer.Option(help="Optimisation steps.")] = 5800,
     threads: Annotated[int, typer.Option(help="One is best where other work runs too.")] = 1,
-    seed: Annotated[int, typer.Option(help="Of weights and pictures.")] = 0,
+    seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
 ) -> None:
     """Train the compact person detector; Ctrl-C keeps what was learned, the same command goes on.
 
@@ -44,9 +44,9 @@ def main(
     cache = output / "frames"
     if not (cache / "shares.txt").is_file():
         sources = list_sources(data)
-        for number, pictures in enumerate(FrameCache.fill(cache, sources), 1):
+        for number, images in enumerate(FrameCache.fill(cache, sources), 1):
             if number % 20 == 0 or number == len(sources):
-                typer.echo(f"{number} of {len(sources)} files read, {pictures} pictures")
+                typer.echo(f"{number} of {len(sources)} files read, {images} images")
     teacher = teacher or data / "weights/yolo11n_int8_openvino_model"
     trainer = DetectorTrainer(DetectorPlan(steps, seed=seed), teacher, FrameCache(cache).draw)
     checkpoint = output / "last.pt"

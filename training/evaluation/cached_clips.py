@@ -38,7 +38,7 @@ def score_cached_clips(
 ) -> Iterator[ClipScore | UnreadableClip]:
     """Score every sample from the cached crops of its people.
 
-    Where nobody is tracked, the whole frame is shown, and where somebody is seen for less than a
+    Where no person is tracked, the whole frame is shown, and where a person is seen for less than a
     clip, the first and last crop are repeated. The live pipeline does neither.
 
     Args:
@@ -47,7 +47,7 @@ def score_cached_clips(
         spec: of the recognizer.
         cache: folder of the crops.
         people: who finds them where they are not in the cache yet.
-        advanced: told how many of the videos that are not in the cache are cut.
+        advanced: called with how many of the videos that are not in the cache are cut.
 
     Yields:
         One item per sample.

@@ -1,4 +1,4 @@
-"""Every number of the evaluation that is about labelled clips."""
+"""Results of the evaluation of labelled clips."""
 
 from __future__ import annotations
 
@@ -36,18 +36,18 @@ class CachedView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipScore:
-    """The scores of a clip, averaged over its views, and what to look at if they are wrong."""
+    """The scores of a clip, averaged over its views, and the view to show if they are wrong."""
 
     sample: Sample
     scores: FloatArray | None  # float32 (M,) of the model's labels; None: there was no view
-    views: int  # people times moments
+    views: int  # people times points in time
     people: int  # tracked; 0 if the whole frame was shown instead
-    view: VideoView | CachedView | None  # the one that speaks most for the answer
+    view: VideoView | CachedView | None  # the one with the highest score of the answer
 
 
 @dataclass(frozen=True, slots=True)
 class UnreadableClip:
-    """A sample that is left out."""
+    """A sample that cannot be read."""
 
     sample: Sample
     reason: str
@@ -57,12 +57,12 @@ class UnreadableClip:
 
 
 def mean_scores(rows: FloatArray) -> FloatArray:
-    """Of the V >= 1 views of a clip: float32 (V, M) -> (M,)."""
+    """Average the V >= 1 views of a clip: float32 (V, M) -> (M,)."""
     return np.asarray(rows.mean(axis=0, dtype=np.float64), np.float32)
 
 
 def most_typical(rows: FloatArray) -> int:
-    """Which of the V views speaks most for what they say together."""
+    """Return which of the V views has the highest score of the label that wins on average."""
     return int(rows[:, mean_scores(rows).argmax()].argmax())
 
 
@@ -135,16 +135,16 @@ class ClipEvaluation:
 
     @property
     def silent(self) -> int:
-        """Clips in which there was nobody to score."""
+        """Number of clips in which no person could be scored."""
         return sum(score.scores is None for score in self.scores)
 
     def value(self, name: str) -> float | None:
-        """Of a measure."""
+        """Return the value of a measure by its name."""
         return next(measure.value for measure in self.measures if measure.name == name)
 
 
 def group_spread(groups: Sequence[GroupResult]) -> GroupSpread:
-    """Of at least one group."""
+    """Summarize how far at least one group differ in top-1."""
     values = np.array([group.top1 for group in groups])
     low, middle, high = np.quantile(values, [0.25, 0.5, 0.75]).tolist()
     lowest, highest = float(values.min()), float(values.max())
@@ -152,5 +152,5 @@ def group_spread(groups: Sequence[GroupResult]) -> GroupSpread:
 
 
 def known(value: float) -> float | None:
-    """None for nan, as JSON has it."""
+    """Return None for nan, which JSON does not have."""
     return None if np.isnan(value) else float(value)

@@ -60,7 +60,7 @@ def evaluate_clips(
 def _scored(
     scores: Sequence[ClipScore], mapping: LabelMapping, *, sums: bool, multi_label: bool
 ) -> ScoredClips:
-    """A clip without a view is background, if the model has one; else nothing was said of it."""
+    """Collect truth and scores; a clip without a view is background, if the model has one."""
     classes = len(mapping.classes)
     table = np.zeros((len(scores), classes), np.float32)
     confidence = np.full(len(scores), np.nan, np.float32)
@@ -84,7 +84,7 @@ def _scored(
 
 
 def group_of(sample: Sample) -> str:
-    """What is drawn together: the group, or the video where none is given."""
+    """Return what a bootstrap draws together: the group, or the video where there is none."""
     return sample.group if sample.group is not None else str(Path(sample.path))
 
 

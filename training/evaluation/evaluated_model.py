@@ -48,12 +48,12 @@ class EvaluatedModel:
 
     @cached_property
     def recognizer(self) -> ActionRecognizer | SceneRecognizer:
-        """Built at first use."""
+        """The recognizer, built at first use."""
         return build_recognizer(self.config, self.project, self._device)
 
     @cached_property
     def components(self) -> Components:
-        """The whole pipeline, built at first use."""
+        """All components of the pipeline, built at first use."""
         return build_components(
             self.config,
             self.project,
@@ -63,36 +63,36 @@ class EvaluatedModel:
 
     @property
     def spec(self) -> InputSpec:
-        """What the recognizer sees."""
+        """Input of the recognizer."""
         return self.recognizer.spec
 
     @property
     def name(self) -> str:
-        """As it stands in events."""
+        """Name of the model in events."""
         return self.spec.name
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Of the scores, in order."""
+        """Labels in the order of the scores."""
         return self.recognizer.labels
 
     @property
     def multi_label(self) -> bool:
-        """Its scores are independent of each other."""
+        """True if the scores are independent of each other (sigmoid)."""
         return self.spec.multi_label
 
     @property
     def background(self) -> tuple[str, ...]:
-        """Labels that never make an event."""
+        """Labels that never become an event."""
         return self.config.decision.background
 
     def document(self) -> dict[str, Any]:
-        """The recognizer, for the JSON."""
+        """Describe the recognizer for the JSON document."""
         file = self.config.recognizer.weights
         return {"name": self.name, "file": file, "labels": list(self.labels)}
 
     def parts_document(self) -> dict[str, Any]:
-        """What finds and follows people, for the JSON; loads nothing."""
+        """Describe detector and tracker for the JSON document; loads neither."""
         return {"detector": self.config.detector.weights, "tracker": self.config.tracker.name}
 
     def score_clips(
@@ -105,7 +105,7 @@ class EvaluatedModel:
         """
         if through_pipeline:
             span_s = self.components.clip_spec.span_s
-            return score_clips(samples, lambda path: self.watch(path, None), span_s)
+            return score_clips(samples, lambda path: self.score_video(path, None), span_s)
         if isinstance(self.recognizer, SceneRecognizer):
             raise ConfigError(
                 f"{self.name} sees whole scenes and not single people: add --through-pipeline"
@@ -119,8 +119,8 @@ class EvaluatedModel:
             lambda done, total: progress.show("videos whose people are cut", done, total),
         )
 
-    def watch(self, video: Path, progress: ProgressPrinter | None) -> VideoScores:
-        """The scores of a video's people, from the cache if it was watched before.
+    def score_video(self, video: Path, progress: ProgressPrinter | None) -> VideoScores:
+        """Score the people of a video, or load the scores from the cache.
 
         Raises:
             SourceError: if it cannot be read to its end.

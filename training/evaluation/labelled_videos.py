@@ -25,7 +25,7 @@ class LabelledVideo:
 
 @dataclass(frozen=True, slots=True)
 class UnreadableVideo:
-    """A video that is left out."""
+    """A video that cannot be read."""
 
     path: Path
     reason: str
@@ -37,8 +37,7 @@ def score_labelled_videos(
     """Run the pipeline once over every video.
 
     Args:
-        samples: true intervals; a row whose label is background only says that its video is to be
-            watched.
+        samples: true intervals; a row whose label is background only adds its video.
         mapping: of the samples' labels.
         run: see `pipeline_scores.score_video`.
 
@@ -48,7 +47,7 @@ def score_labelled_videos(
     by_path: dict[Path, list[Sample]] = defaultdict(list)
     for sample in samples:
         by_path[sample.path].append(sample)
-    watched, unreadable = [], []
+    labelled, unreadable = [], []
     for path, mine in by_path.items():
         try:
             scores = run(path)
@@ -56,8 +55,8 @@ def score_labelled_videos(
             unreadable.append(UnreadableVideo(path, str(error).removeprefix(f"{path}: ")))
             continue
         truths = tuple(truth for sample in mine for truth in _truths(sample, mapping, scores))
-        watched.append(LabelledVideo(scores, truths))
-    return watched, unreadable
+        labelled.append(LabelledVideo(scores, truths))
+    return labelled, unreadable
 
 
 def _truths(sample: Sample, mapping: LabelMapping, scores: VideoScores) -> list[TrueEvent]:

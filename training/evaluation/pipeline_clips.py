@@ -58,7 +58,7 @@ def _score(video: VideoScores, sample: Sample, span_s: float) -> ClipScore:
 def views_of(
     video: VideoScores, sample: Sample, span_s: float
 ) -> tuple[FloatArray, list[VideoView]]:
-    """The clips of a sample's people whose middle lies in its stretch of time.
+    """Select the clips of a sample's people whose middle lies in its stretch of time.
 
     Returns:
         Scores float32 (V, M) and where the V views are from; V may be 0.

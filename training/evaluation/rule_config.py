@@ -11,7 +11,7 @@ from training.metrics.event_metrics import EventCounts
 
 
 def rules_yaml(evaluation: EventEvaluation, policy: DecisionPolicy, model: str) -> str:
-    """A YAML file that holds the searched rules alone.
+    """Format the searched rules as a YAML file that holds nothing else.
 
     Args:
         evaluation: with a search.

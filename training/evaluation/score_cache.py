@@ -29,7 +29,7 @@ class ScoreCache:
         self._identity = identity
 
     def load(self, video: Path) -> VideoScores | None:
-        """What was saved of this video; None if that is nothing, or it has changed since."""
+        """Load the scores of a video; None if there are none or the file has changed since."""
         file = self._file(video)
         if not file.is_file():
             return None
@@ -49,7 +49,7 @@ class ScoreCache:
             )
 
     def save(self, scores: VideoScores) -> None:
-        """Keep the scores of a video that was watched to its end."""
+        """Keep the scores of a video that was scored to its end."""
         head = {
             "labels": scores.labels,
             "wh": scores.wh,

@@ -1,4 +1,4 @@
-"""Which thresholds, hysteresis and minimum duration keep an action below a false-alarm rate."""
+"""Search thresholds, hysteresis and minimum duration for a false-alarm rate."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pipeline.stages.track_decider import ActionRule, DecisionPolicy
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.video_scores import TrackScores, VideoScores, decide_events
 from training.metrics.event_matching import FoundEvent
-from training.metrics.event_metrics import EventCounts, JudgedVideo, count_events
+from training.metrics.event_metrics import EventCounts, EventVideo, count_events
 
 START_THRESHOLDS = (*(round(0.05 * step, 2) for step in range(1, 20)), 0.975, 0.99)
 END_RATIOS = (0.5, 0.65, 0.8, 1.0)  # of the start threshold
@@ -35,7 +35,7 @@ class RuleChoice:
 
 
 class RuleTrial:
-    """Decides one action anew in every video, under any rule.
+    """Decides one action in every video again, under any rule.
 
     Args:
         videos: with truth and scores.
@@ -50,19 +50,19 @@ class RuleTrial:
         self._videos, self._action, self._policy, self._iou = videos, action, policy, iou
         self._tracks = [self._with_peaks(video.scores) for video in videos]
 
-    def judge(self, rule: ActionRule) -> EventCounts:
-        """What the rule finds, counted."""
+    def evaluate(self, rule: ActionRule) -> EventCounts:
+        """Count what the rule finds."""
         judged = []
         for video, tracks in zip(self._videos, self._tracks, strict=True):
             # Who never reaches the threshold starts nothing; most people never do.
             reaching = [track for track, peak in tracks if peak >= rule.start_threshold]
             events = self._decide(reaching, video.scores, rule)
             name, duration_s = str(video.scores.path), video.scores.duration_s
-            judged.append(JudgedVideo(name, duration_s, video.truths, tuple(events)))
+            judged.append(EventVideo(name, duration_s, video.truths, tuple(events)))
         return count_events(judged, self._action, self._iou)
 
     def _with_peaks(self, scores: VideoScores) -> list[tuple[TrackScores, float]]:
-        """The tracks with their highest smoothed score: the peak of an event without end."""
+        """Pair the tracks with their highest smoothed score: the peak of an event without end."""
         events = self._decide(scores.tracks, scores, ActionRule(0.0, 0.0, 0.0, 0.0))
         return [
             (track, event.peak_score) for track, event in zip(scores.tracks, events, strict=True)
@@ -77,11 +77,11 @@ class RuleTrial:
 
 
 def threshold_curve(trial: RuleTrial, base: ActionRule) -> list[RuleCounts]:
-    """What other start thresholds would do.
+    """Evaluate other start thresholds.
 
     The end threshold keeps its ratio of the start threshold, the durations stay.
     """
-    return [RuleCounts(rule, trial.judge(rule)) for rule in _scaled(base)]
+    return [RuleCounts(rule, trial.evaluate(rule)) for rule in _scaled(base)]
 
 
 def search_rule(
@@ -94,8 +94,8 @@ def search_rule(
     """Find the rule that misses least while false alarms stay below a rate.
 
     Of rules that find as much, the one with fewer false alarms, then the more precise, the faster
-    and the higher one is taken. Where no truth of the action is known, nothing tells what a lower
-    threshold would gain: what is configured stays if it keeps the rate, else its thresholds are
+    and the higher one is taken. Where no truth of the action is known, the gain of a lower
+    threshold is unknown: what is configured stays if it keeps the rate, else its thresholds are
     raised until they do. If no rule keeps it, the one with the fewest false alarms is taken.
 
     Args:
@@ -105,8 +105,8 @@ def search_rule(
         tried: called after each rule.
     """
     results = []
-    for rule in _rules(base) if trial.judge(base).truths else _raised(base):
-        results.append(RuleCounts(rule, trial.judge(rule)))
+    for rule in _rules(base) if trial.evaluate(base).truths else _raised(base):
+        results.append(RuleCounts(rule, trial.evaluate(rule)))
         tried()
     kept = [each for each in results if _rate(each) <= false_alarms_per_hour]
     if not kept:
@@ -115,7 +115,7 @@ def search_rule(
 
 
 def _scaled(base: ActionRule) -> list[ActionRule]:
-    """Other thresholds in the same relation; the durations stay."""
+    """Return rules with other thresholds in the same ratio and the same durations."""
     ratio = base.end_threshold / base.start_threshold if base.start_threshold else 1.0
     return [
         replace(base, start_threshold=start, end_threshold=round(start * ratio, 4))
@@ -124,7 +124,7 @@ def _scaled(base: ActionRule) -> list[ActionRule]:
 
 
 def _raised(base: ActionRule) -> list[ActionRule]:
-    """What is configured, and higher thresholds."""
+    """Return the configured rule and those with higher thresholds."""
     higher = [rule for rule in _scaled(base) if rule.start_threshold > base.start_threshold]
     return [base, *higher]
 

@@ -28,14 +28,14 @@ from pipeline.types import ClippedFrame, Prediction, RecognizedFrame, StreamEnd
 from training.crops.person_tracks import PersonPath
 from training.metrics.event_matching import FoundEvent
 
-LONGEST_BATCH = 32  # frames; of an empty scene too it is told how far it is
+LONGEST_BATCH = 32  # frames; an empty scene reports its progress too
 
 Advance = Callable[[int, int], object]  # frames done, frames promised or 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackScores:
-    """What the recognizer said of one tracked person, clip after clip."""
+    """Scores of one tracked person, clip after clip."""
 
     track_id: int
     path: PersonPath  # at the newest frame of each of the N clips
@@ -55,7 +55,7 @@ class VideoScores:
 
     @property
     def duration_s(self) -> float:
-        """Until the end of the last frame."""
+        """Seconds until the end of the last frame."""
         if len(self.frame_pts_s) < 2:
             return 0.0
         first, last = float(self.frame_pts_s[0]), float(self.frame_pts_s[-1])
@@ -69,7 +69,7 @@ def score_video(
     stride_s: float,
     advance: Advance = lambda done, promised: None,
 ) -> VideoScores:
-    """What the pipeline makes of a file, up to its decisions.
+    """Run the pipeline over a file, up to its decisions.
 
     The stages are those of `pipeline.app.replay`, one behind the other in this thread; what they
     compute does not depend on threads.
@@ -78,7 +78,7 @@ def score_video(
         path: of the file.
         components: the models.
         stride_s: seconds between two clips of one person, `clip.stride_s` of the configuration.
-        advance: told of every frame.
+        advance: called for every frame with frames done and frames promised.
 
     Raises:
         SourceError: if the file cannot be read, or not to its end.
@@ -145,7 +145,7 @@ def _recognized(
 def _batches(
     items: Iterator[ClippedFrame | StreamEnd], clips: int
 ) -> Iterator[list[ClippedFrame | StreamEnd]]:
-    """Lists of items with so many clips in them, or a few more; fewer where few people are."""
+    """Group items until a list holds `clips` clips or LONGEST_BATCH frames."""
     batch: list[ClippedFrame | StreamEnd] = []
     waiting = 0
     for item in items:

@@ -1,4 +1,4 @@
-"""Watch long labelled videos with the pipeline and judge the events that come of it."""
+"""Evaluate the events of the pipeline on long labelled videos."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from training.metrics.event_matching import FoundEvent, match_events
 from training.metrics.event_metrics import EventCounts
 from training.metrics.label_mapping import LabelMapping
 
-IOUS = (0.1, 0.3, 0.5, 0.7)  # told beside the one that is asked for
+IOUS = (0.1, 0.3, 0.5, 0.7)  # reported beside the one that is asked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class ActionEvents:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JudgedEvent:
+class EvaluatedEvent:
     """One event of the configured rules, and what became of it."""
 
     video: Path
@@ -52,24 +52,24 @@ class EventEvaluation:
 
     videos: tuple[LabelledVideo, ...]
     actions: tuple[ActionEvents, ...]
-    events: tuple[JudgedEvent, ...]
+    events: tuple[EvaluatedEvent, ...]
     mapping: LabelMapping
     iou: float
     false_alarms_per_hour: float | None  # that was asked for, of each action
 
     @property
     def camera_hours(self) -> float:
-        """Of all videos together."""
+        """Duration of all videos together, in hours."""
         return sum(video.scores.duration_s for video in self.videos) / 3600
 
 
-def actions_to_judge(
+def actions_to_evaluate(
     mapping: LabelMapping, policy: DecisionPolicy, wanted: Sequence[str]
 ) -> tuple[str, ...]:
-    """Which actions are judged.
+    """Choose the actions whose events are evaluated.
 
-    Those that are asked for; else those that the truth contains, because only of them it is known
-    when they do not happen; else, if nothing happens in the videos, all.
+    Those that are asked for; else those that the truth contains, because only for them it is known
+    when they do not happen; else, if the truth is empty, all.
 
     Raises:
         DataError: if an action is asked for that never makes an event.
@@ -96,7 +96,7 @@ def evaluate_events(
     false_alarms_per_hour: float | None,
     tried: Callable[[str], object] = lambda action: None,
 ) -> EventEvaluation:
-    """Judge the configured rules, and others beside them.
+    """Evaluate the configured rules, other thresholds and, on request, searched rules.
 
     Args:
         videos: with truth and scores.
@@ -105,21 +105,23 @@ def evaluate_events(
         actions: that are judged.
         iou: temporal, that a right event needs.
         false_alarms_per_hour: of each action; None searches nothing.
-        tried: told the action after each rule of the search.
+        tried: called with the action after each rule of the search.
     """
     results = [
-        _judged_action(videos, policy, action, iou, false_alarms_per_hour, partial(tried, action))
+        _evaluated_action(
+            videos, policy, action, iou, false_alarms_per_hour, partial(tried, action)
+        )
         for action in actions
     ]
     events = tuple(
-        event for video in videos for event in _judged_events(video, policy, actions, iou)
+        event for video in videos for event in _evaluated_events(video, policy, actions, iou)
     )
     return EventEvaluation(
         tuple(videos), tuple(results), events, mapping, iou, false_alarms_per_hour
     )
 
 
-def _judged_action(
+def _evaluated_action(
     videos: Sequence[LabelledVideo],
     policy: DecisionPolicy,
     action: str,
@@ -134,16 +136,16 @@ def _judged_action(
     return ActionEvents(
         action=action,
         rule=rule,
-        counts=trial.judge(rule),
-        at_ious=tuple(RuleTrial(videos, action, policy, other).judge(rule) for other in IOUS),
+        counts=trial.evaluate(rule),
+        at_ious=tuple(RuleTrial(videos, action, policy, other).evaluate(rule) for other in IOUS),
         curve=tuple(threshold_curve(trial, rule)),
         choice=choice,
     )
 
 
-def _judged_events(
+def _evaluated_events(
     video: LabelledVideo, policy: DecisionPolicy, actions: Sequence[str], iou: float
-) -> list[JudgedEvent]:
+) -> list[EvaluatedEvent]:
     scores = video.scores
     found = decide_events(scores.tracks, scores.labels, policy)
     judged = []
@@ -155,5 +157,5 @@ def _judged_events(
         verdicts |= dict.fromkeys((event for _, event in matching.pairs), "right")
         verdicts |= dict.fromkeys(matching.repeated, "repeated")
         verdicts |= dict.fromkeys(matching.false_alarms, "false alarm")
-        judged += [JudgedEvent(scores.path, mine[n], verdicts[n]) for n in range(len(mine))]
+        judged += [EvaluatedEvent(scores.path, mine[n], verdicts[n]) for n in range(len(mine))]
     return sorted(judged, key=lambda one: (one.event.start_s, one.event.track_id))

@@ -29,7 +29,7 @@ class ViewSpec:
 def augment(
     crops: Crops, size: int, spec: ViewSpec, rng: np.random.Generator, *, mirrored: bool
 ) -> Crops:
-    """A random view of a clip.
+    """Draw a random view of a clip.
 
     Args:
         crops: uint8 (T, C, C, 3), wider than the network's crop by C / size.
@@ -91,7 +91,7 @@ def _reduce(crops: Crops, side: int) -> Crops:
 
 
 def _recolour(crops: Crops, spec: ViewSpec, rng: np.random.Generator) -> Crops:
-    """Brightness, contrast, gamma and tint of the whole clip; sometimes grey."""
+    """Change brightness, contrast, gamma and tint of the whole clip; sometimes to grey."""
     strength = spec.colour
     gamma = np.exp(strength * rng.uniform(-0.35, 0.35))
     contrast = 1 + strength * rng.uniform(-0.3, 0.3)

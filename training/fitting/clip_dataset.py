@@ -38,7 +38,7 @@ class MirrorRule:
 
     @classmethod
     def of(cls, *, flip: bool, never: Sequence[str], becomes: Mapping[str, str]) -> MirrorRule:
-        """From the configuration: each pair is named once."""
+        """Build the rule from the configuration, which names each pair once."""
         return cls(
             flip=flip,
             never=frozenset(never),
@@ -46,11 +46,11 @@ class MirrorRule:
         )
 
     def allows(self, labels: Sequence[str]) -> bool:
-        """Whether a clip with these labels may be mirrored."""
+        """Tell whether a clip with these labels may be mirrored."""
         return self.flip and not self.never.intersection(labels)
 
     def mirrored(self, labels: Sequence[str]) -> tuple[str, ...]:
-        """The labels of the mirrored clip."""
+        """Return the labels of the mirrored clip."""
         return tuple(self.becomes.get(label, label) for label in labels)
 
 
@@ -95,14 +95,14 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         end_s = rng.uniform(*end_range_s(track.pts_s, self._grid.span_s))
         speed = 1 + rng.uniform(-self._speed, self._speed)
         rows = choose_frames(track.pts_s, end_s, self._grid, speed)
-        if rows is None:  # a hole: better its nearest crops than none of this person
+        if rows is None:  # a gap: its nearest crops are better than none
             rows = choose_frames(track.pts_s, end_s, replace(self._grid, max_gap_s=np.inf), speed)
         assert rows is not None
         return rows
 
 
 def target_of(labels: Sequence[str], spec: InputSpec) -> Tensor:
-    """Class index, int64 (), or for several labels float32 (num_classes,) of zeros and ones."""
+    """Encode labels as int64 (), or several as float32 (num_classes,) of zeros and ones."""
     if not spec.multi_label:
         return torch.tensor(spec.labels.index(labels[0]))
     target = torch.zeros(len(spec.labels))

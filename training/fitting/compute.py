@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def choose_precision(
     precision: Precision, device: torch.device, model: Recognizer3D
 ) -> FabricPrecision:
-    """What convolutions compute in; weights and the optimiser are float32 always.
+    """Choose what convolutions compute in; weights and the optimiser are always float32.
 
     Args:
         precision: "auto" is bfloat16 where the device has it, else float16 on a GPU and float32
@@ -56,7 +56,7 @@ def choose_precision(
 
 
 def pathway_frames(model: Recognizer3D) -> tuple[int, ...]:
-    """Frames that each pathway sees of a clip: slow and fast, or slow alone."""
+    """Return the frames that each pathway sees of a clip: slow and fast, or slow alone."""
     clip_len, architecture = model.input_spec.clip_len, model.architecture
     slow = clip_len // architecture.slow_stride
     if architecture.fast_depth is None:
@@ -65,7 +65,7 @@ def pathway_frames(model: Recognizer3D) -> tuple[int, ...]:
 
 
 def make_fabric(device: torch.device, devices: int, precision: FabricPrecision) -> Fabric:
-    """Lightning Fabric for one device, or for several processes with one each.
+    """Set up Lightning Fabric for one device, or for several processes with one each.
 
     Raises:
         ValueError: if there are not that many GPUs.

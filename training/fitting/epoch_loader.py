@@ -13,11 +13,11 @@ from training.crops.crop_cache import CachedTrack
 from training.fitting.clip_dataset import Batch, ClipDataset, Place
 
 Balance = Literal["class", "class_and_group", "loss", "none"]
-MIN_CLIPS = 256  # of an epoch: fewer tell little about how it goes
+MIN_CLIPS = 256  # of an epoch: fewer say little about the progress
 
 
 def clips_per_epoch(tracks: Sequence[CachedTrack], wanted: int | None) -> int:
-    """How many clips an epoch has: one per track, but not too few, unless said otherwise."""
+    """Return the clips of an epoch: as configured, else one per track and at least MIN_CLIPS."""
     return wanted or max(len(tracks), MIN_CLIPS)
 
 
@@ -44,7 +44,7 @@ class EpochDraw:
             self._pools = [pool for pool in pools if pool]
 
     def rows(self, epoch: int, count: int) -> NDArray[np.intp]:
-        """Numbers of tracks: int (count,)."""
+        """Draw the row numbers of the tracks of an epoch: int (count,)."""
         rng = np.random.default_rng([self._seed, epoch])
         if not self._pools:
             rounds = -(-count // self._count)
@@ -69,7 +69,7 @@ def _pools_of(
 
 
 def class_weights(tracks: Sequence[CachedTrack], labels: Sequence[str]) -> tuple[float, ...]:
-    """Weights for the loss, inverse to how often a class occurs, 1 on average over the tracks."""
+    """Weigh classes inversely to their frequency; the mean over the tracks is 1."""
     counts = np.array(
         [sum(label in track.sample.labels for track in tracks) for label in labels], float
     )
@@ -95,7 +95,7 @@ class EpochSampler(Sampler[Place]):
         return len(range(self._first + self._rank, self._count, self._world))
 
     def start_at(self, epoch: int, first: int) -> None:
-        """What the next iteration gives: this epoch, without its `first` clips."""
+        """Set what the next iteration gives: this epoch, without its first `first` clips."""
         self._epoch, self._first = epoch, first
 
     def __iter__(self) -> Iterator[Place]:
@@ -110,7 +110,7 @@ class EpochLoader:
     Args:
         clips: by place.
         sampler: gives the places.
-        batch_size: clips of a batch; what does not fill one is left out.
+        batch_size: clips of a batch; an incomplete one is dropped.
         workers: processes that read; 0: this one.
     """
 
@@ -129,6 +129,6 @@ class EpochLoader:
         )
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
-        """An epoch without its `first` clips, which are counted over all processes."""
+        """Read an epoch without its first `first` clips, counted over all processes."""
         self._sampler.start_at(epoch, first)
         yield from self._loader

@@ -1,4 +1,4 @@
-"""The epochs of a run: steps, validation, the best weights, and an end that loses nothing."""
+"""The epochs of a run: steps, validation, the best weights, and an end without loss."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ class Plan:
 
     @property
     def steps(self) -> int:
-        """Of the whole run."""
+        """Optimisation steps of the whole run."""
         return self.epochs * self.steps_per_epoch
 
 
 class Reporter(Protocol):
-    """Shows how far a run is."""
+    """Shows the progress of a run."""
 
     def step(self, state: RunState, result: StepResult) -> None:
-        """One more step is done."""
+        """Report one more step."""
         ...
 
     def epoch(self, row: EpochRow, validation: Validation | None) -> None:
-        """One more epoch is done."""
+        """Report one more epoch."""
         ...
 
 
@@ -65,7 +65,7 @@ class EpochLoop:
         held_out: tracks of the validation; none: the last weights are kept.
         plan: how long.
         output: folder of the state, the log and the best weights.
-        reporter: shows how far it is.
+        reporter: shows the progress.
     """
 
     def __init__(
@@ -90,7 +90,7 @@ class EpochLoop:
             stop: ends it after the step under way; the state is saved.
 
         Returns:
-            True if the run is over, False if it was stopped and can go on.
+            True if the run is complete, False if it was stopped and can be resumed.
         """
         while not state.finished:
             if not self._epoch(state, stop):
@@ -100,7 +100,7 @@ class EpochLoop:
         return True
 
     def _epoch(self, state: RunState, stop: threading.Event) -> bool:
-        """The steps of an epoch that are left; False if asked to stop."""
+        """Do the remaining steps of an epoch; False if asked to stop."""
         for batches in self._steps(state):
             result = self._trainer.step(batches)
             state.step += 1
@@ -120,14 +120,14 @@ class EpochLoop:
             yield list(islice(batches, plan.accumulate))
 
     def _close_epoch(self, state: RunState) -> None:
-        """Validate, remember, and say whether it was the last epoch."""
+        """Validate, log, keep the best weights, and mark the last epoch."""
         validation = self._validate()
         state.rows.append(self._row(state, validation))
         self._reporter.epoch(state.rows[-1], validation)
         self._remember_best(state, validation)
         waited = state.epoch - state.improved_epoch
         if self._plan.patience is not None and waited >= self._plan.patience:
-            log.info("no better validation for %d epochs: that is the end", waited)
+            log.info("no better validation for %d epochs: training ends early", waited)
             state.finished = True
         state.epoch, state.step = state.epoch + 1, 0
         state.loss_sum = state.top1_sum = 0.0
@@ -144,11 +144,11 @@ class EpochLoop:
             if self._fabric.is_global_zero:
                 write_tensors(self._output / BEST, self._trainer.averaged().state_dict())
         if validation and (state.least_loss is None or validation.loss < state.least_loss):
-            # Right answers come and go by chance while the network still gets surer of them.
+            # Accuracy varies by chance while the network still gains confidence.
             state.least_loss, state.improved_epoch = validation.loss, state.epoch
 
     def _validate(self) -> Validation | None:
-        """In the first process; the others hear of it."""
+        """Validate in the first process and broadcast the result."""
         validation = None
         if self._held_out and self._fabric.is_global_zero:
             model = self._trainer.averaged()
@@ -170,7 +170,7 @@ class EpochLoop:
         )
 
     def _save(self, state: RunState) -> None:
-        """In the first process alone: the clocks of others may differ, so nobody waits here."""
+        """Save in the first process alone, without a barrier: other clocks may differ."""
         if self._fabric.is_global_zero:
             state.save(self._output, self._trainer.state())
         self._saved_at = time.monotonic()
@@ -185,7 +185,7 @@ def validate(model: Recognizer3D, held_out: Sequence[CachedTrack], device: str) 
 
 
 def best_model(trainer_model: Recognizer3D, output: Path) -> Recognizer3D:
-    """The network with the weights of the best epoch."""
+    """Load the weights of the best epoch into the network, on the CPU."""
     state = torch.load(output / BEST, map_location="cpu", weights_only=True)
     trainer_model.load_state_dict(state)
     return trainer_model.cpu().eval()

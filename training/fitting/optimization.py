@@ -16,7 +16,7 @@ from models.slowfast.recognizer3d import Recognizer3D
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptimizerSpec:
-    """See `configs/train/default.yaml`."""
+    """Optimiser and its hyperparameters; see `configs/train/default.yaml`."""
 
     name: Literal["adamw", "sgd"] = "adamw"
     learning_rate: float = 1e-3
@@ -26,7 +26,14 @@ class OptimizerSpec:
 
 
 def build_optimizer(model: Recognizer3D, spec: OptimizerSpec) -> torch.optim.Optimizer:
-    """Frozen weights are left out; batch norms and biases do not decay (Goyal et al. 2017, 5.3)."""
+    """Build the optimiser; frozen weights are excluded.
+
+    Batch norms and biases do not decay (Goyal et al. 2017, section 5.3).
+
+    Args:
+        model: whose backbone and classifier have their own learning rates.
+        spec: kind and hyperparameters.
+    """
     groups: list[dict[str, Any]] = []
     for part, ratio in ((model.backbone, spec.backbone_lr_ratio), (model.cls_head, 1.0)):
         groups += _groups(part, ratio * spec.learning_rate, spec.weight_decay)
@@ -57,7 +64,7 @@ class Schedule:
     step_factor: float = 0.1
 
     def factor(self, step: int) -> float:
-        """Of the highest learning rate, for step 0 and on; above 0 while the run lasts."""
+        """Return the ratio to the highest learning rate, in (0, 1], for steps from 0."""
         warm_up = round(self.warm_up_fraction * self.steps)
         if step < warm_up:
             return (step + 1) / (warm_up + 1)
@@ -84,7 +91,7 @@ class WeightAverage:
         self._average = AveragedModel(model, multi_avg_fn=self._blend, use_buffers=True)
 
     def update(self, model: Recognizer3D) -> None:
-        """Take the weights of a step."""
+        """Average the weights of a step in."""
         self._average.update_parameters(model)
 
     @property
@@ -93,11 +100,11 @@ class WeightAverage:
         return cast(Recognizer3D, self._average.module)
 
     def state(self) -> dict[str, Tensor]:
-        """Everything needed to go on."""
+        """Return everything needed to resume."""
         return self._average.state_dict()
 
     def restore(self, state: dict[str, Tensor]) -> None:
-        """Go on from what `state` returned."""
+        """Resume from what `state` returned."""
         self._average.load_state_dict(state)
 
     @torch.no_grad()

@@ -1,4 +1,4 @@
-"""What a finished run says of its model: Markdown for people, JSON for programs."""
+"""The report of a finished run: Markdown for people, JSON for programs."""
 
 from __future__ import annotations
 
@@ -48,20 +48,20 @@ class RunReport:
     labels: tuple[str, ...]
     multi_label: bool
     samples: Counter[tuple[str, str]]  # by split and label
-    whole_frames: int  # samples in which nobody was tracked
+    whole_frames: int  # samples in which no person was tracked
     left_out: tuple[str, ...]  # samples that could not be used, with the reason
     epochs: int  # that were trained
     best_epoch: int  # counted from 1; its weights are kept
     splits: tuple[SplitReport, ...]
 
     def write(self, folder: Path) -> None:
-        """report.md and report.json."""
+        """Write report.md and report.json."""
         (folder / "report.md").write_text(self.to_markdown(), encoding="utf-8")
         text = json.dumps(self.to_json(), indent=1, ensure_ascii=False)
         (folder / "report.json").write_text(text + "\n", encoding="utf-8")
 
     def to_markdown(self) -> str:
-        """For people."""
+        """Format the report for people."""
         parts = [
             f"# {self.model}",
             f"Trained from {self.started_from}; {self.epochs} epochs, the weights are those of "
@@ -72,13 +72,13 @@ class RunReport:
         if not self.splits:
             parts.append("Nothing was held out, so nothing tells how good it is.")
         if self.whole_frames:
-            parts.append(f"In {self.whole_frames} samples nobody was tracked: the whole picture.")
+            parts.append(f"In {self.whole_frames} samples no person was tracked: the whole frame.")
         if self.left_out:
             parts.append("## Left out\n\n" + "\n".join(f"* {text}" for text in self.left_out))
         return "\n\n".join(parts) + "\n"
 
     def to_json(self) -> dict[str, Any]:
-        """For programs."""
+        """Return the report for programs."""
         return {
             "model": self.model,
             "started_from": self.started_from,
@@ -181,7 +181,7 @@ def report_split(
 
 
 def confusion_table(labels: Sequence[str], counts: Counts) -> str:
-    """Rows the truth, columns what was said; rows without samples are left out."""
+    """Format rows of truth and columns of predictions; rows without samples are skipped."""
     rows = [
         [label, *(str(count) if count else "" for count in row), f"{right / row.sum():.0%}"]
         for label, row, right in zip(labels, counts, counts.diagonal(), strict=True)
@@ -191,7 +191,7 @@ def confusion_table(labels: Sequence[str], counts: Counts) -> str:
 
 
 def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table of Markdown."""
+    """Format a table in Markdown."""
     cells = [[cell.replace("|", "\\|") for cell in row] for row in (header, *rows)]
     lines = ["| " + " | ".join(row) + " |" for row in cells]
     return "\n".join([lines[0], "|---" * len(header) + "|", *lines[1:]])

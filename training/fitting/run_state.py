@@ -1,4 +1,4 @@
-"""What a run leaves on disk so that it can go on, and what it remembers of its epochs."""
+"""The state of a run on disk, from which it resumes, and the log of its epochs."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class RunState:
 
     @classmethod
     def load(cls, output: Path) -> tuple[RunState, dict[str, Any]]:
-        """The state of a run and of its trainer."""
+        """Load the state of a run and of its trainer."""
         content = torch.load(output / STATE, map_location="cpu", weights_only=True)
         values = content["run"]
         values["rows"] = [EpochRow(**row) for row in values["rows"]]
@@ -70,7 +70,7 @@ def write_tensors(path: Path, content: Mapping[str, Any]) -> None:
 
 
 def write_log(path: Path, rows: Sequence[EpochRow]) -> None:
-    """CSV with a line per epoch, written anew each time: no line stands there twice."""
+    """Write a CSV with a line per epoch, all of them each time: no line occurs twice."""
     names = [one.name for one in fields(EpochRow)]
     unfinished = path.with_suffix(".part")
     with unfinished.open("w", newline="") as file:
@@ -87,7 +87,7 @@ def _cell(value: float | None) -> str:
 
 
 def open_output(output: Path, config: TrainConfig, command: str) -> bool:
-    """Make the folder, or see whether the run in it can go on.
+    """Make the folder, or check whether the run in it can be resumed.
 
     Args:
         output: of the run.
@@ -95,7 +95,7 @@ def open_output(output: Path, config: TrainConfig, command: str) -> bool:
         command: noted in the configuration that is left there.
 
     Returns:
-        True if an unfinished run of the same configuration goes on.
+        True if an unfinished run of the same configuration is resumed.
 
     Raises:
         ConfigError: if the folder holds a finished run, or one of another configuration.
@@ -111,7 +111,7 @@ def open_output(output: Path, config: TrainConfig, command: str) -> bool:
         if differing:
             raise ConfigError(
                 f"--output {output}: an unfinished run of another configuration is in it: "
-                f"{'; '.join(differing)}. Give the same to go on, or take another folder"
+                f"{'; '.join(differing)}. Give the same to resume it, or take another folder"
             )
         return (output / STATE).exists()
     try:
@@ -123,7 +123,7 @@ def open_output(output: Path, config: TrainConfig, command: str) -> bool:
 
 
 def _differences(there: Mapping[str, Any], here: Mapping[str, Any]) -> list[str]:
-    """Keys with other values, with both."""
+    """List the keys whose values differ, with both values."""
     found = []
     for section in sorted(there.keys() | here.keys()):
         old, new = there.get(section), here.get(section)

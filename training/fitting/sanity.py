@@ -1,4 +1,4 @@
-"""Whether a network can learn anything of the data: it must overfit ten clips."""
+"""Check that a network can learn from the data at all: it must overfit ten clips."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def overfit_ten_clips(
             console.print(f"step {step}: loss {result.loss:.3f}{top1}", highlight=False)
         if result.loss < LOSS_GOAL and result.top1 in (None, 1.0):
             return step + 1
-    raise SanityError(_what_to_look_at(result.loss, [track for track, _ in chosen]))
+    raise SanityError(_advice(result.loss, [track for track, _ in chosen]))
 
 
 def _without_regularization(spec: TrainerSpec) -> TrainerSpec:
@@ -78,7 +78,7 @@ def _without_regularization(spec: TrainerSpec) -> TrainerSpec:
 def ten_clips(
     tracks: Sequence[CachedTrack], model: Recognizer3D
 ) -> list[tuple[CachedTrack, Crops]]:
-    """Clips of ten people, of as many classes as there are.
+    """Choose clips of ten people, of as many classes as there are.
 
     Raises:
         SanityError: if there are fewer than two.
@@ -100,12 +100,12 @@ def ten_clips(
     return found
 
 
-def _what_to_look_at(loss: float, tracks: Sequence[CachedTrack]) -> str:
+def _advice(loss: float, tracks: Sequence[CachedTrack]) -> str:
     lines = [f"  {track.sample.origin}: {'|'.join(track.sample.labels)}" for track in tracks]
     return (
         f"the network cannot overfit {len(tracks)} clips: the loss is {loss:.3f} after {MAX_STEPS} "
-        f"steps, {LOSS_GOAL} was the goal. Training on all of the data would be in vain. Look at\n"
-        "  the same clip under two labels, pictures that show nothing (data.fps, input.*),\n"
+        f"steps, {LOSS_GOAL} was the goal. Training on all of the data would be in vain. Check\n"
+        "  the same clip under two labels, frames that show nothing (data.fps, input.*),\n"
         "  a learning rate too low or too high (optimizer.learning_rate, backbone_share),\n"
         "  too much that is frozen (model.frozen_stages, model.norm_eval).\n"
         "The clips:\n" + "\n".join(lines)

@@ -69,11 +69,11 @@ def load_checkpoint(path: Path) -> Recognizer3D:
 
 
 def build_architecture(name: str, project: Path = Path()) -> Recognizer3D:
-    """An untrained network.
+    """Build an untrained network.
 
     Args:
-        name: of an architecture, or a file of configs/recognizer, whose classes are left out of
-            account: they are those of the data.
+        name: of an architecture, or a file of configs/recognizer, whose classes
+            are ignored: they are those of the data.
         project: where a relative path is looked for if the current directory does not have it.
 
     Raises:
@@ -100,13 +100,13 @@ def _trainable(model: Recognizer3D) -> Recognizer3D:
 def fit_input(
     spec: InputSpec, changes: Mapping[str, Any], *, name: str, multi_label: bool
 ) -> InputSpec:
-    """The input of the network with what the configuration changes.
+    """Apply the changes of the configuration to the input of the network.
 
     Args:
         spec: as the checkpoint or the architecture has it.
         changes: fields that differ; None keeps what there is.
         name: of the new model.
-        multi_label: several labels may be true at once.
+        multi_label: several labels may be true at the same time.
 
     Raises:
         ConfigError: naming the field that cannot work.
@@ -121,7 +121,7 @@ def fit_input(
 def with_classes(
     model: Recognizer3D, spec: InputSpec, labels: Sequence[str], *, dropout: float
 ) -> Recognizer3D:
-    """The same backbone for other classes; what the classifier knew is kept only if they are equal.
+    """Keep the backbone and fit a classifier, a fresh one unless the classes are the same.
 
     Args:
         model: to start from.

@@ -125,7 +125,7 @@ class Trainer:
         return self._average.model
 
     def state(self) -> dict[str, Any]:
-        """Everything needed to go on, on the CPU or the device."""
+        """Return everything needed to resume, on the CPU or the device."""
         return {
             "model": self.model.state_dict(),
             "average": self._average.state(),
@@ -135,7 +135,7 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Go on from what `state` returned."""
+        """Resume from what `state` returned."""
         self.model.load_state_dict(state["model"])
         self._average.restore(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])

@@ -24,10 +24,10 @@ LEAST_SCORE = 1e-6  # the logarithm of zero is infinite
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SampleScore:
-    """What the network says of one sample."""
+    """Scores of one sample."""
 
     sample: Sample
-    scores: FloatArray  # float32 (num_classes,), averaged over people and moments
+    scores: FloatArray  # float32 (num_classes,), averaged over people and points in time
 
 
 def score_samples(recognizer: ActionRecognizer, tracks: Sequence[CachedTrack]) -> list[SampleScore]:
@@ -47,7 +47,7 @@ def score_samples(recognizer: ActionRecognizer, tracks: Sequence[CachedTrack]) -
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Validation:
-    """Numbers of one look at the held-out samples; None where they say nothing."""
+    """Measures of the held-out samples after one epoch; None where they do not apply."""
 
     samples: int
     loss: float  # mean logarithmic loss of the averaged scores
@@ -58,14 +58,14 @@ class Validation:
 
     @property
     def quality(self) -> tuple[float, float]:
-        """By which the best epoch is chosen; the loss decides between equals."""
+        """What the best epoch is chosen by; of equal accuracies, the lower loss wins."""
         value = self.mean_class_accuracy
         if value is None:
             value = self.mean_average_precision or 0.0
         return value, -self.loss
 
     def describe(self) -> str:
-        """One line for people."""
+        """Format the numbers in one line."""
         if self.mean_average_precision is not None:
             return f"mAP {self.mean_average_precision:.3f}, loss {self.loss:.3f}"
         return (
@@ -82,7 +82,7 @@ def measure(
     Args:
         found: at least one.
         labels: the classes, in the order of the scores.
-        multi_label: several labels may be true at once.
+        multi_label: several labels may be true at the same time.
     """
     clips = scored_clips(found, labels, multi_label=multi_label)
     ones = metrics.plain_weights(clips)
@@ -103,7 +103,7 @@ def measure(
 def scored_clips(
     found: Sequence[SampleScore], labels: Sequence[str], *, multi_label: bool
 ) -> ScoredClips:
-    """The samples in the form that `training.metrics.clip_metrics` takes."""
+    """Convert the samples to what `training.metrics.clip_metrics` takes."""
     scores = np.stack([one.scores for one in found])
     return ScoredClips(
         classes=tuple(labels),
@@ -117,5 +117,5 @@ def scored_clips(
 
 
 def confusion(found: Sequence[SampleScore], labels: Sequence[str]) -> Counts:
-    """Int (C, C): rows the truth, columns what was said."""
+    """Count int (C, C): rows the truth, columns the prediction."""
     return metrics.confusion(scored_clips(found, labels, multi_label=False))[:, :-1]

@@ -1,4 +1,4 @@
-"""What labels and splits tell before any video is read."""
+"""Check labels and splits before any video is read."""
 
 from __future__ import annotations
 
@@ -31,12 +31,12 @@ class Finding:
 def check_labels(
     samples: Sequence[Sample], labels: Sequence[str], *, multi_label: bool
 ) -> list[Finding]:
-    """What labels and splits alone tell.
+    """Check what labels and splits alone can show.
 
     Args:
         samples: with their splits.
         labels: the classes.
-        multi_label: several labels may be true at once.
+        multi_label: several labels may be true at the same time.
     """
     return [
         *_unknown_labels(samples, labels),
@@ -90,7 +90,7 @@ def _classes(
         yield Finding(
             "warning",
             "there is no validation",
-            "The last weights are kept and nothing tells how good they are; "
+            "The last weights are kept and their quality stays unknown; "
             "data.val_share=0.2 holds some out",
         )
         return
@@ -99,18 +99,18 @@ def _classes(
         yield Finding(
             "warning",
             f"validation has no clip of {', '.join(unseen)}",
-            "Nothing will tell how good they are; another loop.seed or more groups help",
+            "Their quality stays unknown; another loop.seed or more groups help",
         )
 
 
 def labels_without_clips(samples: Iterable[Sample], labels: Sequence[str]) -> Iterator[Finding]:
-    """Classes that cannot be learned."""
+    """Find classes without training clips."""
     counts = _label_counts(samples)
-    nobody = [label for label in labels if not counts[label]]
-    if nobody:
+    missing = [label for label in labels if not counts[label]]
+    if missing:
         yield Finding(
             "error",
-            f"labels that no training clip has: {', '.join(nobody)}",
+            f"labels that no training clip has: {', '.join(missing)}",
             "Add clips, move some from another split, or take the label out of data.labels",
         )
 
@@ -120,7 +120,7 @@ def _label_counts(samples: Iterable[Sample]) -> Counter[str]:
 
 
 def check_leaks(samples: Sequence[Sample]) -> list[Finding]:
-    """Everything that is in more than one split, and stretches that stand there twice."""
+    """Find whatever is in more than one split, and stretches that occur twice."""
     groups = _in_several_splits((one.group, one.split) for one in samples if one.group is not None)
     files = _in_several_splits((str(one.path), one.split) for one in samples)
     copies = sorted(_copies(samples))
@@ -144,7 +144,7 @@ def _in_several_splits(placed: Iterable[tuple[str, str | None]]) -> list[str]:
 
 
 def _copies(samples: Sequence[Sample]) -> Iterator[str]:
-    """Files with the same content under another name in another split."""
+    """Find files with the same content under another name in another split."""
     by_size = defaultdict[int, dict[Path, str | None]](dict)
     for one in samples:
         if one.path.is_file():
@@ -176,7 +176,7 @@ def _repeated_stretches(samples: Sequence[Sample]) -> Iterator[Finding]:
 
 
 def listed(items: Iterable[str], separator: str = ", ") -> str:
-    """The first few, and how many there are beside them."""
+    """Join the first few items and the number of the others."""
     texts = list(items)
     more = f"{separator}and {len(texts) - SHOWN} more" if len(texts) > SHOWN else ""
     start = separator if separator.startswith("\n") else ""

@@ -1,4 +1,4 @@
-"""Labels in whatever form they come: a folder per class, tables, lists of other programs."""
+"""Read labels in any supported form: a folder per class, tables, lists of other programs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_samples(
     videos: Path | None = None,
     time_offset_s: float = 0.0,
 ) -> list[Sample]:
-    """Read labels; what form they have is seen from the file.
+    """Read labels; their form is recognized from the file.
 
     Args:
         source: a folder with a folder of videos per class (also below train, val and test), or
@@ -46,7 +46,7 @@ def read_samples(
         time_offset_s: subtracted from AVA's times; 900 for AVA's own cuts of minutes 15 to 30.
 
     Returns:
-        Samples in the order of the file; whether the videos exist has not been looked at.
+        Samples in the order of the file; whether the videos exist is not checked.
 
     Raises:
         DataError: naming file and line, and what is expected there.
@@ -75,7 +75,7 @@ def read_samples(
 
 
 def _form(path: Path) -> str:
-    """Table (with a header), ava or list, from the first line that is not empty."""
+    """Tell table (with a header), ava or list, from the first line that is not empty."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = next((row for row in csv.reader(file) if any(row)), [])
@@ -102,13 +102,13 @@ def _is_number(text: str) -> bool:
 
 
 def _split_of(path: Path) -> Split | None:
-    """What the name of a list says: kinetics_train_list.txt is for training."""
+    """Read the split from the name of a list, as in kinetics_train_list.txt."""
     words = re.split(r"[^a-z]+", path.stem.lower())
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
 def _read_folders(folder: Path) -> list[Sample]:
-    """A folder per class, or folders train, val and test with a folder per class in each."""
+    """Read a folder per class, or folders train, val and test with a folder per class in each."""
     inside = _folders(folder)
     if inside and all(each.name.lower() in SPLIT_NAMES for each in inside):
         samples = [

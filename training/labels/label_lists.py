@@ -57,7 +57,7 @@ def read_ava(
 
     The rows of one person at one time are one sample with several labels. Its box is where the
     person is in the middle; it is used for all three seconds around that time. Rows without a box
-    (nobody does anything) are left out.
+    (without an action) are skipped.
 
     Args:
         path: of the CSV.
@@ -93,7 +93,7 @@ def read_ava(
 
 
 def _people_of_ava(path: Path) -> Iterator[tuple[str, list[list[str]]]]:
-    """Rows of one person at one time, with the line of the first."""
+    """Group the rows of one person at one time, with the line of the first."""
     people: dict[tuple[str, ...], tuple[str, list[list[str]]]] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)

@@ -78,7 +78,7 @@ def read_json(path: Path, folder: Path) -> list[Sample]:
 def collect_samples(
     rows: Iterable[tuple[str, R]], sample_of_row: Callable[[R, str], Sample]
 ) -> list[Sample]:
-    """Turn rows into samples; all that are wrong are told at once."""
+    """Turn rows into samples and report all wrong ones together."""
     samples: list[Sample] = []
     errors: list[str] = []
     for origin, row in rows:
@@ -94,7 +94,7 @@ def collect_samples(
 
 
 def sample_of(row: Row, origin: str, folder: Path) -> Sample:
-    """One row of a table.
+    """Convert one row of a table to a sample.
 
     Args:
         row: values by field name; "" and None are not given.

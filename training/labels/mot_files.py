@@ -1,4 +1,4 @@
-"""Reads boxes with identities from MOTChallenge text files, ground truth and results alike."""
+"""Read boxes with identities from MOTChallenge text files, ground truth and results alike."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ class LabelledBoxes:
         return LabelledBoxes(self.ids[rows], self.xyxy[rows], self.counts[rows])
 
 
-NOBODY = LabelledBoxes(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, bool))
+NO_PEOPLE = LabelledBoxes(np.zeros(0, np.int64), np.zeros((0, 4), np.float32), np.zeros(0, bool))
 
 
 def read_mot_rows(path: Path) -> NDArray[np.float64]:
-    """The numbers of a file in the file's order.
+    """Read the numbers of a file in the file's order.
 
     Returns:
         float64 (N, 7): frame from 1, id, left, top, width, height in pixels, confidence.
@@ -55,7 +55,7 @@ def read_mot_rows(path: Path) -> NDArray[np.float64]:
 
 
 def read_mot(path: Path) -> dict[int, LabelledBoxes]:
-    """The people by frame number from 1; frames without people are left out.
+    """Read the people by frame number from 1; frames without people are skipped.
 
     A confidence of 0 marks ground truth to be ignored (MOTChallenge 2015).
 
@@ -66,7 +66,7 @@ def read_mot(path: Path) -> dict[int, LabelledBoxes]:
 
 
 def by_frame(rows: NDArray[np.float64]) -> dict[int, LabelledBoxes]:
-    """Rows of `read_mot_rows` by their frame number."""
+    """Group rows of `read_mot_rows` by their frame number."""
     frames = rows[:, 0].astype(int)
     return {int(frame): _labelled(rows[frames == frame]) for frame in np.unique(frames)}
 

@@ -1,4 +1,4 @@
-"""What a labelled example is: a stretch of a video in which somebody does something."""
+"""What a labelled example is: a stretch of a video in which a person does something."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Sample:
     """
 
     path: Path  # of the video
-    labels: tuple[str, ...]  # one, or several that are true at once
+    labels: tuple[str, ...]  # one, or several that are true at the same time
     start_s: float | None = None  # seconds of the video; None: its beginning
     end_s: float | None = None  # None: its end
     box: PersonBox | TrackFile | None = None  # None: the people that are detected and tracked
@@ -74,5 +74,5 @@ class Sample:
 
 
 def label_names(samples: Iterable[Sample]) -> tuple[str, ...]:
-    """Every label that occurs, sorted."""
+    """Collect every label that occurs, sorted."""
     return tuple(sorted({label for sample in samples for label in sample.labels}))

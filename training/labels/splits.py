@@ -1,4 +1,4 @@
-"""What is held out, where nobody said it: whole groups, so that nothing leaks."""
+"""Draw what is held out, where the data names no split: whole groups, so that nothing leaks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from training.labels.samples import DataError, Sample
 
 
 def unit_of(sample: Sample) -> str:
-    """What is never split: the group, or the video where there is none."""
+    """Return what is never split: the group, or the video where there is none."""
     if sample.group is not None:
         return f"group {sample.group}"
     return f"file {sample.path.resolve()}"
@@ -77,5 +77,5 @@ def draw_units(samples: Sequence[Sample], fraction: float, seed: int) -> set[str
 
 
 def _closer(missing: float, count: int) -> float:
-    """How much nearer to its fraction a class comes by so many samples."""
+    """Return how much closer a class comes to its target by so many samples."""
     return abs(missing) - abs(missing - count)

@@ -1,4 +1,4 @@
-"""Reads images with labels in YOLO's format: images/NAME.jpg beside labels/NAME.txt."""
+"""Read images with labels in YOLO's format: images/NAME.jpg beside labels/NAME.txt."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class LabelledImage:
     cxcywh: FloatArray  # float32 (N, 4) centre, width, height as fractions of the image's sides
 
     def read(self) -> NDArray[np.uint8]:
-        """The picture, uint8 (H, W, 3) BGR, upright.
+        """Decode the image, uint8 (H, W, 3) BGR, upright.
 
         Raises:
             ValueError: if it cannot be decoded.
@@ -35,14 +35,14 @@ class LabelledImage:
         return np.asarray(image, np.uint8)
 
     def xyxy(self, width: int, height: int) -> FloatArray:
-        """The people's boxes in a picture of this size, float32 (N, 4) pixels."""
+        """Scale the people's boxes to an image of this size, float32 (N, 4) pixels."""
         centre, sides = self.cxcywh[:, :2], self.cxcywh[:, 2:]
         fractions = np.concatenate([centre - sides / 2, centre + sides / 2], axis=1)
         return clip_to_image(fractions * np.array([width, height] * 2, np.float32), width, height)
 
 
 def read_yolo_folder(folder: Path) -> list[LabelledImage]:
-    """All images of a folder in order of name; an image without label file shows nobody.
+    """Read all images of a folder in order of name; without a label file, one shows no people.
 
     Raises:
         FileNotFoundError: if there are no images, or none of them has labels.
@@ -61,9 +61,9 @@ def read_yolo_folder(folder: Path) -> list[LabelledImage]:
 
 
 def read_people(file: Path) -> FloatArray:
-    """The boxes of class 0 of a label file, float32 (N, 4) as in `LabelledImage`.
+    """Read the boxes of class 0 of a label file, float32 (N, 4) as in `LabelledImage`.
 
-    A file that is not there holds nobody.
+    A missing file holds no people.
 
     Raises:
         ValueError: if a line is not a class and four numbers in 0..1; file and line are named.

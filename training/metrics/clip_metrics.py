@@ -50,39 +50,39 @@ class ScoredClips:
 
     @property
     def predicted(self) -> NDArray[np.intp]:
-        """Int (N,): the class with the highest score; -1 where nothing was said."""
+        """Int (N,): the class with the highest score; -1 without an answer."""
         return np.where(self.answered, self.scores.argmax(axis=1), -1)
 
     def hits(self, k: int = 1) -> Flags:
-        """Bool (N,): one of the k classes with the highest scores is true."""
+        """Return bool (N,): one of the k classes with the highest scores is true."""
         best = np.argsort(-self.scores, axis=1, kind="stable")[:, :k]
         found = np.take_along_axis(self.truth, best, axis=1).any(axis=1)
         return np.asarray(found & self.answered)
 
 
 def plain_weights(clips: ScoredClips) -> Weights:
-    """Float (1, N): every clip counts once."""
+    """Return float (1, N) of ones: every clip counts once."""
     return np.ones((1, len(clips.groups)))
 
 
 def top_k(clips: ScoredClips, weights: Weights, k: int) -> Values:
-    """Share of the clips of which one of the k best classes is true."""
+    """Return the fraction of clips of which one of the k highest classes is true."""
     return _ratio(weights @ clips.hits(k), weights.sum(axis=1))
 
 
 def class_recalls(clips: ScoredClips, weights: Weights) -> NDArray[np.float64]:
-    """Float (R, K): share of each class's clips that were called so; nan without such clips."""
+    """Return float (R, K), the recall of each class; nan without clips of it."""
     hit = clips.truth & clips.hits()[:, None]
     return _ratio(weights @ hit, weights @ clips.truth)
 
 
 def mean_class_accuracy(clips: ScoredClips, weights: Weights) -> Values:
-    """`class_recalls` averaged over the classes that occur, so that rare ones count as much."""
+    """Average `class_recalls` over the classes that occur, so that rare ones count as much."""
     return _mean_of_known(class_recalls(clips, weights))
 
 
 def confusion(clips: ScoredClips) -> NDArray[np.intp]:
-    """Int (K, K + 1): rows the truth, columns the prediction, the last one for no answer.
+    """Count int (K, K + 1): rows the truth, columns the prediction, the last one for no answer.
 
     Of clips with one label each.
     """
@@ -93,7 +93,7 @@ def confusion(clips: ScoredClips) -> NDArray[np.intp]:
 
 
 def average_precision(scores: FloatArray, truth: Flags, weights: Weights) -> Values:
-    """Area under the curve of precision over recall, without interpolation.
+    """Compute the area under precision over recall, without interpolation.
 
     Clips of equal score come together, so their order does not matter.
 
@@ -112,23 +112,23 @@ def average_precision(scores: FloatArray, truth: Flags, weights: Weights) -> Val
 
 
 def class_average_precisions(clips: ScoredClips, weights: Weights) -> NDArray[np.float64]:
-    """Float (R, K): average precision of each class against all others."""
+    """Return float (R, K), the average precision of each class against all others."""
     columns = zip(clips.scores.T, clips.truth.T, strict=True)
     return np.stack([average_precision(*column, weights) for column in columns], axis=1)
 
 
 def mean_average_precision(clips: ScoredClips, weights: Weights) -> Values:
-    """Average precision averaged over the classes that occur."""
+    """Average the average precision over the classes that occur."""
     return _mean_of_known(class_average_precisions(clips, weights))
 
 
 def calibration_bins(
     clips: ScoredClips, weights: Weights, bins: int = CALIBRATION_BINS
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """What was said with which confidence, and how often it was true, per bin of confidence.
+    """Collect confidence and accuracy per bin of confidence.
 
     Of single labels the confidence is that of the predicted class; of several labels every score
-    of every class counts. Clips without a confidence are left out.
+    of every class counts. Clips without a confidence are skipped.
 
     Args:
         clips: what was said.
@@ -155,20 +155,20 @@ def calibration_bins(
 
 
 def calibration_error(clips: ScoredClips, weights: Weights, bins: int = CALIBRATION_BINS) -> Values:
-    """Expected calibration error: how far confidence and accuracy are apart, weighed by bin."""
+    """Compute the expected calibration error (ECE) of Guo et al. 2017, equation 3."""
     total, confidence, accuracy = calibration_bins(clips, weights, bins)
     apart = np.nan_to_num(np.abs(accuracy - confidence))
     return _ratio((total * apart).sum(axis=1), total.sum(axis=1))
 
 
 def _ratio(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """A share; nan where the whole is nothing."""
+    """Divide; nan where the whole is zero."""
     out = np.full(np.shape(part), np.nan)
     np.divide(part, whole, out=out, where=whole > 0)
     return out
 
 
 def _mean_of_known(values: NDArray[np.float64]) -> Values:
-    """Mean over the last axis of what is not nan; nan where nothing is known."""
+    """Average over the last axis without nan; nan where nothing is known."""
     known = ~np.isnan(values)
     return _ratio(np.where(known, values, 0.0).sum(axis=1), known.sum(axis=1).astype(np.float64))

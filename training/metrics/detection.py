@@ -34,7 +34,7 @@ class TruePeople:
 
     @classmethod
     def all_count(cls, xyxy: FloatArray) -> TruePeople:
-        """People who all must be found."""
+        """Build ground truth of people who all must be found."""
         return cls(xyxy, np.ones(len(xyxy), bool))
 
 
@@ -52,7 +52,7 @@ class DetectionScore:
     boxes: int  # of at least `confidence`
 
     def to_table(self, title: str) -> Table:
-        """One row, to print."""
+        """Format the score as a table of one row."""
         at = f"at {self.confidence:g}"
         table = Table("AP50", "AP50-95", f"recall {at}", f"precision {at}", title=title)
         for heading in ("images", "people", f"boxes {at}"):
@@ -63,7 +63,7 @@ class DetectionScore:
         return table
 
     def to_json(self) -> dict[str, float | int]:
-        """The numbers by name, for `json.dump`."""
+        """Return the numbers by name, for `json.dump`."""
         return asdict(self)
 
 
@@ -78,14 +78,14 @@ def evaluate_detection(
 
     Args:
         folder: with images/ and labels/; other classes are ignored, an image without label file
-            shows nobody.
+            shows no people.
         detector: built with LOW_CONFIDENCE, or the average precision lacks its tail.
-        confidence: at which recall and precision are told: the one that the pipeline uses.
-        progress: is told how many images of how many are done.
+        confidence: at which recall and precision are reported: that of the pipeline.
+        progress: called with how many images of how many are done.
 
     Raises:
         FileNotFoundError: if the folder has no images or no labels.
-        ValueError: if a label or an image cannot be read, or there is nobody in any image.
+        ValueError: if a label or an image cannot be read, or no image shows a person.
     """
     images = read_yolo_folder(folder)
     truth: list[TruePeople] = []
@@ -109,10 +109,10 @@ def score_detections(
     Args:
         truth: one per image.
         found: one per image, in the same order.
-        confidence: at which recall and precision are told.
+        confidence: at which recall and precision are reported.
 
     Raises:
-        ValueError: if the two differ in length, or nobody is to be found.
+        ValueError: if the two differ in length, or no person is to be found.
     """
     people = sum(int(one.counts.sum()) for one in truth)
     if len(truth) != len(found) or not people:
@@ -150,7 +150,7 @@ def _coco_evaluation(truth: Sequence[TruePeople], found: Sequence[Detections]) -
 
 
 def _coco_dataset(images: Sequence[tuple[FloatArray, dict[str, NDArray[Any]]]]) -> dict[str, Any]:
-    """One row per box, with a number of its own from 1 on: pycocotools reads 0 as unmatched."""
+    """Convert to COCO's rows, numbered from 1 on: pycocotools reads 0 as unmatched."""
     annotations: list[dict[str, Any]] = []
     for image, (xyxy, columns) in enumerate(images):
         for row, ltwh in enumerate(xyxy_to_ltwh(xyxy).tolist()):
@@ -167,7 +167,7 @@ def _coco_dataset(images: Sequence[tuple[FloatArray, dict[str, NDArray[Any]]]]) 
 
 
 def _hits_and_wrong(evaluation: Any, confidence: float) -> tuple[int, int]:
-    """Boxes of at least `confidence` that are a person's at IoU 0.5, and those that are nobody's.
+    """Count boxes of at least `confidence` that match a person at IoU 0.5, and the others.
 
     Boxes are matched in order of confidence, so leaving out the lower ones changes no match.
     """
@@ -175,9 +175,9 @@ def _hits_and_wrong(evaluation: Any, confidence: float) -> tuple[int, int]:
     whole = evaluation.params.areaRng[0]
     for image in evaluation.evalImgs:
         if image is not None and image["aRng"] == whole:
-            sure = np.array(image["dtScores"]) >= confidence
-            sure &= ~image["dtIgnore"][_IOU_50].astype(bool)
+            confident = np.array(image["dtScores"]) >= confidence
+            confident &= ~image["dtIgnore"][_IOU_50].astype(bool)
             matched = image["dtMatches"][_IOU_50] > 0
-            hits += int((sure & matched).sum())
-            wrong += int((sure & ~matched).sum())
+            hits += int((confident & matched).sum())
+            wrong += int((confident & ~matched).sum())
     return hits, wrong

@@ -1,4 +1,4 @@
-"""Which of the events of a video are the true ones: one-to-one, by time and by place."""
+"""Match the events of a video to the truth: one to one, by time and by place."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from scipy.optimize import linear_sum_assignment
 from models.boxes import FloatArray
 from training.crops.person_tracks import PersonPath
 
-# An event whose time lies for this share or more inside true intervals is no false alarm, whatever
-# its borders are.
+# An event of whose time at least this fraction lies inside true intervals is no false alarm,
+# whatever its borders are.
 TRUE_FRACTION = 0.5
-# A truth with a box is of the person whose boxes lie on average for this share or more inside it.
+# A truth with a box is of the person of whose boxes at least this fraction lies inside, on average.
 SAME_PERSON_FRACTION = 0.5
 
 Matrix = NDArray[np.float64]
@@ -23,12 +23,12 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrueEvent:
-    """Somebody does something from `start_s` to `end_s`."""
+    """A person does something from `start_s` to `end_s`."""
 
     action: str
     start_s: float  # seconds of the video
     end_s: float
-    path: PersonPath | None  # None: somebody of the scene, whoever it is
+    path: PersonPath | None  # None: any person of the scene
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -65,7 +65,7 @@ def match_events(truths: Sequence[TrueEvent], events: Sequence[FoundEvent], iou:
     Args:
         truths: of this action, in any order.
         events: of this action, in any order.
-        iou: share of the time that a pair must have in common of all its time, above 0.
+        iou: fraction of the united time that a pair must have in common, above 0.
     """
     overlap = temporal_iou(truths, events) * _same_person(truths, events)
     pairs = _pairs(overlap, iou)
@@ -86,7 +86,7 @@ def match_events(truths: Sequence[TrueEvent], events: Sequence[FoundEvent], iou:
 
 
 def temporal_iou(truths: Sequence[TrueEvent], events: Sequence[FoundEvent]) -> Matrix:
-    """Common time over all time of each pair, float (truths, events)."""
+    """Divide common time by united time of each pair: float64 (truths, events)."""
     starts, ends = _borders(truths)
     event_starts, event_ends = _borders(events)
     common = np.minimum(ends[:, None], event_ends) - np.maximum(starts[:, None], event_starts)
@@ -97,7 +97,7 @@ def temporal_iou(truths: Sequence[TrueEvent], events: Sequence[FoundEvent]) -> M
 
 
 def true_fraction(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
-    """Share of an event's time that lies inside true intervals of this person or the scene."""
+    """Return the fraction of an event's time inside true intervals of its person or the scene."""
     mine = [truth for truth in truths if is_same_person(truth, event)]
     spans = sorted((max(t.start_s, event.start_s), min(t.end_s, event.end_s)) for t in mine)
     if event.end_s <= event.start_s:  # a moment
@@ -110,13 +110,13 @@ def true_fraction(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
 
 
 def is_same_person(truth: TrueEvent, event: FoundEvent) -> bool:
-    """Whether the event's person is where the truth's person is, while both last."""
+    """Tell whether the event's person is where the truth's person is, while both last."""
     common = max(truth.start_s, event.start_s), min(truth.end_s, event.end_s)
     return is_where(event.path, truth.path, *common)
 
 
 def is_where(person: PersonPath, region: PersonPath | None, start_s: float, end_s: float) -> bool:
-    """Whether somebody is in a place, on average over a stretch of time; None is everywhere."""
+    """Tell whether a person is in a region, on average over a stretch; None is everywhere."""
     if region is None:
         return True
     times = person.pts_s
@@ -127,7 +127,7 @@ def is_where(person: PersonPath, region: PersonPath | None, start_s: float, end_
 
 
 def _inside(boxes: FloatArray, regions: FloatArray) -> NDArray[np.float32]:
-    """Share of each box that lies in its region: float32 (N, 4) twice -> (N,)."""
+    """Return the fraction of each box in its region: float32 (N, 4) twice -> (N,)."""
     low = np.maximum(boxes[:, :2], regions[:, :2])
     high = np.minimum(boxes[:, 2:], regions[:, 2:])
     common = (high - low).clip(0).prod(axis=1)

@@ -1,4 +1,4 @@
-"""What a program that watches long videos does in practice: hits, misses, false alarms, delay."""
+"""Practical measures of events on long videos: hits, misses, false alarms, delay."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ from scipy.special import gammaincinv
 
 from training.metrics.event_matching import FoundEvent, TrueEvent, match_events
 
-SURE = 0.95
+CERTAINTY = 0.95
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class JudgedVideo:
+class EventVideo:
     """One video: what is true in it, and what was found."""
 
     name: str
@@ -39,50 +39,50 @@ class EventCounts:
 
     @property
     def events(self) -> int:
-        """Everything that was found."""
+        """Number of events that were found."""
         return self.matched + self.repeated + self.wrong
 
     @property
     def precision(self) -> float | None:
-        """Share of the events that are right; None without events."""
+        """Fraction of the events that are right; None without events."""
         said = self.matched + self.wrong
         return self.matched / said if said else None
 
     @property
     def recall(self) -> float | None:
-        """Share of the truths that were found; None without truths."""
+        """Fraction of the truths that were found; None without truths."""
         return self.matched / self.truths if self.truths else None
 
     @property
     def false_alarms_per_hour(self) -> float | None:
-        """Per hour of one camera; None if there is no video."""
+        """False alarms per hour of one camera; None if there is no video."""
         return self.false_alarms / self.camera_hours if self.camera_hours else None
 
     @property
     def false_alarms_per_hour_at_most(self) -> float | None:
-        """The rate that the data rules out anything above of, with 95 % certainty (Poisson)."""
+        """Rate that is not exceeded with 95 % confidence (Poisson), per hour of one camera."""
         return rate_at_most(self.false_alarms, self.camera_hours)
 
     def delay_s(self, quantile: float) -> float | None:
-        """Detection delay that this share of the matched events stays below; None without any."""
+        """Return a quantile of the detection delay in seconds; None without matched events."""
         return float(np.quantile(self.delays_s, quantile)) if self.delays_s else None
 
 
 def rate_at_most(count: int, hours: float) -> float | None:
-    """Upper end of the one-sided 95 % interval of a Poisson rate, per hour; None without time.
+    """Bound a Poisson rate, per hour: upper end of its one-sided 95 % interval.
 
     Nothing seen in an hour is compatible with up to three per hour ("rule of three").
     """
     if not hours:
         return None
-    return float(gammaincinv(count + 1, SURE) / hours)
+    return float(gammaincinv(count + 1, CERTAINTY) / hours)
 
 
-def count_events(videos: Sequence[JudgedVideo], action: str, iou: float) -> EventCounts:
+def count_events(videos: Sequence[EventVideo], action: str, iou: float) -> EventCounts:
     """Match one action in every video and add up.
 
     Args:
-        videos: every video that was watched, also those in which nothing is true.
+        videos: every video that was processed, also those in which nothing is true.
         action: the label.
         iou: temporal, that a right event needs; above 0.
     """

@@ -15,7 +15,7 @@ from training.metrics.clip_metrics import Flags
 
 @dataclass(frozen=True, slots=True)
 class LabelMapping:
-    """Which classes are told apart, and which labels each of them takes in."""
+    """Which classes are distinguished, and which labels each of them takes in."""
 
     classes: tuple[str, ...]  # K, in the order of the model
     class_of_score: tuple[int, ...]  # for each of the model's M labels
@@ -26,13 +26,13 @@ class LabelMapping:
     merged_predictions: tuple[str, ...]  # labels of the model that count as background
 
     def truth(self, labels: Sequence[str]) -> Flags:
-        """Of the labels of one clip: bool (K,)."""
+        """Encode the labels of one clip: bool (K,)."""
         row = np.zeros(len(self.classes), np.bool_)
         row[[self.class_of_label[label] for label in labels]] = True
         return row
 
     def best_scores(self, scores: FloatArray) -> FloatArray:
-        """The highest score of each class: float (M,) -> float32 (K,).
+        """Take the highest score of each class: float (M,) -> float32 (K,).
 
         So the predicted class is the one that the model's own best label belongs to.
         """
@@ -41,13 +41,13 @@ class LabelMapping:
         return out
 
     def total_scores(self, scores: FloatArray) -> FloatArray:
-        """The probability of each class: softmax scores float (M,) -> float32 (K,)."""
+        """Sum the probabilities of each class: softmax scores float (M,) -> float32 (K,)."""
         out = np.zeros(len(self.classes), np.float32)
         np.add.at(out, list(self.class_of_score), scores.astype(np.float32))
         return out.clip(max=1.0)
 
     def warnings(self) -> list[str]:
-        """What the user should know about how labels were counted; one sentence each."""
+        """Explain how labels were counted, one sentence each."""
         said = []
         if self.taken_as_background:
             assert self.background is not None
@@ -82,7 +82,7 @@ def map_labels(
     * An alias comes first; without one a label is looked for under its own name.
     * A label that the model does not have is background, if the model has a background label.
     * While background clips are among the data, labels of the model that the data does not
-      contain are background too: in data of fights, somebody called a walker was not called a
+      contain are background too: in data of fights, a person called a walker was not called a
       fighter.
 
     Args:
@@ -123,7 +123,7 @@ def map_labels(
 def _classes(
     model_labels: Sequence[str], quiet: Sequence[str], merged: Sequence[str]
 ) -> tuple[tuple[str, ...], dict[str, int]]:
-    """The classes that are told apart, and the number of the class of each label of the model."""
+    """Collect the classes, and the number of the class of each label of the model."""
     into = dict.fromkeys([*merged, *quiet], quiet[0] if quiet else "")
     classes = [name for name in model_labels if into.get(name, name) == name]
     return tuple(classes), {name: classes.index(into.get(name, name)) for name in model_labels}

@@ -25,7 +25,7 @@ class Interval:
 def group_weights(
     groups: Sequence[str], *, seed: int, resamples: int = RESAMPLES
 ) -> Iterator[Weights]:
-    """How often each clip counts when as many groups are drawn with replacement.
+    """Draw as many groups with replacement and count how often each clip occurs.
 
     Whole groups are drawn, because clips of one recording are alike: drawing single clips would
     give intervals that are too narrow.
@@ -53,7 +53,7 @@ def interval(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> Interval | None:
-    """The percentile bootstrap interval of a measure.
+    """Compute the percentile bootstrap interval of a measure (Efron 1979).
 
     Args:
         measure: from weights float (R, N) to values float (R,).

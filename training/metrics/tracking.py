@@ -20,7 +20,7 @@ from pipeline.sources.file_decoder import VideoReader
 from pipeline.stages.detection import PersonDetector, detect_people
 from pipeline.stages.tracking import Tracker, track_people
 from pipeline.types import Frame, TrackedFrame
-from training.labels.mot_files import NOBODY, LabelledBoxes, by_frame, read_mot
+from training.labels.mot_files import NO_PEOPLE, LabelledBoxes, by_frame, read_mot
 
 MATCH_IOU = 0.5  # MOTChallenge's threshold for "the same person"
 
@@ -41,7 +41,7 @@ class TrackingScore:
     tracks: int  # in the result
 
     def to_table(self, title: str) -> Table:
-        """One row, to print."""
+        """Format the score as a table of one row."""
         table = Table("MOTA", "IDF1", "HOTA", "recall", "precision", title=title)
         for heading in ("id switches", "mostly tracked", "mostly lost", "tracks"):
             table.add_column(heading, justify="right")
@@ -56,7 +56,7 @@ class TrackingScore:
         return table
 
     def to_json(self) -> dict[str, float | int]:
-        """The numbers by name, for `json.dump`."""
+        """Return the numbers by name, for `json.dump`."""
         return asdict(self)
 
 
@@ -74,10 +74,10 @@ def evaluate_tracking(
         video: any file that the pipeline reads.
         detector: as the pipeline uses it.
         new_tracker: makes the tracker.
-        progress: is told the number of every frame that is done, from 1.
+        progress: called with the number of every processed frame, from 1.
 
     Raises:
-        ValueError: if a line of the ground truth cannot be read, or nobody is in it.
+        ValueError: if a line of the ground truth cannot be read, or no person is in it.
         pipeline.sources.file_decoder.DecodeError: if the video is damaged.
     """
     people = read_mot(truth)
@@ -92,7 +92,7 @@ def track_video(
     new_tracker: Callable[[], Tracker],
     progress: Callable[[int], None] = lambda frame: None,
 ) -> dict[int, LabelledBoxes]:
-    """Track every frame of a video; the people by frame number from 1."""
+    """Track every frame of a video; returns the people by frame number from 1."""
     frames = ([frame] for frame in _frames(video))
     detected = detect_people(frames, detector, time.time)
     rows: list[tuple[float, ...]] = []
@@ -108,7 +108,7 @@ def score_tracks(
 ) -> TrackingScore:
     """Compare a tracker's result with the ground truth of the same frames."""
     frames = range(1, max([*truth, *tracks], default=0) + 1)
-    pairs = [_without_ignored(truth.get(n, NOBODY), tracks.get(n, NOBODY)) for n in frames]
+    pairs = [_without_ignored(truth.get(n, NO_PEOPLE), tracks.get(n, NO_PEOPLE)) for n in frames]
     truth_ids, people = _numbered([real.ids for real, _ in pairs])
     track_ids, followed = _numbered([found.ids for _, found in pairs])
     # The input of trackeval's metrics, as its data sets build it (trackeval/datasets).
@@ -140,8 +140,8 @@ def score_tracks(
 
 def _frames(video: Path) -> Iterator[Frame]:
     with closing(VideoReader(video)) as reader:
-        for index, picture in enumerate(reader.frames()):
-            yield Frame(video.stem, index, picture.pts_s, 0.0, picture.image, 0.0)
+        for index, decoded in enumerate(reader.frames()):
+            yield Frame(video.stem, index, decoded.pts_s, 0.0, decoded.image, 0.0)
 
 
 def _mot_rows(item: TrackedFrame) -> list[tuple[float, ...]]:
@@ -165,7 +165,7 @@ def _without_ignored(
 
 
 def _numbered(ids_by_frame: Iterable[NDArray[np.int64]]) -> tuple[list[NDArray[np.int64]], int]:
-    """Ids as 0, 1, 2, ... in the order of their first appearance, and how many there are."""
+    """Number ids 0, 1, 2, ... in the order of their first appearance, and count them."""
     numbers: dict[int, int] = defaultdict(lambda: len(numbers))
     numbered = [np.array([numbers[int(i)] for i in ids], np.int64) for ids in ids_by_frame]
     return numbered, len(numbers)

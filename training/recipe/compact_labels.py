@@ -21,7 +21,7 @@ from training.crops.person_tracks import PersonTrack, link_detections, write_mot
 from training.recipe.compact_sources import DEMO_GROUP, Source, list_sources
 from training.recipe.compact_stretches import Stretch, people_of
 
-MAX_FPS = 15.0  # pictures closer together are left out: a clip's grid has 7.5 a second
+MAX_FPS = 15.0  # pictures closer together are skipped: a clip's grid has 7.5 a second
 CONFIDENCE = 0.3
 COLUMNS = ("path", "label", "start", "end", "track", "track_id", "group", "split")
 
@@ -47,23 +47,23 @@ def look_at(source: Source, detector: YoloPersonDetector) -> Look:
     people: list[Detections] = []
     wh = (0, 0)
     with closing(VideoReader(source.path)) as reader:
-        for index, picture in enumerate(reader.frames()):
-            early = bool(times) and picture.pts_s - times[-1] < 0.9 / MAX_FPS
-            if early or not source.start_s <= picture.pts_s < source.end_s:
+        for index, decoded in enumerate(reader.frames()):
+            early = bool(times) and decoded.pts_s - times[-1] < 0.9 / MAX_FPS
+            if early or not source.start_s <= decoded.pts_s < source.end_s:
                 continue
-            image = picture.image
+            image = decoded.image
             if source.part is not None:
                 x1, y1, x2, y2 = source.part
                 image = np.ascontiguousarray(image[y1:y2, x1:x2])
             frames.append(index)
-            times.append(picture.pts_s)
+            times.append(decoded.pts_s)
             people += detector.detect([image])
             wh = image.shape[1], image.shape[0]
     return Look(np.array(frames), np.array(times), wh, people)
 
 
 def find_stretches(source: Source, look: Look) -> list[Stretch]:
-    """Who is learned, as what and from when to when; where nobody is seen, the whole picture."""
+    """Find who is trained on, as what and when; where no person is seen, the whole frame."""
     tracks = link_detections(look.people)
     found: list[Stretch] = people_of(tracks, look.pts_s, label=source.label, rule=source.rule)
     if found or source.dataset not in ("ut_interaction", "fight_surv"):

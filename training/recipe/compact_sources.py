@@ -17,7 +17,7 @@ PETS_LEARNED_S = 56.0
 DEMO_GROUP = "pets:demo"
 # daily_living is a collage: left, top, right, bottom of each camera's picture in pixels.
 COLLAGE = ((0, 0, 852, 640), (854, 0, 1280, 318))
-# Falls are left out: no everyday behaviour, and two clips are too few to learn them. Two clips of
+# Falls are skipped: no everyday behaviour, and two clips are too few to learn them. Two clips of
 # jogging in one room are too few for a class of their own as well: they are "nothing".
 DAILY_LABELS = {"01": "walk", "02": "walk"}
 DAILY_HELD_OUT = ("01", "04", "13", "17")
@@ -40,7 +40,7 @@ class Source:
 
 
 def list_sources(data: Path) -> list[Source]:
-    """Everything that is learned from or held out.
+    """List everything that is trained on or held out.
 
     Args:
         data: folder with ut_interaction, fight_surv, daily_living, mot and video.

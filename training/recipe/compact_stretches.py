@@ -1,4 +1,4 @@
-"""Which people of a video are learned, as what, and from when to when."""
+"""Choose the people of a video to train on, their label and their stretch of time."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from models.boxes import FloatArray
 from training.crops.person_tracks import PersonTrack, touches_another
 from training.recipe.compact_sources import Rule
 
-MIN_LOOKS = 3
-MIN_SEEN_FRACTION, FULL_LOOKS = (
+MIN_FRAMES = 3
+MIN_SEEN_FRACTION, FULL_FRAMES = (
     0.5,
     30,
 )  # a person is seen in half of a video, or of two seconds of it
 MIN_BODY_PX = 24.0
 MIN_SPAN_S = 1.6  # of a stretch of walking or standing
-NEARS_FROM = 0.1  # change of body height per second of somebody who walks along the line of sight
+NEARS_FROM = 0.1  # change of body height per second of a person who walks along the line of sight
 # In ut_interaction people stand before and after they act; the middle of a clip's window stays
 # within this part of the video.
 ACTED_PART = (0.3, 0.7)
@@ -28,7 +28,7 @@ TOGETHER = ("fight", "handshake", "hug", "kick", "point", "punch", "push")
 INTERACTIONS = tuple(label for label in TOGETHER if label != "fight")
 # Body heights per second. On PETS09-S2L1 (4476 boxes, at the 10 fps of its container) speeds
 # spread from 0 to 1.4 with a dip between 0.1 and 0.2: people below it shift their weight, people
-# from 0.35 on take steps. In between both are seen, so nothing is learned from there.
+# from 0.35 on take steps. In between both are seen, so nothing there is trained on.
 STAND_BELOW = 0.2
 WALK_ABOVE = 0.35
 SMOOTH_S = 1.0
@@ -37,10 +37,10 @@ NAMES = ("stand", "walk")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stretch:
-    """Somebody does one thing."""
+    """One person does one thing."""
 
     label: str
-    track: PersonTrack  # its frames are indices of looks
+    track: PersonTrack  # its frames are indices of the sampled frames
     start_s: float
     end_s: float
 
@@ -48,19 +48,19 @@ class Stretch:
 def people_of(
     tracks: Sequence[PersonTrack], pts_s: NDArray[np.float64], *, label: str, rule: Rule
 ) -> list[Stretch]:
-    """What the people of one video teach.
+    """Find what the people of one video show.
 
     Args:
         tracks: linked detections; their frames are indices into `pts_s`.
-        pts_s: float64 (N,) times of the looks.
+        pts_s: float64 (N,) times of the sampled frames.
         label: of everybody, where the rule is "as labelled".
-        rule: "by speed" takes the stretches in which somebody clearly walks or stands.
+        rule: "by speed" takes the stretches in which a person clearly walks or stands.
 
     Returns:
-        In the order of the tracks. Of fights and interactions only people close to somebody,
-        where anybody is: bystanders do not take part.
+        In the order of the tracks. Of fights and interactions only people close to another one,
+        if there are any: bystanders do not take part.
     """
-    needed = max(MIN_LOOKS, MIN_SEEN_FRACTION * min(len(pts_s), FULL_LOOKS))
+    needed = max(MIN_FRAMES, MIN_SEEN_FRACTION * min(len(pts_s), FULL_FRAMES))
     seen = [track for track in tracks if len(track) >= needed and _body_px(track) >= MIN_BODY_PX]
     if rule == "by speed":
         return [stretch for track in seen for stretch in _by_speed(track, pts_s)]
@@ -91,7 +91,7 @@ def _whole(label: str, track: PersonTrack, pts_s: NDArray[np.float64]) -> Stretc
 
 
 def _acted(whole: Stretch) -> Stretch:
-    """The part in which clips have their middle in `ACTED_PART`."""
+    """Cut the part in which clips have their middle in `ACTED_PART`."""
     length_s = whole.end_s - whole.start_s
     first, last = (whole.start_s + part * length_s for part in ACTED_PART)
     start_s = max(whole.start_s, first - CLIP_SPAN_S / 2)
@@ -116,7 +116,7 @@ def _body_px(track: PersonTrack) -> float:
 
 
 def body_speed(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.float64]:
-    """How fast the feet move across the image.
+    """Measure how fast the feet move across the image.
 
     Args:
         pts_s: float64 (N,) growing, N >= 2.
@@ -134,7 +134,7 @@ def body_speed(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.float
 
 
 def height_change(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.float64]:
-    """How fast a person gets taller or smaller in the image: nears the camera or leaves it.
+    """Measure how fast a person gets taller or smaller: nears the camera or leaves it.
 
     Args:
         pts_s: float64 (N,) growing, N >= 2.
@@ -153,12 +153,12 @@ def height_change(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.fl
 def speed_runs(
     speed: NDArray[np.float64], pts_s: NDArray[np.float64], min_span_s: float
 ) -> list[tuple[str, slice]]:
-    """Stretches in which somebody only walks or only stands.
+    """Find stretches in which a person only walks or only stands.
 
     Args:
         speed: float64 (N,) body heights per second.
         pts_s: float64 (N,) growing.
-        min_span_s: shorter stretches are left out.
+        min_span_s: shorter stretches are skipped.
 
     Returns:
         (label, rows) for each, in order; rows between the two speeds belong to none.

@@ -1,4 +1,4 @@
-"""The evaluation as one HTML file that needs nothing else: tables, plots and pictures."""
+"""The evaluation as one HTML file that needs nothing else: tables, plots and images."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from training.evaluation.videos import EventEvaluation
 from training.report.plots import reliability_svg, threshold_svg
 
 SHOWN_GROUPS = 30
-MOST_CLASSES = 60  # of a confusion matrix that can be looked at; the JSON has any
+MOST_CLASSES = 60  # of a confusion matrix that is shown; the JSON has any
 TEMPLATES = Path(__file__).parent / "templates"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class MistakeImage:
-    """Something to look at."""
+    """An image of one mistake."""
 
     title: str
     where: str
-    jpeg: bytes | None  # None: there is nothing to see
+    jpeg: bytes | None  # None: the video shows nothing there
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,18 +45,18 @@ class ClipPage:
     """What the report shows of clips."""
 
     result: ClipEvaluation
-    pictures: tuple[MistakeImage, ...]  # of clips that are wrong
+    mistakes: tuple[MistakeImage, ...]  # of clips that are wrong
 
     @property
     def wrong(self) -> int:
-        """Number of clips."""
+        """Number of clips that are wrong."""
         return int((~self.result.clips.hits()).sum())
 
     @property
     def confusion_rows(self) -> list[tuple[str, list[tuple[int, float]]]]:
-        """The classes that occur, with count and share of the row in each cell.
+        """Classes that occur, with count and fraction of the row in each cell.
 
-        No rows where there is no matrix, or one that nobody could look at.
+        No rows where there is no matrix, or one that is too large to read.
         """
         if self.result.confusion is None or len(self.result.clips.classes) > MOST_CLASSES:
             return []
@@ -69,17 +69,17 @@ class ClipPage:
 
     @property
     def has_silent_column(self) -> bool:
-        """Whether nothing was said of some clips."""
+        """True if some clips have no answer."""
         return self.result.confusion is not None and bool(self.result.confusion[:, -1].any())
 
     @property
     def reliability(self) -> str:
-        """SVG."""
+        """Reliability diagram as SVG."""
         return reliability_svg(self.result.calibration)
 
     @property
     def spread(self) -> GroupSpread:
-        """How far groups differ."""
+        """How far groups differ in top-1."""
         return group_spread(self.result.per_group)
 
 
@@ -88,17 +88,17 @@ class EventPage:
     """What the report shows of long videos."""
 
     result: EventEvaluation
-    pictures: tuple[MistakeImage, ...]  # of events that are wrong
+    mistakes: tuple[MistakeImage, ...]  # of events that are wrong
 
     @property
     def curves(self) -> list[tuple[str, str]]:
-        """Action and SVG."""
+        """Threshold curves: action and SVG."""
         target = self.result.false_alarms_per_hour
         return [(each.action, threshold_svg(each, target)) for each in self.result.actions]
 
 
 def render_report(head: ReportHead, clips: ClipPage | None, events: EventPage | None) -> str:
-    """One HTML document; every text in it is escaped."""
+    """Render one HTML document; every text in it is escaped."""
     environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         autoescape=True,

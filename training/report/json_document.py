@@ -19,12 +19,12 @@ from training.metrics.label_mapping import LabelMapping
 
 
 def to_json(document: dict[str, Any]) -> str:
-    """Indented JSON; nan is not valid JSON and must not be in it."""
+    """Format indented JSON; nan, which JSON does not have, is an error."""
     return json.dumps(document, indent=2, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def clips_document(evaluation: ClipEvaluation) -> dict[str, Any]:
-    """The keys about clips."""
+    """Build the keys about clips."""
     clips, measures = evaluation.clips, evaluation.measures
     confusion = evaluation.confusion
     return {
@@ -53,7 +53,7 @@ def clips_document(evaluation: ClipEvaluation) -> dict[str, Any]:
 
 
 def mapping_document(mapping: LabelMapping) -> dict[str, Any]:
-    """What was done with labels that data and model do not share."""
+    """Describe how labels were counted that data and model do not have in common."""
     background = mapping.background
     return {
         "background": None if background is None else mapping.classes[background],
@@ -65,7 +65,7 @@ def mapping_document(mapping: LabelMapping) -> dict[str, Any]:
 
 
 def events_document(evaluation: EventEvaluation) -> dict[str, Any]:
-    """The key `events`."""
+    """Build the value of the key `events`."""
     return {
         "camera_hours": evaluation.camera_hours,
         "iou": evaluation.iou,
@@ -90,7 +90,7 @@ def events_document(evaluation: EventEvaluation) -> dict[str, Any]:
 
 
 def counts_document(counts: EventCounts) -> dict[str, Any]:
-    """Numbers of one action at one overlap."""
+    """Build the numbers of one action at one overlap."""
     return {
         "iou": counts.iou,
         "truths": counts.truths,
@@ -126,7 +126,7 @@ def _clip(score: ClipScore, row: int, clips: ScoredClips) -> dict[str, Any]:
 
 
 def _scores(score: ClipScore) -> list[float]:
-    """In the order of the model's own labels."""
+    """Round the scores, in the order of the model's own labels."""
     assert score.scores is not None
     return [_rounded(value, 5) for value in score.scores.tolist()]
 

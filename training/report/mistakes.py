@@ -1,4 +1,4 @@
-"""Pictures of what was got wrong."""
+"""Images of the mistakes: a few crops over time, side by side."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from training.evaluation.clip_results import CachedView, ClipEvaluation, VideoVi
 from training.evaluation.videos import EventEvaluation
 from training.report.html import MistakeImage
 
-MOST_PICTURES = 60
-PICTURES = 4  # per strip
+MAX_MISTAKES = 60
+CROPS_PER_STRIP = 4
 SIZE = 112  # pixels, each
 MARGIN = 0.25
 JPEG_QUALITY = 80
 
 
-def clip_pictures(evaluation: ClipEvaluation, spec: InputSpec) -> tuple[MistakeImage, ...]:
-    """Of the clips that are wrong, the surest first.
+def clip_mistakes(evaluation: ClipEvaluation, spec: InputSpec) -> tuple[MistakeImage, ...]:
+    """Cut images of the clips that are wrong, the most confident first.
 
     Args:
         evaluation: of clips.
@@ -38,29 +38,31 @@ def clip_pictures(evaluation: ClipEvaluation, spec: InputSpec) -> tuple[MistakeI
     """
     clips = evaluation.clips
     wrong = np.flatnonzero(~clips.hits())
-    sureness = np.nan_to_num(clips.confidence[wrong], nan=-1.0)
-    shown = wrong[np.argsort(-sureness, kind="stable")][:MOST_PICTURES].tolist()
+    confidence = np.nan_to_num(clips.confidence[wrong], nan=-1.0)
+    shown = wrong[np.argsort(-confidence, kind="stable")][:MAX_MISTAKES].tolist()
     strips = _strips(
         [evaluation.scores[row].view for row in shown], _videos(evaluation, shown), spec
     )
-    pictures = []
+    mistakes = []
     for row, jpeg in zip(shown, strips, strict=True):
         predicted = int(clips.predicted[row])
         said = "nothing" if predicted < 0 else clips.classes[predicted]
-        sure = clips.confidence[row]
-        how_sure = "nobody to score" if np.isnan(sure) else f"{100 * sure:.0f} % sure"
+        value = clips.confidence[row]
+        confidence_text = (
+            "no person to score" if np.isnan(value) else f"{100 * value:.0f} % confident"
+        )
         true = "|".join(evaluation.scores[row].sample.labels)
-        title = f"{true}, called {said} ({how_sure})"
-        pictures.append(MistakeImage(title, str(evaluation.scores[row].sample.path), jpeg))
-    return tuple(pictures)
+        title = f"{true}, called {said} ({confidence_text})"
+        mistakes.append(MistakeImage(title, str(evaluation.scores[row].sample.path), jpeg))
+    return tuple(mistakes)
 
 
-def event_pictures(evaluation: EventEvaluation) -> tuple[MistakeImage, ...]:
-    """Of the events that are wrong, the surest first."""
+def event_mistakes(evaluation: EventEvaluation) -> tuple[MistakeImage, ...]:
+    """Cut images of the events that are wrong, the most confident first."""
     wrong = [each for each in evaluation.events if each.verdict in ("wrong", "false alarm")]
-    shown = sorted(wrong, key=lambda each: -each.event.peak_score)[:MOST_PICTURES]
+    shown = sorted(wrong, key=lambda each: -each.event.peak_score)[:MAX_MISTAKES]
     views = [VideoView(e.event.path, e.event.start_s, e.event.end_s) for e in shown]
-    strips = _film([each.video for each in shown], views)
+    strips = _video_strips([each.video for each in shown], views)
     return tuple(
         MistakeImage(
             f"{each.event.action}, {each.verdict} (score {each.event.peak_score:.2f})",
@@ -79,10 +81,12 @@ def _videos(evaluation: ClipEvaluation, rows: Sequence[int]) -> list[Path]:
 def _strips(
     views: Sequence[VideoView | CachedView | None], videos: Sequence[Path], spec: InputSpec
 ) -> list[bytes | None]:
-    filmed = [n for n, view in enumerate(views) if isinstance(view, VideoView)]
-    of_film = _film([videos[n] for n in filmed], [v for v in views if isinstance(v, VideoView)])
+    from_video = [n for n, view in enumerate(views) if isinstance(view, VideoView)]
+    strips_of_videos = _video_strips(
+        [videos[n] for n in from_video], [v for v in views if isinstance(v, VideoView)]
+    )
     strips: list[bytes | None] = [None] * len(views)
-    for n, jpeg in zip(filmed, of_film, strict=True):
+    for n, jpeg in zip(from_video, strips_of_videos, strict=True):
         strips[n] = jpeg
     for n, view in enumerate(views):
         if isinstance(view, CachedView):
@@ -90,8 +94,8 @@ def _strips(
     return strips
 
 
-def _film(videos: Sequence[Path], views: Sequence[VideoView]) -> list[bytes | None]:
-    """A strip per view; every video is read once."""
+def _video_strips(videos: Sequence[Path], views: Sequence[VideoView]) -> list[bytes | None]:
+    """Cut a strip per view; every video is decoded once."""
     of_video: dict[Path, list[int]] = defaultdict(list)
     for number, video in enumerate(videos):
         of_video[video].append(number)
@@ -105,12 +109,12 @@ def _film(videos: Sequence[Path], views: Sequence[VideoView]) -> list[bytes | No
 
 
 def strip_of(crops: Sequence[NDArray[np.uint8]]) -> bytes:
-    """JPEG of some of the crops side by side, evenly spread.
+    """Encode some of the crops side by side, evenly spread, as JPEG.
 
     Args:
         crops: uint8 (S, S, 3) BGR, at least one.
     """
-    chosen = np.linspace(0, len(crops) - 1, PICTURES).round().astype(int)
+    chosen = np.linspace(0, len(crops) - 1, CROPS_PER_STRIP).round().astype(int)
     small = [cv2.resize(crops[n], (SIZE, SIZE), interpolation=cv2.INTER_AREA) for n in chosen]
     done, data = cv2.imencode(".jpg", np.hstack(small), [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY])
     assert done
@@ -118,13 +122,13 @@ def strip_of(crops: Sequence[NDArray[np.uint8]]) -> bytes:
 
 
 def video_strips(video: Path, views: Sequence[VideoView]) -> list[bytes | None]:
-    """Read a video once and cut a strip for every view; None where it shows nothing.
+    """Decode a video once and cut a strip for every view; None where it shows nothing.
 
     Args:
         video: the file; it was readable before.
         views: in any order.
     """
-    moments = [np.linspace(each.start_s, each.end_s, PICTURES) for each in views]
+    times_s = [np.linspace(each.start_s, each.end_s, CROPS_PER_STRIP) for each in views]
     crops: list[list[NDArray[np.uint8]]] = [[] for _ in views]
     reader = read_frames(
         VideoFile(video.stem, video),
@@ -134,10 +138,10 @@ def video_strips(video: Path, views: Sequence[VideoView]) -> list[bytes | None]:
     )
     with closing(reader) as frames:
         for frame in frames:
-            if isinstance(frame, StreamEnd) or all(len(cut) == PICTURES for cut in crops):
+            if isinstance(frame, StreamEnd) or all(len(cut) == CROPS_PER_STRIP for cut in crops):
                 break
-            for view, due, cut in zip(views, moments, crops, strict=True):
-                while len(cut) < PICTURES and frame.pts_s >= due[len(cut)] - 1e-6:
+            for view, due, cut in zip(views, times_s, crops, strict=True):
+                while len(cut) < CROPS_PER_STRIP and frame.pts_s >= due[len(cut)] - 1e-6:
                     cut.append(_crop(frame, view))
     return [strip_of(cut) if cut else None for cut in crops]
 

@@ -27,15 +27,15 @@ STYLE: Any = {
 
 
 def reliability_svg(bins: Sequence[CalibrationBin]) -> str:
-    """How often it was right against how sure it was; below, how often it was so sure."""
+    """Plot accuracy over confidence; below, the number of answers."""
 
     def draw(figure: Figure) -> None:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
         used = [each for each in bins if each.count]
-        sure, right = [each.confidence for each in used], [each.accuracy for each in used]
+        confidence, accuracy = [each.confidence for each in used], [each.accuracy for each in used]
         upper.plot([0, 1], [0, 1], color=GREY, linestyle="--", linewidth=1)
-        upper.plot(sure, right, color=BLUE, marker="o", markersize=4)
-        upper.set(ylabel="share that is right", xlim=(0, 1), ylim=(0, 1.02))
+        upper.plot(confidence, accuracy, color=BLUE, marker="o", markersize=4)
+        upper.set(ylabel="fraction that is right", xlim=(0, 1), ylim=(0, 1.02))
         width = bins[0].high - bins[0].low if bins else 1.0
         middles = [(each.low + each.high) / 2 for each in used]
         lower.bar(middles, [each.count for each in used], width * 0.9, color=BLUE)
@@ -45,7 +45,7 @@ def reliability_svg(bins: Sequence[CalibrationBin]) -> str:
 
 
 def threshold_svg(action: ActionEvents, target: float | None) -> str:
-    """Recall, precision and false alarms per hour over the start threshold."""
+    """Plot recall, precision and false alarms per hour over the start threshold."""
 
     def draw(figure: Figure) -> None:
         starts = [point.rule.start_threshold for point in action.curve]

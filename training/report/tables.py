@@ -14,7 +14,7 @@ MOST_COLUMNS = 15  # of a confusion matrix; a larger one stands in the report an
 
 
 def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
-    """Measures, classes and what was taken for what."""
+    """Print measures, classes and confusion."""
     table = Table("measure", "value", "95 % interval", title="Clips")
     for measure in evaluation.measures:
         if measure.value is not None:
@@ -26,7 +26,7 @@ def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
     console.print(
         f"{len(evaluation.scores)} clips in {spread.groups} groups; top-1 of a group from "
         f"{percent(spread.lowest)} to {percent(spread.highest)}, median {percent(spread.median)}; "
-        f"{evaluation.silent} clips in which nobody could be scored",
+        f"{evaluation.silent} clips in which no person could be scored",
         highlight=False,
     )
     console.print(_classes(evaluation))
@@ -36,7 +36,7 @@ def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
 
 
 def print_events(console: Console, evaluation: EventEvaluation) -> None:
-    """What the configured rules do and, if it was asked for, what better ones would."""
+    """Print what the configured rules do and, if there was a search, the rules it found."""
     title = f"Events in {evaluation.camera_hours:.2f} camera hours, IoU {evaluation.iou:g}"
     table = Table("action", "true", "found", "right", "recall", "precision", title=title)
     for name in ("false alarms", "per hour", "at most*", "delay p50", "p95"):
@@ -77,7 +77,7 @@ def _classes(evaluation: ClipEvaluation) -> Table:
 
 
 def _confusion(evaluation: ClipEvaluation) -> Table | None:
-    """Rows the truth; columns that nobody needs are left out. None if it would be too wide."""
+    """Build the confusion matrix without empty columns; None if it is too wide."""
     if evaluation.confusion is None:
         return None
     names = [*evaluation.clips.classes, "(nothing)"]

@@ -36,7 +36,7 @@ class Results:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where the results come from, for whoever reads them later."""
+    """Where the results come from, for the readers of the files."""
 
     command: str  # as it was typed
     data: Path | None
@@ -45,7 +45,7 @@ class Origin:
 
 
 def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedModel) -> None:
-    """Every number, one document."""
+    """Write every number as one JSON document."""
     document = {
         "command": origin.command,
         **model.parts_document(),
@@ -68,7 +68,7 @@ def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedMod
 
 
 def write_rules(path: Path, events: EventEvaluation, model: EvaluatedModel) -> None:
-    """The rules that were found; the file is read back as `replay --config` would.
+    """Write the rules that were found; the file is read back as `replay --config` would.
 
     Raises:
         ConfigError: if it could not be used.
@@ -83,7 +83,7 @@ def write_report(path: Path, results: Results, origin: Origin, model: EvaluatedM
     """Write clips and events as one HTML file."""
     # matplotlib and the templates take seconds to load, and only this needs them.
     from training.report.html import ClipPage, EventPage, ReportHead, render_report
-    from training.report.mistakes import clip_pictures, event_pictures
+    from training.report.mistakes import clip_mistakes, event_mistakes
 
     clips, events = results.clips, results.events
     mappings = [each.mapping for each in (clips, events) if each is not None]
@@ -97,8 +97,8 @@ def write_report(path: Path, results: Results, origin: Origin, model: EvaluatedM
         notes=tuple(dict.fromkeys(notes)),
         failures=results.left_out,
     )
-    clip_page = None if clips is None else ClipPage(clips, clip_pictures(clips, model.spec))
-    event_page = None if events is None else EventPage(events, event_pictures(events))
+    clip_page = None if clips is None else ClipPage(clips, clip_mistakes(clips, model.spec))
+    event_page = None if events is None else EventPage(events, event_mistakes(events))
     path.write_text(render_report(head, clip_page, event_page), encoding="utf-8")
     log.info("report: %s", path)
 
@@ -107,9 +107,9 @@ def _how(*, through_pipeline: bool) -> str:
     if through_pipeline:
         return (
             "Scores are averaged over what detector, tracker and clip cutting of the live pipeline "
-            "make of each file; a file in which they find nobody counts as background."
+            "make of each file; a file in which they find no person counts as background."
         )
     return (
-        "Scores are averaged over every tracked person every half second; where nobody is tracked, "
-        "the whole picture is shown."
+        "Scores are averaged over every tracked person every half second; where no person is "
+        "tracked, the whole frame is shown."
     )

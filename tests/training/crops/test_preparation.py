@@ -163,7 +163,7 @@ def test_damaged_missing_and_short_videos_are_named_and_left_out(tmp_path: Path)
     assert reasons[0].startswith("labels.csv:2: ")
     assert "none.mp4: no such file" in reasons[1]
     assert "too short" in reasons[2]
-    assert "outside the picture of 96x64" in reasons[3]
+    assert "outside the frame of 96x64" in reasons[3]
     assert not list((tmp_path / "cache").glob("*.part"))
 
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from training.detector import loop as detector_training
 from training.detector.export import load_student, shift_person, to_openvino
 from training.detector.loop import DetectorPlan, DetectorTrainer
-from training.detector.student import answer, new_student
+from training.detector.student import new_student, student_outputs
 from training.detector.teacher import BLOCKS, STRIDES, DetectorOutputs, Teacher
 
 SIZE = 64
@@ -95,7 +95,7 @@ def test_the_student_answers_as_its_own_forward_pass_does() -> None:
     model = new_student(seed=0).eval()
     images = torch.rand(2, 3, SIZE, SIZE)
     with torch.inference_mode():
-        got = answer(model, images)
+        got = student_outputs(model, images)
         logits: dict[str, Any] = model(images)[1]
     assert torch.equal(got.boxes, logits["boxes"])
     assert torch.equal(got.person, logits["scores"])
@@ -111,8 +111,8 @@ def test_what_the_teacher_gives_replaces_the_students_own_for_the_layers_behind(
     nobody = {layer: torch.zeros(2, 1, 1, 1, dtype=torch.bool) for layer in BLOCKS}
     second = nobody | {10: torch.tensor([False, True]).view(2, 1, 1, 1)}
     with torch.inference_mode():
-        alone = answer(model, images)
-        same, given = (answer(model, images, taught, which) for which in (nobody, second))
+        alone = student_outputs(model, images)
+        same, given = (student_outputs(model, images, taught, which) for which in (nobody, second))
     assert torch.equal(alone.boxes, same.boxes)
     assert torch.equal(alone.features[10], given.features[10])  # its own is what is compared
     assert torch.equal(alone.boxes[0], given.boxes[0])
@@ -162,8 +162,8 @@ def test_a_folder_without_a_model_is_no_teacher(tmp_path: Path) -> None:
 def test_a_shift_makes_it_surer_of_everybody_and_moves_no_box() -> None:
     model, images = new_student(seed=0).eval(), torch.rand(1, 3, SIZE, SIZE)
     with torch.inference_mode():
-        before = answer(model, images)
+        before = student_outputs(model, images)
         shift_person(model, 0.5)
-        after = answer(model, images)
+        after = student_outputs(model, images)
     torch.testing.assert_close(after.person, before.person + 0.5)
     torch.testing.assert_close(after.boxes, before.boxes)

@@ -117,13 +117,13 @@ def test_a_curve_falls_from_everything_to_nothing() -> None:
 def test_people_who_never_score_high_change_nothing() -> None:
     # Not looking at them is a short cut; the result must be that of looking at everybody.
     policy = policy_of(smoothing_s=1.0)
-    quiet = trial([watched(FIGHT, QUIET)], policy).judge(BASE)
-    assert quiet == trial([watched(FIGHT)], policy).judge(BASE)
+    quiet = trial([watched(FIGHT, QUIET)], policy).evaluate(BASE)
+    assert quiet == trial([watched(FIGHT)], policy).evaluate(BASE)
     assert quiet.matched == 1
 
 
 def test_a_score_that_just_reaches_the_threshold_counts() -> None:
     score = float(np.float32(0.8))
     rule = replace(BASE, start_threshold=score)
-    assert trial([watched(FIGHT)]).judge(rule).matched == 1
-    assert trial([watched(FIGHT)]).judge(replace(rule, start_threshold=score + 1e-9)).events == 0
+    assert trial([watched(FIGHT)]).evaluate(rule).matched == 1
+    assert trial([watched(FIGHT)]).evaluate(replace(rule, start_threshold=score + 1e-9)).events == 0

@@ -12,7 +12,7 @@ from pipeline.stages.track_decider import ActionRule
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
 from training.evaluation.labelled_videos import score_labelled_videos
 from training.evaluation.video_scores import VideoScores
-from training.evaluation.videos import actions_to_judge, evaluate_events
+from training.evaluation.videos import actions_to_evaluate, evaluate_events
 from training.labels.samples import DataError, PersonBox, Sample
 from training.metrics.label_mapping import LabelMapping, map_labels
 
@@ -88,8 +88,8 @@ def test_an_interval_behind_the_end_of_its_video_is_an_error() -> None:
 def test_only_actions_that_are_labelled_are_judged_unless_asked_for() -> None:
     labelled = mapping_of([Sample(Path("a.mp4"), ("fight",)), Sample(Path("b.mp4"), ("nothing",))])
     nothing = mapping_of([Sample(Path("b.mp4"), ("nothing",))])
-    assert actions_to_judge(labelled, POLICY, ()) == ("fight",)
-    assert actions_to_judge(nothing, POLICY, ()) == ("fight", "walk")
-    assert actions_to_judge(labelled, POLICY, ("walk", "walk")) == ("walk",)
+    assert actions_to_evaluate(labelled, POLICY, ()) == ("fight",)
+    assert actions_to_evaluate(nothing, POLICY, ()) == ("fight", "walk")
+    assert actions_to_evaluate(labelled, POLICY, ("walk", "walk")) == ("walk",)
     with pytest.raises(DataError, match="these are fight, walk"):
-        actions_to_judge(labelled, POLICY, ("nothing",))
+        actions_to_evaluate(labelled, POLICY, ("nothing",))

@@ -116,7 +116,7 @@ def test_videos_that_cannot_be_used_are_named_with_the_reason(tmp_path: Path) ->
     texts = [str(one) for one in check_videos(prepared, samples, LABELS, span_s=2.0)]
     assert "1 of 3 samples cannot be used" in texts[0]
     assert "l.csv:4" in texts[0]
-    assert "in 2 of 3 samples nobody is tracked" in texts[1]
+    assert "in 2 of 3 samples no person is tracked" in texts[1]
     assert "less than half a clip of 2.0 s" in texts[2]
     assert "b.mp4" in texts[2]
 

@@ -5,16 +5,16 @@ from __future__ import annotations
 import pytest
 
 from tests.training.made_events import found, true
-from training.metrics.event_metrics import JudgedVideo, count_events, rate_at_most
+from training.metrics.event_metrics import EventVideo, count_events, rate_at_most
 
 VIDEOS = [
-    JudgedVideo(
+    EventVideo(
         "a",
         1800.0,
         (true(10, 20), true(100, 110), true(50, 60, action="walk")),
         (found(11, 20, decided_s=12), found(300, 310), found(55, 58, action="kick")),
     ),
-    JudgedVideo("b", 5400.0, (true(10, 20),), (found(10, 20, decided_s=14), found(15, 90))),
+    EventVideo("b", 5400.0, (true(10, 20),), (found(10, 20, decided_s=14), found(15, 90))),
 ]
 
 

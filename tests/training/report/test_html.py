@@ -23,7 +23,13 @@ from training.evaluation.videos import EventEvaluation, evaluate_events
 from training.labels.samples import Sample
 from training.metrics.label_mapping import map_labels
 from training.report.html import ClipPage, EventPage, MistakeImage, ReportHead, render_report
-from training.report.mistakes import PICTURES, SIZE, clip_pictures, event_pictures, video_strips
+from training.report.mistakes import (
+    CROPS_PER_STRIP,
+    SIZE,
+    clip_mistakes,
+    event_mistakes,
+    video_strips,
+)
 
 EVIL = '<script>alert("1")</script>'
 HEAD = ReportHead(EVIL, EVIL, EVIL, None, EVIL, (EVIL,), (EVIL,))
@@ -116,24 +122,24 @@ def test_a_strip_shows_the_person_over_the_stretch(tmp_path: Path) -> None:
     for jpeg, first, last in ((late, 100, 175), (early, 25, 100)):
         assert jpeg is not None
         image = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
-        assert image.shape == (SIZE, PICTURES * SIZE)
+        assert image.shape == (SIZE, CROPS_PER_STRIP * SIZE)
         assert image[:, :SIZE].mean() == pytest.approx(first, abs=8)
         assert image[:, -SIZE:].mean() == pytest.approx(last, abs=8)
 
 
-def test_wrong_clips_have_pictures_the_surest_first(tmp_path: Path) -> None:
+def test_wrong_clips_have_images_the_most_confident_first(tmp_path: Path) -> None:
     spec = slowfast_compact(2).input_spec
     small = cached(tmp_path, "walk", 100)
     scores = []
-    for sure in (0.6, 0.9):
-        values = np.array([1 - sure, 0, sure], np.float32)
+    for score in (0.6, 0.9):
+        values = np.array([1 - score, 0, score], np.float32)
         scores.append(ClipScore(small.sample, values, 1, 1, CachedView(small, 0)))
     scores.append(ClipScore(small.sample, np.array([1, 0, 0], np.float32), 1, 1, None))
     mapping = map_labels([("walk",)] * 3, MODEL, (), {})
     result = evaluate_clips(scores, mapping, model_multi_label=False, seed=0)
-    first, second = clip_pictures(result, replace(spec, crop_size=32))
-    assert first.title == "walk, called nothing (90 % sure)"
-    assert second.title == "walk, called nothing (60 % sure)"
+    first, second = clip_mistakes(result, replace(spec, crop_size=32))
+    assert first.title == "walk, called nothing (90 % confident)"
+    assert second.title == "walk, called nothing (60 % confident)"
     for picture in (first, second):
         assert picture.jpeg is not None
         image = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
@@ -142,7 +148,7 @@ def test_wrong_clips_have_pictures_the_surest_first(tmp_path: Path) -> None:
 
 def test_wrong_events_have_pictures(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", [n / 10 for n in range(80)], wh=(64, 64))
-    [picture] = event_pictures(events(video))
+    [picture] = event_mistakes(events(video))
     assert picture.title == "fight, false alarm (score 0.90)"
     assert picture.where == f"{video}, 5.0 to 6.5 s, person 1"
     assert picture.jpeg is not None
