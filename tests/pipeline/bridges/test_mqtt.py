@@ -14,7 +14,6 @@ import pytest
 import redis
 
 from pipeline.bridges.mqtt import MqttBridge
-from pipeline.bridges.mqtt_topic import check_topic, topic_of
 from pipeline.bridges.retry import BridgeError, UnavailableError, retrying_while_unavailable
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.events import Event, decode_event
@@ -220,38 +219,3 @@ def test_no_event_of_the_stream_is_lost_while_the_broker_is_away(
         assert isinstance(pending, dict)
         assert pending["pending"] == 0
         assert not client.exists(f"{{{STREAM}}}:dead:bridge-mqtt")
-
-
-@pytest.mark.parametrize(
-    ("template", "topic"),
-    [
-        (TOPIC, "behaviour/a%2Fb%2B%23%25%24/start"),
-        ("{camera_id}/{action}", "a%2Fb%2B%23%25%24/walking"),
-        ("home/{run_id}", "home/run"),
-        ("fixed", "fixed"),
-    ],
-)
-def test_names_in_a_topic_are_one_level_each(template: str, topic: str) -> None:
-    assert topic_of(check_topic(template), make_event(camera_id="a/b+#%$")) == topic
-
-
-def test_the_action_of_a_camera_event_is_a_dash() -> None:
-    assert topic_of("{action}/{kind}", make_camera_event()) == "-/camera_up"
-
-
-@pytest.mark.parametrize(
-    ("template", "told"),
-    [
-        ("", "not empty"),
-        ("$SYS/x", "does not begin with"),
-        ("a/#", "no wildcards"),
-        ("a/+/b", "no wildcards"),
-        ("a/{camera}", "fields of a topic are camera_id, kind, action, run_id"),
-        ("a/{camera_id.__class__}", "fields of a topic"),
-        ("a/{kind!r:>99}", "fields of a topic"),
-        ("a/{kind", "like behaviour/"),
-    ],
-)
-def test_a_topic_that_no_broker_takes_is_refused(template: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
-        check_topic(template)

@@ -1,11 +1,16 @@
-"""The rules of a consumer, without a server: what it asks for after which answer."""
+"""The rules of a consumer: what it asks for after which answer, and what it delivers again."""
 
 from __future__ import annotations
 
-import pytest
+import threading
+from collections import Counter
 
+import pytest
+import redis
+
+from pipeline.delivery.stream_writer import EventStream
 from pipeline.event_filter import EventFilter
-from pipeline.events import SequenceGap, encode_event
+from pipeline.events import Event, SequenceGap, encode_event
 from pipeline.redis_store.names import StreamKeys
 from pipeline.subscriber.group_reader import GroupReader, GroupSettings
 from pipeline.subscriber.protocol import (
@@ -16,9 +21,11 @@ from pipeline.subscriber.protocol import (
     Step,
     Steps,
 )
-from pipeline.subscriber.reports import BadEntry, GroupLost, Trimmed
+from pipeline.subscriber.reports import BadEntry, DeadLetter, GroupLost, Trimmed
 from testbed.clock import Clock
+from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event
+from tests.pipeline.subscriber.readers import Reader, publish, until
 
 SETTINGS = GroupSettings(
     group="alarms",
@@ -153,3 +160,110 @@ def test_what_waited_here_for_long_is_kept_or_left_to_who_took_it(
     assert name(steps.send(True)) == "xack"
     assert name(steps.send(1)) == "xpending_range"
     assert name(steps.send([])) in ("eval", "xpending_range")  # event 3 is another's now
+
+
+# --- on a real server
+
+
+def test_an_event_whose_block_raised_comes_again(stream: EventStream, server: str) -> None:
+    publish(stream, 1, 2, 3)
+    with Reader(server, group="alarms") as reader:
+        with pytest.raises(ZeroDivisionError):
+            for event in reader.subscriber:
+                if event.seq == 2:
+                    raise ZeroDivisionError
+        assert reader.rest() == [2, 3]
+        assert reader.rest() == []
+
+
+def test_what_a_dead_consumer_left_is_taken_by_another(stream: EventStream, server: str) -> None:
+    publish(stream, 1, 2, 3)
+    dead = Reader(server, group="alarms", consumer="dead")
+    reading = iter(dead.subscriber)
+    next(reading)
+    dead.subscriber._client.close()  # without a word, as a killed process
+    with Reader(server, group="alarms", claim_after_s=0.2) as reader:
+        assert sorted(reader.take(3)) == [1, 2, 3]
+    del reading
+
+
+def test_what_a_living_consumer_works_on_is_left_to_it(stream: EventStream, server: str) -> None:
+    publish(stream, 1, 2, 3)
+    with Reader(server, group="alarms", consumer="slow") as slow:
+        reading = iter(slow.subscriber)
+        next(reading)
+        with Reader(server, group="alarms", claim_after_s=60.0) as reader:
+            assert reader.rest() == []
+
+
+def test_leaving_in_order_hands_back_what_was_not_begun(stream: EventStream, server: str) -> None:
+    publish(stream, *range(1, 6))
+    with Reader(server, group="alarms", consumer="first") as first:
+        assert first.take(2) == [1, 2]  # and five were read
+    with Reader(server, group="alarms", claim_after_s=60.0) as reader:
+        assert reader.take(3) == [3, 4, 5]
+
+
+def test_after_its_last_try_an_event_is_put_aside(
+    stream: EventStream, server: str, client: redis.Redis
+) -> None:
+    publish(stream, 1, 2)
+    tries: Counter[int] = Counter()
+
+    def fail_on_one(event: Event) -> None:
+        tries[event.seq] += 1
+        if event.seq == 1:
+            raise ValueError("the bell is broken")
+
+    with Reader(server, group="alarms", max_tries=3, retry_after_s=0.01) as reader:
+
+        def stop_when_it_was_put_aside() -> None:
+            until(lambda: reader.reports)
+            reader.subscriber.stop()
+
+        watching = threading.Thread(target=stop_when_it_was_put_aside)
+        watching.start()
+        assert reader.subscriber.handle(fail_on_one) == 1
+        watching.join()
+        assert tries == {1: 3, 2: 1}
+        ((_, fields),) = client.xrange(f"{{{STREAM}}}:dead:alarms")
+        assert fields[b"event"].decode() == encode_event(make_event(1))
+        assert fields[b"tries"] == b"3"
+        assert [type(report) for report in reader.reports] == [DeadLetter]
+        assert client.xpending(STREAM, "alarms")["pending"] == 0
+
+
+def test_a_program_that_dies_of_an_event_meets_it_a_few_times_only(
+    stream: EventStream, server: str
+) -> None:
+    publish(stream, 1, 2)
+    met = []
+    for _ in range(5):
+        with Reader(server, group="alarms", max_tries=3) as reader:
+            for event in reader.subscriber:
+                met.append(event.seq)
+                if event.seq == 2:
+                    reader.subscriber.stop()
+                else:
+                    reader.subscriber._client.close()
+                    break  # dies with it in hand
+        if met[-1] == 2:
+            break
+    assert met == [1, 1, 1, 2]
+
+
+def test_what_was_given_out_and_then_trimmed_is_told(
+    stream: EventStream, server: str, client: redis.Redis
+) -> None:
+    publish(stream, 1, 2)
+    dead = Reader(server, group="alarms", consumer="dead")
+    reading = iter(dead.subscriber)
+    next(reading)
+    dead.subscriber._client.close()
+    first, second = (entry_id for entry_id, _ in client.xrange(STREAM))
+    client.xdel(STREAM, first)
+    with Reader(server, group="alarms", claim_after_s=0.2) as reader:
+        assert reader.rest() == [2]
+        assert reader.reports == [Trimmed(first.decode())]
+        assert reader.rest() == []
+    del reading, second
