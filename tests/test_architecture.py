@@ -213,7 +213,13 @@ def allowed(room: str) -> set[str]:
 
 
 def is_allowed(room: str, target: str) -> bool:
-    return target in allowed(room) or target.split(".")[0] in allowed(room)
+    package = target.split(".")[0]
+    knows_package = any(name.split(".")[0] == package for name in allowed(room))
+    return (
+        target in allowed(room)
+        or package in allowed(room)
+        or (target == package and knows_package)  # its version, what it exports
+    )
 
 
 def listed(offenders: Iterable[str]) -> str:
