@@ -28,7 +28,7 @@ from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame, Frame
 from testbed.live_runs import Kept, LiveRun
 from testbed.rtsp_camera import RtspCamera
-from testbed.videos_h264 import Picture, draw_clock, encode_h264, read_clock
+from testbed.videos_h264 import Image, draw_clock, encode_h264, read_clock
 
 PROJECT = Path(__file__).resolve().parents[1]
 SECONDS = 12
@@ -61,7 +61,7 @@ class ShownFrames:
         return make
 
 
-def with_clock(pictures: Iterator[Picture]) -> Iterator[Picture]:
+def with_clock(pictures: Iterator[Image]) -> Iterator[Image]:
     """The same pictures, numbered."""
     for number, picture in enumerate(pictures):
         draw_clock(picture, number)

@@ -34,7 +34,7 @@ from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.stages.ultralytics_trackers import UltralyticsTracker
 from testbed.fakes import fake_components
 from testbed.live_runs import LiveRun
-from testbed.videos_h264 import Picture, encode_h264
+from testbed.videos_h264 import Image, encode_h264
 
 FPS, SECONDS, WH = 25, 8, (320, 180)
 WARM_UP = 0.2  # of the frames
@@ -55,7 +55,7 @@ class ComingAndGoing:
         return [Detections(boxes, np.full(3, 0.9, np.float32)) for _ in images]
 
 
-def flicker() -> Iterator[Picture]:
+def flicker() -> Iterator[Image]:
     """Dark and bright by turns, so that actions begin and end."""
     rng = np.random.default_rng(0)
     for index in range(FPS * SECONDS):

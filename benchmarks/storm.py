@@ -40,7 +40,7 @@ from pipeline.redis_store.redis_server import free_port
 from pipeline.subscriber import Subscriber
 from testbed.bit_flipping_proxy import BitFlippingProxy
 from testbed.rtsp_camera import RtspCamera
-from testbed.videos_h264 import Picture, encode_h264
+from testbed.videos_h264 import Image, encode_h264
 
 PROJECT = Path(__file__).resolve().parents[1]
 FPS, NAMES = 25, ("gate", "yard", "hall", "dock")
@@ -124,7 +124,7 @@ class Monitor:
             self.memory.append((frames, (main + children) / 2**20, main / 2**20))
 
 
-def people(source: Path, wh: tuple[int, int], seconds: int) -> Iterator[Picture]:
+def people(source: Path, wh: tuple[int, int], seconds: int) -> Iterator[Image]:
     """The beginning of a recording, resized."""
     with av.open(str(source)) as container:
         for frame in islice(container.decode(video=0), seconds * FPS):

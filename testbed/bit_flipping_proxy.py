@@ -1,4 +1,4 @@
-"""A bad line to an RTSP camera: bits of its pictures are flipped, all the rest stays whole."""
+"""A bad line to an RTSP camera: bits of coded frames are flipped, everything else stays intact."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from testbed.tcp_proxy import TcpProxy
 
 _RTP_HEADER = 12
 _STAP_A, _FU_A = 24, 28  # RFC 6184: several NAL units in a packet, or a piece of one
-_SLICES = {1, 5}  # NAL units with picture data; the others say how to read it
+_SLICES = {1, 5}  # NAL units with coded frame data; the others describe it
 _MOST_BITS = 8  # flipped in one packet
 
 
 class BitFlippingProxy(TcpProxy):
     """For RTSP over TCP (interleaved), which is what `rtsp_transport=tcp` asks for.
 
-    What is flipped is picture data alone: RTSP texts, RTCP, the interleaved framing, RTP headers,
+    Only coded frame data is flipped: RTSP texts, RTCP, the interleaved framing, RTP headers,
     NAL headers and parameter sets stay as the camera sent them.
     """
 
@@ -26,9 +26,9 @@ class BitFlippingProxy(TcpProxy):
 
         Args:
             camera_url: of a camera on loopback, with user and password or without.
-            flip_rate: share of the RTP packets with picture data that are damaged; may be set
+            flip_rate: fraction of the RTP packets with frame data that are damaged; may be set
                 at any time.
-            seed: of where and how.
+            seed: of the random choice of packets and bits.
         """
         parts = urlsplit(camera_url)
         assert parts.port is not None
@@ -56,7 +56,7 @@ class BitFlippingProxy(TcpProxy):
     def _damage(self, packet: bytearray) -> None:
         if self._random.random() >= self.flip_rate:
             return
-        places = picture_data(packet)
+        places = frame_data(packet)
         if not places:
             return
         for _ in range(self._random.randint(1, _MOST_BITS)):
@@ -68,7 +68,7 @@ class _Interleaved:
     """One connection's bytes from the server: RTSP texts and `$`-framed packets (RFC 2326)."""
 
     def __init__(self, change: Callable[[bytearray], None]) -> None:
-        """Keep whatever is not complete yet; `change` gets every RTP packet."""
+        """Pass every complete RTP packet to `change`."""
         self._change = change
         self._kept = bytearray()
 
@@ -86,7 +86,7 @@ class _Interleaved:
         return bytes(done)
 
     def _length(self) -> int:
-        """Of the first message; 0 while its end has not come."""
+        """Return the length of the first message, 0 while it is incomplete."""
         kept = self._kept
         if kept[:1] == b"$":
             length = 4 + int.from_bytes(kept[2:4], "big") if len(kept) >= 4 else 5
@@ -101,8 +101,8 @@ class _Interleaved:
         return length if len(kept) >= length else 0
 
 
-def picture_data(packet: bytes | bytearray) -> list[int]:
-    """Offsets of an RTP/H.264 packet's bytes that are neither header nor parameter set."""
+def frame_data(packet: bytes | bytearray) -> list[int]:
+    """Return the offsets of the coded frame data: no header, no parameter set."""
     begin = _RTP_HEADER + 4 * (packet[0] & 0x0F)
     if packet[0] & 0x10:  # a header extension
         begin += 4 + 4 * int.from_bytes(packet[begin + 2 : begin + 4], "big")

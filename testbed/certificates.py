@@ -1,4 +1,4 @@
-"""A certificate of our own for servers on loopback."""
+"""A self-signed certificate for servers on loopback."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ import pytest
 
 
 def make_certificate(folder: Path) -> Path:
-    """A file with a certificate for 127.0.0.1, its own authority, and with its key."""
+    """Write a self-signed certificate for 127.0.0.1 and its key into one file.
+
+    The test skips on a machine without openssl.
+    """
     if shutil.which("openssl") is None:
         pytest.skip("no openssl to make a certificate with")
     key, certificate, both = folder / "key.pem", folder / "certificate.pem", folder / "both.pem"

@@ -23,6 +23,7 @@ class Clock:
         self.unix_offset_s = 1_000_000.0
 
     def __call__(self) -> float:
+        """Return the seconds that the clock shows."""
         return self.now
 
     def unix(self) -> float:

@@ -18,32 +18,36 @@ LABELS = ("dark", "bright")
 
 
 class OnePersonDetector:
-    """Sees one person in every picture."""
+    """Detect one person in every image, always at the same place."""
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        """Return one box per image."""
         box = np.array([[10, 8, 30, 40]], np.float32)
         return [Detections(box, np.array([0.9], np.float32)) for _ in images]
 
 
 class OnePersonTracker:
-    """Calls that person number 1."""
+    """Give that person the track id 1."""
 
     def update(
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
+        """Return the one person; no track ends."""
         [box] = detections.xyxy
         return (TrackedPerson(1, box, float(detections.confidence[0])),), ()
 
 
 class BrightnessRecognizer:
-    """Scores how bright the newest crop is."""
+    """Score how bright the newest crop is."""
 
     def predict(self, clips: Sequence[NDArray[np.uint8]]) -> FloatArray:
+        """Return the probabilities of `LABELS`, float32 (len(clips), 2)."""
         bright = np.array([clip[-1].mean() / 255 for clip in clips], np.float32)
         return np.stack([1 - bright, bright], axis=1)
 
 
 def fake_components() -> Components:
+    """Build components that recognize `LABELS` and need no weights."""
     rules = {label: ActionRule(0.6, 0.4, 0.0, 0.0) for label in LABELS}
     return Components(
         detector=OnePersonDetector(),

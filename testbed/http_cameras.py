@@ -18,18 +18,19 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from testbed.tcp_proxy import end_both_ways
-from testbed.videos_h264 import Picture
+from testbed.videos_h264 import Image
 
-_BOUNDARY = "picture"
+_BOUNDARY = "frame"
 
 
-def encode_jpegs(pictures: Iterable[Picture], quality: int = 90) -> list[bytes]:
+def encode_jpegs(images: Iterable[Image], quality: int = 90) -> list[bytes]:
+    """Encode BGR images as JPEG files."""
     setting = [cv2.IMWRITE_JPEG_QUALITY, quality]
-    return [cv2.imencode(".jpg", picture, setting)[1].tobytes() for picture in pictures]
+    return [cv2.imencode(".jpg", image, setting)[1].tobytes() for image in images]
 
 
 class MjpegCamera:
-    """Sends each client the pictures from the first on, in real time; use as a context."""
+    """Send each client the frames from the first on, in real time; a context manager."""
 
     def __init__(
         self,
@@ -40,7 +41,15 @@ class MjpegCamera:
         password: str | None = None,
         loop: bool = True,
     ) -> None:
-        """Open a port; with a user, who does not name it gets 401. Looped, it never ends."""
+        """Open a port.
+
+        Args:
+            jpegs: one file per frame.
+            fps: frames per second.
+            user: whom to let in; everyone if None, else other clients get status 401.
+            password: of the user.
+            loop: repeat the frames forever, else end the stream after the last one.
+        """
         self._jpegs, self._fps, self._loop = jpegs, fps, loop
         self._expected = None
         if user is not None:
@@ -64,10 +73,11 @@ class MjpegCamera:
         self.close()
 
     def stall(self) -> None:
-        """Send nothing, until `resume` goes on with the picture that is due then."""
+        """Send nothing until `resume`, which continues with the frame due then."""
         self._moves.clear()
 
     def resume(self) -> None:
+        """End a stall."""
         self._moves.set()
 
     def kick(self) -> None:
@@ -75,6 +85,7 @@ class MjpegCamera:
         self._server.end_connections()
 
     def close(self) -> None:
+        """End all connections and the server."""
         self._closing.set()
         self._moves.set()
         self._server.close()
@@ -104,7 +115,7 @@ class MjpegCamera:
 
 
 class HlsCamera:
-    """Plays an H.264 file as a live HLS stream, over and over; use as a context.
+    """Play an H.264 file as a live HLS stream, repeated forever; a context manager.
 
     A segment ends at a key frame, so is never shorter than the file's group of pictures.
     """
@@ -134,6 +145,7 @@ class HlsCamera:
             time.sleep(0.02)
 
     def close(self) -> None:
+        """End the stream and the server."""
         self._closing.set()
         self._writer.join()
         self._server.close()
@@ -150,7 +162,7 @@ class HlsCamera:
         ):
             stream = target.add_stream_from_template(source.streams.video[0])
             start = time.monotonic()
-            for packet in _over_and_over(source):
+            for packet in _repeated(source):
                 assert packet.dts is not None and packet.time_base is not None
                 due = start + float(packet.dts * packet.time_base)
                 if self._closing.wait(max(0.0, due - time.monotonic())):
@@ -159,8 +171,8 @@ class HlsCamera:
                 target.mux(packet)
 
 
-def _over_and_over(source: InputContainer) -> Iterator[Packet[VideoStream]]:
-    """The video's packets, the times of each round after those of the one before."""
+def _repeated(source: InputContainer) -> Iterator[Packet[VideoStream]]:
+    """Yield the video's packets forever, the times of each round after those of the one before."""
     begin = 0  # of this round
     while True:
         first, end = None, 0
@@ -173,22 +185,22 @@ def _over_and_over(source: InputContainer) -> Iterator[Packet[VideoStream]]:
             packet.dts += begin - first
             packet.pts += begin - first
             yield packet
-        assert end > 0, "no picture in the file"
+        assert end > 0, "no frame in the file"
         begin += end
         source.seek(0)
 
 
 class _QuietHandler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *arguments: object) -> None:
-        """Not on the tests' standard error."""
+        """Keep the tests' standard error clean."""
 
 
 class _FileHandler(_QuietHandler, SimpleHTTPRequestHandler):
-    """Serves a folder."""
+    """Serve a folder."""
 
 
 class _Server(ThreadingHTTPServer):
-    """Runs in a thread of its own until `close`, which ends every connection."""
+    """Serve in a dedicated thread until `close`, which ends every connection."""
 
     daemon_threads = False  # close() waits for them
 
@@ -205,7 +217,7 @@ class _Server(ThreadingHTTPServer):
         return connection, address
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Who hung up is none of our business."""
+        """Ignore clients that hang up."""
 
     def end_connections(self) -> None:
         for connection in self._connections:

@@ -1,4 +1,4 @@
-"""An HTTP server on loopback that keeps what it gets and answers as it is told."""
+"""An HTTP server on loopback that keeps its requests and replies as configured."""
 
 from __future__ import annotations
 
@@ -12,36 +12,43 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Request:
+    """A request as it arrived."""
+
     path: str
     headers: dict[str, str]
     body: bytes
 
 
 @dataclass(frozen=True)
-class Answer:
+class Reply:
+    """A reply to send."""
+
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b"thanks"
 
 
 class Receiver:
-    """Answers from `answers` first, then with 200."""
+    """What the server received; it sends `replies` first, then status 200."""
 
     def __init__(self, port: int) -> None:
         self.port = port
         self.url = f"http://127.0.0.1:{port}/hook"
         self.requests: queue.Queue[Request] = queue.Queue()
-        self.answers: queue.SimpleQueue[Answer] = queue.SimpleQueue()
+        self.replies: queue.SimpleQueue[Reply] = queue.SimpleQueue()
         self.connections = 0
-        self.may_answer = threading.Event()  # cleared: it hangs
-        self.may_answer.set()
+        self.may_reply = threading.Event()  # cleared: it hangs
+        self.may_reply.set()
 
     def next(self) -> Request:
+        """Wait for the next request and return it."""
         return self.requests.get(timeout=20)
 
 
 @contextmanager
 def http_receiver() -> Iterator[Receiver]:
+    """Run a server in a thread for the duration of the block."""
+
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"  # connections are kept
         disable_nagle_algorithm = True
@@ -53,23 +60,23 @@ def http_receiver() -> Iterator[Receiver]:
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             receiver.requests.put(Request(self.path, dict(self.headers), body))
-            receiver.may_answer.wait()
-            answer = Answer() if receiver.answers.empty() else receiver.answers.get()
-            self.send_response(answer.status)
-            for name, value in answer.headers.items():
+            receiver.may_reply.wait()
+            reply = Reply() if receiver.replies.empty() else receiver.replies.get()
+            self.send_response(reply.status)
+            for name, value in reply.headers.items():
                 self.send_header(name, value)
-            self.send_header("Content-Length", str(len(answer.body)))
+            self.send_header("Content-Length", str(len(reply.body)))
             self.end_headers()
-            self.wfile.write(answer.body)
+            self.wfile.write(reply.body)
 
         def log_message(self, format: str, *arguments: object) -> None:
-            """Not on the tests' standard error."""
+            """Keep the tests' standard error clean."""
 
     class Server(ThreadingHTTPServer):
-        daemon_threads = True  # kept connections do not hold the end up
+        daemon_threads = True  # open connections do not delay the end
 
         def handle_error(self, request: object, client_address: object) -> None:
-            """Who hung up is none of our business."""
+            """Ignore clients that hang up."""
 
     server = Server(("127.0.0.1", 0), Handler)
     receiver = Receiver(server.server_address[1])
@@ -78,7 +85,7 @@ def http_receiver() -> Iterator[Receiver]:
     try:
         yield receiver
     finally:
-        receiver.may_answer.set()
+        receiver.may_reply.set()
         server.shutdown()
         thread.join()
         server.server_close()

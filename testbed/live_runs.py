@@ -32,17 +32,18 @@ QUICK = (
 
 
 class Kept(ClosingSink):
-    """Keeps every item."""
+    """A sink that keeps every item in memory."""
 
     def __init__(self) -> None:
         self.items: list[DecidedFrame | DecidedEnd] = []
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Append the item."""
         self.items.append(item)
 
 
 class LiveRun:
-    """Context manager; stops the run at its end and raises what it failed of."""
+    """Run `app.live` in a thread; a context manager that stops the run and re-raises its error."""
 
     def __init__(
         self, cameras: Sequence[CameraSource], components: Components, settings: Sequence[str] = ()
@@ -82,28 +83,28 @@ class LiveRun:
             raise self.error
 
     def stop(self) -> float:
-        """Ask for the end; returns how many seconds it took."""
+        """Request the end and wait for it; return how many seconds it took."""
         asked_at = time.monotonic()
         self.shutdown.request()
         self._thread.join()
         return time.monotonic() - asked_at
 
     def join(self, timeout_s: float) -> None:
-        """Wait for an end that nobody asks for."""
+        """Wait for a run that ends by itself."""
         self._thread.join(timeout_s)
         assert not self._thread.is_alive()
 
     @property
     def events(self) -> list[Event]:
-        """Those of all cameras so far."""
+        """The events of all cameras so far."""
         return [event for item in list(self.kept.items) for event in item.events]
 
     def actions(self, camera_id: str) -> list[ActionEvent]:
-        """Of one camera."""
+        """Return the action events of one camera."""
         return [e for e in self.events if isinstance(e, ActionEvent) and e.camera_id == camera_id]
 
     def states(self, camera_id: str) -> list[CameraEvent]:
-        """Of one camera."""
+        """Return the camera events of one camera."""
         return [e for e in self.events if isinstance(e, CameraEvent) and e.camera_id == camera_id]
 
     def snapshot(self) -> Snapshot:
@@ -111,16 +112,16 @@ class LiveRun:
         return self.status.snapshot()
 
     def camera(self, camera_id: str) -> CameraSnapshot:
-        """How it is."""
+        """Return the current snapshot of one camera."""
         return next(one for one in self.snapshot().cameras if one.camera_id == camera_id)
 
     def detected(self, camera_id: str) -> int:
-        """Its frames that were looked at."""
+        """Return how many frames of a camera were processed."""
         cameras = {one.camera_id: one.frames_detected for one in self.snapshot().cameras}
         return cameras.get(camera_id, 0)
 
     def wait_until(self, holds: Callable[[], bool], timeout_s: float = 30.0) -> None:
-        """Wait for anything that can be seen from outside."""
+        """Wait until a condition holds; fail after `timeout_s` or when the run has ended."""
         deadline = time.monotonic() + timeout_s
         while not holds():
             assert time.monotonic() < deadline, self.status.snapshot()

@@ -29,12 +29,12 @@ MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/s
 class Access:
     """Who may connect, and how."""
 
-    users: bool = False  # nobody but `cam`
+    users: bool = False  # the user `cam` alone
     certificate: Path | None = None  # with its key in the same file
 
 
 class Broker:
-    """Use as a context; it runs from `start` on."""
+    """A broker process; as a context manager it runs within the block."""
 
     def __init__(self, kind: str, folder: Path, access: Access) -> None:
         self.port = free_port()
@@ -51,6 +51,7 @@ class Broker:
         self.kill()
 
     def start(self) -> None:
+        """Start the process and wait until it accepts connections."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(self._command, stdout=log, stderr=log)
         process = self._process
@@ -58,18 +59,20 @@ class Broker:
         assert process.poll() is None, self._log.read_text()
 
     def kill(self) -> None:
+        """Kill the process; `start` starts it again on the same port."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()
         self._process = None
 
     def freeze(self) -> None:
+        """Stop the process without closing its connections."""
         assert self._process is not None
         self._process.send_signal(signal.SIGSTOP)
 
 
 class Listener:
-    """Sees what a broker passes on; use as a context."""
+    """Receive what a broker passes on; a context manager."""
 
     def __init__(self, port: int, topics: str = "#") -> None:
         self.messages: queue.Queue[tuple[str, str, bool]] = queue.Queue()  # topic, text, retained
@@ -92,15 +95,18 @@ class Listener:
         self._client.loop_stop()
 
     def next(self) -> tuple[str, str, bool]:
+        """Wait for the next message; return its topic, its text and whether it was retained."""
         return self.messages.get(timeout=20)
 
 
 def is_open(port: int) -> bool:
+    """Return whether a port on loopback accepts connections."""
     with socket.socket() as one:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def wait_until(condition: Callable[[], bool], timeout_s: float = 30.0) -> None:
+    """Wait until a condition holds; fail after `timeout_s`."""
     deadline = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline
@@ -127,7 +133,7 @@ def _write_amqtt(folder: Path, port: int, access: Access) -> list[str]:
 
 
 def _write_mosquitto(folder: Path, port: int, access: Access) -> list[str]:
-    # Started by root it else becomes somebody who may not read the folder.
+    # Started by root it would otherwise become a user who may not read the folder.
     lines = ["user root", f"listener {port} 127.0.0.1"]
     lines.append(f"allow_anonymous {str(not access.users).lower()}")
     if access.certificate is not None:

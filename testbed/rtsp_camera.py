@@ -34,7 +34,7 @@ raise SystemExit(f"GStreamer has no {', '.join(missing)}" if missing else 0)
 
 @functools.cache
 def missing_rtsp_server() -> str | None:
-    """Why no RTSP camera can be played here; None where one can."""
+    """Return why no RTSP camera can be played on this machine; None where one can."""
     if not SERVER.is_file():
         return f"no RTSP server at {SERVER} (set BEHAVIOUR_STREAM_SHARED to its folder)"
     if not Path(PYTHON).exists():
@@ -48,7 +48,7 @@ def missing_rtsp_server() -> str | None:
 
 @dataclass(frozen=True)
 class _Settings:
-    """What `restart` can change."""
+    """The settings that `restart` can change."""
 
     file: Path
     path: str = "/cam"
@@ -72,7 +72,10 @@ class _Settings:
 
 
 class RtspCamera:
-    """Use as a context. Its port is its own until `close`, also while it is not running."""
+    """An RTSP server with one camera; a context manager.
+
+    The port stays reserved until `close`, also while the server does not run.
+    """
 
     def __init__(
         self,
@@ -86,9 +89,9 @@ class RtspCamera:
         loop: bool = True,
         start: bool = True,
     ) -> None:
-        """Start it, unless told to only reserve its port: `start` then opens that later."""
+        """Start the server, or with `start=False` only reserve its port."""
         self._settings = _Settings(file, path, user, password, push_log, per_client, loop)
-        # Bound and never listening: connections are refused, and nobody else is given the port.
+        # Bound and never listening: connections are refused, and no other program gets the port.
         self._reservation = socket.socket()
         self._reservation.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self._reservation.bind(("127.0.0.1", 0))
@@ -109,19 +112,21 @@ class RtspCamera:
 
     @property
     def url(self) -> str:
-        """Without user and password."""
+        """The URL without user and password."""
         return f"rtsp://127.0.0.1:{self.port}{self._settings.path}"
 
     @property
     def running(self) -> bool:
+        """Whether the server runs."""
         return self._server is not None
 
     @property
     def pid(self) -> int:
+        """The process id of the server."""
         return self._running().process.pid
 
     def start(self, timeout_s: float = 30.0) -> None:
-        """Open the port, once it was killed or never open; returns when it accepts connections."""
+        """Start a server that does not run; return once it accepts connections."""
         assert self._server is None, "the camera runs already"
         self._server = _Server(["--port", str(self.port), *self._settings.arguments()])
         try:
@@ -132,12 +137,13 @@ class RtspCamera:
             raise
 
     def command(self, line: str, timeout_s: float = 10.0) -> str:
-        """Ask for stall, resume, kick, `switch FILE`, `swap FILE` or clients; returns the reply."""
+        """Send stall, resume, kick, `switch FILE`, `swap FILE` or clients; return the reply."""
         reply = self._running().ask(line, timeout_s)
         assert not reply.startswith(("error", "unknown")), reply
         return reply
 
     def clients(self) -> int:
+        """Return how many clients are connected."""
         return int(self.command("clients"))
 
     def wait_for_clients(self, count: int, timeout_s: float = 10.0) -> None:
@@ -148,20 +154,21 @@ class RtspCamera:
             time.sleep(0.02)
 
     def freeze(self) -> None:
-        """The kernel still accepts connections, but nobody answers."""
+        """Stop the process: the kernel still accepts connections, but no reply comes."""
         self._running().process.send_signal(signal.SIGSTOP)
 
     def thaw(self) -> None:
+        """Let a frozen process continue."""
         self._running().process.send_signal(signal.SIGCONT)
 
     def kill(self) -> None:
-        """End it at once, frozen or not; its connections are closed, new ones refused."""
+        """End the process immediately, frozen or not; new connections are refused."""
         if self._server is not None:
             self._server.close()
         self._server = None
 
     def restart(self, **changes: object) -> None:
-        """Kill it if it still runs; start again on the same port.
+        """Kill the server if it still runs and start it again on the same port.
 
         Args:
             changes: of file, path, user, password, push_log, per_client, loop.
@@ -171,7 +178,7 @@ class RtspCamera:
         self.start()
 
     def close(self) -> None:
-        """End it and give its port back."""
+        """End the server and release its port."""
         self.kill()
         self._reservation.close()
 
@@ -193,7 +200,7 @@ class _Server:
             text=True,
             bufsize=1,
         )
-        self._lines: queue.Queue[str | None] = queue.Queue()  # None: it is gone
+        self._lines: queue.Queue[str | None] = queue.Queue()  # None: it has ended
         self._lock = threading.Lock()  # a reply belongs to the command before it
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
@@ -201,7 +208,7 @@ class _Server:
     def ask(self, line: str, timeout_s: float) -> str:
         assert self.process.stdin is not None
         with self._lock:
-            with suppress(BrokenPipeError):  # what it said at its end comes below
+            with suppress(BrokenPipeError):  # its last output is reported below
                 self.process.stdin.write(line + "\n")
             return self.next_line(timeout_s)
 
@@ -209,7 +216,7 @@ class _Server:
         try:
             line = self._lines.get(timeout=timeout_s)
         except queue.Empty:
-            raise AssertionError(f"no answer in {timeout_s} s: {self._complaints()}") from None
+            raise AssertionError(f"no reply in {timeout_s} s: {self._complaints()}") from None
         assert line is not None, f"the RTSP server ended: {self._complaints()}"
         return line
 
@@ -218,7 +225,7 @@ class _Server:
         self.process.wait()
         self._reader.join()
         assert self.process.stdin is not None
-        with suppress(BrokenPipeError):  # it died before a command
+        with suppress(BrokenPipeError):  # it ended before a command
             self.process.stdin.close()
         self._errors.close()
 
@@ -231,4 +238,4 @@ class _Server:
 
     def _complaints(self) -> str:
         self._errors.seek(0)
-        return self._errors.read() or "it said nothing"
+        return self._errors.read() or "no output"

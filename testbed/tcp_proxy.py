@@ -10,14 +10,14 @@ from contextlib import contextmanager, suppress
 
 
 class TcpProxy:
-    """Passes bytes between clients and a server on loopback."""
+    """Pass bytes between clients and a server on loopback."""
 
     def __init__(self, port: int) -> None:
         self.drop_next_reply = threading.Event()  # together with its connection
         self.dropped = 0
         self.delay_s = 0.0  # of every piece, in both directions
         self.bytes_per_s: float | None = None  # in each direction; the rest waits in the sender
-        self.refuses = False  # new connections are closed at once
+        self.refuses = False  # new connections are closed immediately
         self._server_port = port
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.port: int = self._listener.getsockname()[1]
@@ -27,16 +27,16 @@ class TcpProxy:
 
     @property
     def url(self) -> str:
-        """Of Redis through the proxy."""
+        """The URL of a Redis server behind the proxy."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def cut(self) -> None:
-        """End all connections; new ones are passed on unless it refuses."""
+        """End all connections; new ones are passed on unless `refuses` is set."""
         for one in self._sockets:
             end_both_ways(one)
 
     def close(self) -> None:
-        """End everything; its threads too."""
+        """End all connections and threads."""
         self.delay_s = 0.0
         self.bytes_per_s = None
         end_both_ways(self._listener)
@@ -58,7 +58,7 @@ class TcpProxy:
                     raise ConnectionRefusedError
                 near = self._greet(near)
                 far = socket.create_connection(("127.0.0.1", self._server_port))
-            except OSError:  # the server is away
+            except OSError:  # the server is unreachable
                 near.close()
                 continue
             self._sockets += [near, far]
@@ -69,11 +69,11 @@ class TcpProxy:
                 thread.start()
 
     def _greet(self, near: socket.socket) -> socket.socket:
-        """What is read of a client that has connected."""
+        """Return the socket to read a new client from; a subclass may wrap it."""
         return near
 
     def _change_replies(self) -> Callable[[bytes], bytes]:
-        """What a connection's replies go through, piece by piece."""
+        """Return the function that a connection's replies pass through, chunk by chunk."""
         return lambda data: data
 
     def _pump(
@@ -98,20 +98,20 @@ class TcpProxy:
         end_both_ways(target)
 
     def _piece(self) -> int:
-        """Bytes to take at once; on a narrow line few, so that they leave evenly."""
+        """Return how many bytes to read at a time: few on a narrow line, to send evenly."""
         rate = self.bytes_per_s
         return 65536 if rate is None else max(1, min(65536, int(rate / 20)))
 
 
 def end_both_ways(one: socket.socket) -> None:
-    """Wake whoever waits on either side."""
+    """Shut a connection down, which wakes the readers on both sides."""
     with suppress(OSError):  # the other end was faster
         one.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager
 def proxy_to(url: str) -> Iterator[TcpProxy]:
-    """A proxy in front of the server of a URL."""
+    """Run a proxy in front of the server of a URL for the duration of the block."""
     proxy = TcpProxy(int(url.split(":")[-1].removesuffix("/0")))
     try:
         yield proxy

@@ -1,4 +1,4 @@
-"""H.264 files as cameras send them, and pictures that carry their own number."""
+"""H.264 files as cameras send them, and frames that carry their own number."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-Picture = NDArray[np.uint8]  # (H, W, 3) BGR
+Image = NDArray[np.uint8]  # (H, W, 3) BGR
 
 _TIME_BASE = Fraction(1, 90_000)
 _BLOCKS = 32  # across the whole width: 20 of the number, 12 of its checksum
@@ -22,21 +22,21 @@ _SMALLEST_BLOCK = 12  # pixels
 
 def encode_h264(
     path: Path,
-    pictures: Iterable[Picture],
+    images: Iterable[Image],
     fps: float,
     *,
     gop: int | None = None,
     bframes: int = 0,
     kbps: int | None = None,
 ) -> Path:
-    """Write pictures at a constant rate, all of the first one's size.
+    """Write frames at a constant rate, all of the size of the first one.
 
     Args:
-        path: the suffix says which container.
-        pictures: BGR, sides even.
+        path: the suffix selects the container.
+        images: BGR, both sides even.
         fps: the file's frame n has the time n / fps.
-        gop: frames from one key frame to the next; of one second when None.
-        bframes: so many between two others; they arrive out of order.
+        gop: frames from one key frame to the next; those of one second when None.
+        bframes: number of B-frames between two other frames; they arrive out of order.
         kbps: constant bit rate; constant quality when None.
     """
     gop = max(1, round(fps)) if gop is None else gop
@@ -47,16 +47,16 @@ def encode_h264(
         options["crf"] = "23"
     else:
         options |= dict.fromkeys(("b", "maxrate", "bufsize"), f"{kbps}k")
-        options["nal-hrd"] = "cbr"  # filled up where the pictures need less
+        options["nal-hrd"] = "cbr"  # padded where the frames need less
     with av.open(str(path), "w") as container:
         stream = container.add_stream("libx264", rate=rate, options=options)
         stream.pix_fmt = "yuv420p"
         stream.time_base = stream.codec_context.time_base = _TIME_BASE
         stream.codec_context.gop_size = gop
-        for number, picture in enumerate(pictures):
+        for number, image in enumerate(images):
             if number == 0:
-                stream.height, stream.width = picture.shape[:2]
-            frame = av.VideoFrame.from_ndarray(picture, format="bgr24")
+                stream.height, stream.width = image.shape[:2]
+            frame = av.VideoFrame.from_ndarray(image, format="bgr24")
             frame.pts, frame.time_base = round(number / rate / _TIME_BASE), _TIME_BASE
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
@@ -74,44 +74,44 @@ def clock_video(
     bframes: int = 0,
     kbps: int | None = None,
 ) -> Path:
-    """A video of `clock_pictures`: `read_clock` of frame n gives `first` + n."""
-    pictures = clock_pictures(round(seconds * fps), fps, wh, first=first)
-    return encode_h264(path, pictures, fps, gop=gop, bframes=bframes, kbps=kbps)
+    """Write a video of `clock_frames`: `read_clock` of frame n returns `first` + n."""
+    images = clock_frames(round(seconds * fps), fps, wh, first=first)
+    return encode_h264(path, images, fps, gop=gop, bframes=bframes, kbps=kbps)
 
 
-def clock_pictures(
+def clock_frames(
     count: int, fps: float, wh: tuple[int, int] = (640, 360), *, first: int = 0
-) -> Iterator[Picture]:
-    """Moving pictures with their number as a bar code on top, and number and time to read."""
+) -> Iterator[Image]:
+    """Yield moving frames with their number as a bar code on top, and number and time as text."""
     width, height = wh
     across, down = np.meshgrid(np.arange(width), np.arange(height))
     for number in range(first, first + count):
         shade = ((across + 2 * down + 4 * number) // 2 % 160 + 48).astype(np.uint8)
-        picture = np.repeat(shade[:, :, None], 3, axis=2)
+        image = np.repeat(shade[:, :, None], 3, axis=2)
         left = number * 6 % max(1, width - 64)
-        picture[height // 2 : height // 2 + 64, left : left + 64] = (40, 60, 200)
-        draw_clock(picture, number)
+        image[height // 2 : height // 2 + 64, left : left + 64] = (40, 60, 200)
+        draw_clock(image, number)
         text = f"{number}  {number / fps:.2f} s"
         at = (8, height - 12)
-        cv2.putText(picture, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2)
-        yield picture
+        cv2.putText(image, text, at, cv2.FONT_HERSHEY_SIMPLEX, 0.8, (255, 255, 255), 2)
+        yield image
 
 
-def draw_clock(picture: Picture, number: int) -> None:
-    """Put the bar code of a number over the top rows of a picture."""
-    width = picture.shape[1]
+def draw_clock(image: Image, number: int) -> None:
+    """Draw the bar code of a number over the top rows of an image."""
+    width = image.shape[1]
     side = width // _BLOCKS
     assert side >= _SMALLEST_BLOCK, f"a clock is at least {_BLOCKS * _SMALLEST_BLOCK} pixels wide"
     for block, bit in enumerate(_code(number)):
         begin, end = block * width // _BLOCKS, (block + 1) * width // _BLOCKS
-        picture[:side, begin:end] = 255 * bit
+        image[:side, begin:end] = 255 * bit
 
 
-def read_clock(picture: Picture) -> int | None:
-    """The number in a picture's bar code, also if the picture was scaled; None if unreadable."""
-    width = picture.shape[1]
+def read_clock(image: Image) -> int | None:
+    """Return the number in the bar code, also of a scaled image; None if unreadable."""
+    width = image.shape[1]
     side = width / _BLOCKS
-    rows = picture[round(side * 0.3) : max(1, round(side * 0.7))]
+    rows = image[round(side * 0.3) : max(1, round(side * 0.7))]
     bits = []
     for block in range(_BLOCKS):
         middle = rows[:, round((block + 0.3) * side) : max(1, round((block + 0.7) * side))]
@@ -124,7 +124,7 @@ def read_clock(picture: Picture) -> int | None:
 
 
 def _code(number: int) -> list[int]:
-    """Number and checksum, highest bits first; all black or all white is no code."""
+    """Return number and checksum, highest bits first; all black or all white is no code."""
     assert 0 <= number < 1 << _NUMBER_BITS
     checksum_bits = _BLOCKS - _NUMBER_BITS
     checksum = zlib.crc32(number.to_bytes(4, "big")) & ((1 << checksum_bits) - 1)

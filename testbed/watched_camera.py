@@ -1,4 +1,4 @@
-"""A reader that watches one camera in a thread, and what came of it."""
+"""A camera reader in a thread, and the items that it produced."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ TIMEOUTS = Timeouts()
 
 
 class WatchedCamera:
-    """Context manager; the reader is stopped at its end, however its camera is.
+    """Read one camera in a thread; a context manager that stops the reader.
 
     Args:
         source: a camera, or the URL of one.
         timeouts: time limits.
-        process: where it is decoded.
+        process: the process that decodes it.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class WatchedCamera:
             raise self._error
 
     def stop(self) -> float:
-        """End the reader; returns how many seconds that took."""
+        """End the reader; return how many seconds that took."""
         asked_at = time.monotonic()
         self._stop.set()
         self._thread.join()
@@ -89,21 +89,21 @@ class WatchedCamera:
 
     @property
     def frames(self) -> list[Frame]:
-        """Those that came, oldest first."""
+        """The frames that arrived, oldest first."""
         return [item for _, item in self._copy() if isinstance(item, Frame)]
 
     @property
     def ends(self) -> list[StreamEnd]:
-        """The outages, and the end if it has come."""
+        """The outages, and the end once there is one."""
         return [item for _, item in self._copy() if isinstance(item, StreamEnd)]
 
     @property
     def camera(self) -> CameraSnapshot:
-        """How it is said to be."""
+        """The current snapshot of the camera."""
         return self.status.snapshot().cameras[0]
 
     def wait_for_frames(self, count: int, timeout_s: float = 20.0) -> float:
-        """Wait for so many more frames; returns after how many seconds the first of them came."""
+        """Wait for `count` more frames; return after how many seconds the first of them arrived."""
         asked_at, before = time.time(), len(self.frames)
         self.wait_until(lambda: len(self.frames) >= before + count, timeout_s)
         return next(
@@ -116,7 +116,7 @@ class WatchedCamera:
         return self.ends[-1]
 
     def wait_until(self, holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
-        """Wait for anything that the items or the status show."""
+        """Wait until a condition on the items or the status holds; fail after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         with self._changed:
             while not holds():

@@ -25,7 +25,7 @@ from pipeline.sources.video_files import VideoFile
 from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_components
 from testbed.live_runs import STAMP, LiveRun
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
-from testbed.videos_h264 import Picture, encode_h264
+from testbed.videos_h264 import Image, encode_h264
 
 pytestmark = pytest.mark.skipif(
     missing_rtsp_server() is not None, reason=str(missing_rtsp_server())
@@ -34,7 +34,7 @@ FPS = 20
 STRIDE_S = 0.5
 
 
-def flashes(seconds: int) -> Iterator[Picture]:
+def flashes(seconds: int) -> Iterator[Image]:
     """Dark and bright by turns, two seconds each, with a little picture of their own."""
     rng = np.random.default_rng(0)
     for index in range(seconds * FPS):

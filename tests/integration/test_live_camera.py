@@ -22,7 +22,7 @@ from testbed.bit_flipping_proxy import BitFlippingProxy
 from testbed.certificates import make_certificate
 from testbed.http_cameras import HlsCamera, MjpegCamera, encode_jpegs
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
-from testbed.videos_h264 import clock_pictures, clock_video, read_clock
+from testbed.videos_h264 import clock_frames, clock_video, read_clock
 from testbed.watched_camera import TIMEOUTS, WatchedCamera
 
 pytestmark = pytest.mark.skipif(
@@ -354,7 +354,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused_unless_one_says_so(
 
 
 def test_motion_jpeg_over_http_is_a_camera_too() -> None:
-    jpegs = encode_jpegs(clock_pictures(100, FPS, WH))
+    jpegs = encode_jpegs(clock_frames(100, FPS, WH))
     with MjpegCamera(jpegs, FPS, user="viewer", password="secret") as camera:
         source = parse_source(camera.url, "cam", username="viewer", password="secret")
         with WatchedCamera(source) as watched:

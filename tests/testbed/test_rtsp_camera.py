@@ -13,10 +13,10 @@ import av
 import numpy as np
 import pytest
 
-from testbed.bit_flipping_proxy import BitFlippingProxy, picture_data
+from testbed.bit_flipping_proxy import BitFlippingProxy, frame_data
 from testbed.http_cameras import HlsCamera, MjpegCamera, encode_jpegs
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
-from testbed.videos_h264 import Picture, clock_pictures, clock_video, read_clock
+from testbed.videos_h264 import Image, clock_frames, clock_video, read_clock
 
 FPS, SECONDS, WH = 25, 4, (384, 216)
 CYCLE = FPS * SECONDS
@@ -32,18 +32,18 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def watching(url: str) -> Iterator[Iterator[Picture]]:
+def watching(url: str) -> Iterator[Iterator[Image]]:
     """The pictures of a camera."""
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp:") else {}
     with av.open(url, timeout=(10, 5), options=options) as container:
         yield map(to_bgr, container.decode(video=0))
 
 
-def to_bgr(frame: av.VideoFrame) -> Picture:
+def to_bgr(frame: av.VideoFrame) -> Image:
     return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
-def clocks(pictures: Iterator[Picture], count: int) -> list[int]:
+def clocks(pictures: Iterator[Image], count: int) -> list[int]:
     """Of the next readable pictures."""
     readable = (number for picture in pictures if (number := read_clock(picture)) is not None)
     return list(islice(readable, count))
@@ -53,7 +53,7 @@ def follow_each_other(numbers: list[int]) -> bool:
     return all((a + 1) % CYCLE == b for a, b in pairwise(numbers))
 
 
-def misses_some(pictures: Iterator[Picture], last: int) -> bool:
+def misses_some(pictures: Iterator[Image], last: int) -> bool:
     """Whether there is a gap soon; what was sent before it may come first."""
     for number in map(read_clock, islice(pictures, CYCLE)):
         if number is not None:
@@ -63,7 +63,7 @@ def misses_some(pictures: Iterator[Picture], last: int) -> bool:
     return False
 
 
-def play_out(pictures: Iterator[Picture]) -> int:
+def play_out(pictures: Iterator[Image]) -> int:
     """How many still come; whether a cut connection is an error depends on the protocol."""
     count = 0
     with suppress(av.FFmpegError):
@@ -90,7 +90,7 @@ def test_a_clock_survives_compression(tmp_path: Path, bframes: int, wh: tuple[in
 
 
 def test_a_picture_without_a_clock_has_no_number() -> None:
-    picture = next(clock_pictures(1, FPS, WH, first=77))
+    picture = next(clock_frames(1, FPS, WH, first=77))
     assert read_clock(picture) == 77
     for level in (0, 128, 255):
         assert read_clock(picture * 0 + level) is None
@@ -174,16 +174,16 @@ def test_the_proxy_flips_bits_only_when_told(clock: Path) -> None:
 
 def test_the_proxy_leaves_headers_and_parameter_sets_alone() -> None:
     rtp = bytes(12)
-    assert picture_data(rtp + bytes([0x65, 1, 2])) == [13, 14]
-    assert picture_data(rtp + bytes([0x67, 1, 2])) == []  # SPS
-    assert picture_data(rtp + bytes([0x7C, 0x05, 1, 2])) == [14, 15]  # FU-A
-    assert picture_data(rtp + bytes([0x78, 0, 2, 0x67, 1, 0, 3, 0x65, 1, 2])) == [20, 21]  # STAP-A
-    assert picture_data(bytes([0x90]) + bytes(14) + b"\1" + bytes(4) + b"\x65\1") == [21]
+    assert frame_data(rtp + bytes([0x65, 1, 2])) == [13, 14]
+    assert frame_data(rtp + bytes([0x67, 1, 2])) == []  # SPS
+    assert frame_data(rtp + bytes([0x7C, 0x05, 1, 2])) == [14, 15]  # FU-A
+    assert frame_data(rtp + bytes([0x78, 0, 2, 0x67, 1, 0, 3, 0x65, 1, 2])) == [20, 21]  # STAP-A
+    assert frame_data(bytes([0x90]) + bytes(14) + b"\1" + bytes(4) + b"\x65\1") == [21]
 
 
 @pytest.mark.parametrize("user", [None, "eve"])
 def test_pictures_come_from_an_mjpeg_camera(user: str | None) -> None:
-    jpegs = encode_jpegs(clock_pictures(CYCLE, FPS, WH))
+    jpegs = encode_jpegs(clock_frames(CYCLE, FPS, WH))
     with MjpegCamera(jpegs, 100, user=user, password="secret") as camera:
         url = camera.url
         if user is not None:

@@ -23,7 +23,7 @@ from pipeline.redis_store.redis_server import free_port
 from pipeline.subscriber import Subscriber
 from pipeline.subscriber.reports import DeadLetter, Report
 from testbed.certificates import make_certificate
-from testbed.http_receiver import Answer, Receiver, http_receiver
+from testbed.http_receiver import Receiver, Reply, http_receiver
 from testbed.mqtt_broker import Access, Broker
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored
@@ -83,7 +83,7 @@ def test_one_connection_serves_many_events(receiver: Receiver) -> None:
 
 
 def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
-    receiver.answers.put(Answer(body=b"x" * 50_000_000))
+    receiver.replies.put(Reply(body=b"x" * 50_000_000))
     with bridge_to(receiver.url) as bridge:
         bridge.send(make_event(1))
         bridge.send(make_event(2))
@@ -92,7 +92,7 @@ def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 304])
 def test_an_answer_that_is_no_success_costs_a_try(receiver: Receiver, status: int) -> None:
-    receiver.answers.put(Answer(status, body=b""))
+    receiver.replies.put(Reply(status, body=b""))
     with bridge_to(receiver.url) as bridge, pytest.raises(BridgeError) as caught:
         bridge.send(make_event(1))
     assert not isinstance(caught.value, UnavailableError)
@@ -101,7 +101,7 @@ def test_an_answer_that_is_no_success_costs_a_try(receiver: Receiver, status: in
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
 def test_an_answer_that_says_come_back_is_waited_for(receiver: Receiver, status: int) -> None:
-    receiver.answers.put(Answer(status))
+    receiver.replies.put(Reply(status))
     with (
         bridge_to(receiver.url) as bridge,
         pytest.raises(UnavailableError, match=str(status)),
@@ -113,7 +113,7 @@ def test_an_answer_that_says_come_back_is_waited_for(receiver: Receiver, status:
 def test_a_redirect_is_refused_and_its_target_gets_nothing(receiver: Receiver, status: int) -> None:
     with http_receiver() as other:
         location = other.url.replace("http://", "http://user:hunter2@") + "?token=hunter2"
-        receiver.answers.put(Answer(status, {"Location": location}))
+        receiver.replies.put(Reply(status, {"Location": location}))
         with bridge_to(receiver.url) as bridge, pytest.raises(BridgeError) as caught:
             bridge.send(make_event(1))
         assert other.requests.empty()
@@ -122,7 +122,7 @@ def test_a_redirect_is_refused_and_its_target_gets_nothing(receiver: Receiver, s
 
 
 def test_a_receiver_that_hangs_is_away_within_the_time_limit(receiver: Receiver) -> None:
-    receiver.may_answer.clear()
+    receiver.may_reply.clear()
     begin = time.monotonic()
     with (
         bridge_to(receiver.url, timeout_s=0.2) as bridge,
@@ -168,11 +168,11 @@ def test_no_text_shows_a_credential(
     caplog.set_level(logging.DEBUG)
     port = free_port() if path == "refused" else receiver.port
     if path == "hangs":
-        receiver.may_answer.clear()
+        receiver.may_reply.clear()
     if path == "500":
-        receiver.answers.put(Answer(500))
+        receiver.replies.put(Reply(500))
     if path == "redirect":
-        receiver.answers.put(Answer(307, {"Location": "/hunter2?token=hunter2"}))
+        receiver.replies.put(Reply(307, {"Location": "/hunter2?token=hunter2"}))
     url = f"http://user:hunter2@127.0.0.1:{port}/services/hunter2?token=hunter2"
     with bridge_to(url, timeout_s=0.2) as bridge, pytest.raises(BridgeError) as caught:
         bridge.send(make_event(1))
@@ -206,7 +206,7 @@ def test_what_failed_is_sent_again_and_only_then_acknowledged(
     receiver: Receiver, server: str, client: redis.Redis, stream: EventStream
 ) -> None:
     stream.append([stored(make_event(seq)) for seq in (1, 2)], 0.0)
-    receiver.answers.put(Answer(500))
+    receiver.replies.put(Reply(500))
     with Subscriber(server, **GROUP) as subscriber, bridge_to(receiver.url) as bridge:
         assert subscriber.handle(bridge.send, count=2) == 2
     ids = [receiver.next().headers["X-Behaviour-Event-Id"] for _ in range(3)]
@@ -219,7 +219,7 @@ def test_an_event_that_is_never_taken_is_put_aside_after_five_tries(
 ) -> None:
     stream.append([stored(make_event(1))], 0.0)
     for _ in range(5):
-        receiver.answers.put(Answer(400))
+        receiver.replies.put(Reply(400))
     reports: list[Report] = []
 
     def note_and_stop(report: Report) -> None:

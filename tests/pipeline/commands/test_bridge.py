@@ -116,7 +116,7 @@ def test_the_second_ctrl_c_does_not_wait_for_a_receiver_that_hangs(
     server: str, client: redis.Redis, tmp_path: Path
 ) -> None:
     with http_receiver() as receiver:
-        receiver.may_answer.clear()
+        receiver.may_reply.clear()
         settings = [f"bridges.webhook.url={receiver.url}", "bridges.webhook.timeout_s=600"]
         options = [part for setting in settings for part in ("--set", setting)]
         command = ["run_pipeline.py", "bridge", "webhook", "--redis", server, *options]
