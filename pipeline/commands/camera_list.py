@@ -1,4 +1,4 @@
-"""From configuration and command line to the cameras of a live run, passwords included."""
+"""List the cameras of a live run, from configuration and command line, with their passwords."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def find_cameras(
     *,
     realtime: bool = False,
 ) -> tuple[CameraSource, ...]:
-    """The cameras of the command line, then those of the configuration.
+    """Return the cameras of the command line, then those of the configuration.
 
     Args:
-        arguments: sources, each perhaps with `NAME=` before it.
-        live: what they have in common.
-        cameras: of the configuration, by name.
-        environment: where `password_env` is looked up.
-        realtime: an argument that is the path of a file is played at its own pace.
+        arguments: sources, optionally with `NAME=` before them.
+        live: settings for all cameras.
+        cameras: section of the configuration, by name.
+        environment: has the variables that `password_env` names.
+        realtime: play a path among the arguments as a camera, at the file's own pace.
 
     Raises:
         ConfigError: naming the camera, without its credentials.

@@ -1,4 +1,4 @@
-"""What passes between a live camera's process and its reader."""
+"""The messages between a live camera's process and its reader."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from pipeline.events import DownReason
 from pipeline.live.camera_source import CameraSource
 from pipeline.telemetry.snapshots import DropCause
 
-# After a fault only the next key frame is a whole picture again; cameras send one every second to
-# every twenty. Streams that refresh a part of each picture have none: those have mended so long
-# after the last fault.
-MENDED_S = 30.0
+# After a fault the next key frame is the first intact frame; cameras send one every 1 to 20 s.
+# Streams that refresh a part of each frame have none: they count as intact so long after the fault.
+RECOVERY_S = 30.0
 
 
 class StreamError(Exception):
-    """A stream that cannot be opened or read on.
+    """A stream that cannot be opened, or read any further.
 
     Args:
         reason: for programs.
@@ -33,7 +32,7 @@ class StreamError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """What to connect to, and for how long to be patient."""
+    """Request to connect to a camera, with the time limits in seconds."""
 
     source: CameraSource
     open_timeout_s: float
@@ -43,25 +42,25 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True)
 class StreamInfo:
-    """What was connected to."""
+    """Answer to `OpenStream`: the stream is open."""
 
     codec: str
 
 
 @dataclass(frozen=True, slots=True)
 class FrameTimes:
-    """When a picture was taken and came to be. `_s` are seconds on the monotonic clock."""
+    """When a frame was captured and decoded, in seconds on the monotonic clock."""
 
-    pts_s: float  # on the stream's clock
-    epoch: int  # grows when the stream's clock leaps
+    pts_s: float  # presentation time on the stream's clock
+    epoch: int  # grows when the stream's clock jumps
     captured_s: float
     decoded_s: float
-    decoded: int  # pictures decoded in this connection, with this one
+    decoded: int  # frames decoded in this connection, this one included
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LiveFrame:
-    """One picture that is to be looked at."""
+    """A decoded frame that is to be processed."""
 
     image: NDArray[np.uint8]  # uint8 (H, W, 3) BGR
     times: FrameTimes
@@ -69,7 +68,7 @@ class LiveFrame:
 
 @dataclass(frozen=True, slots=True)
 class StreamStatistics:
-    """The stream lives; what was left out since the last news."""
+    """A sign of life, with what was dropped since the last one."""
 
     drops: dict[DropCause, int] = field(default_factory=dict)
-    clock_off_s: float | None = None  # the camera's wall clock is wrong by so much; told once
+    clock_off_s: float | None = None  # error of the camera's wall clock; reported once

@@ -1,7 +1,7 @@
-"""Decode a camera in a process of its own, which may crash or hang and is then replaced.
+"""Decode a camera in a private process, which is replaced if it crashes or hangs.
 
-The child always drains the connection: it never waits for the parent, and leaves out a picture
-for which no slot is free. It stays for the next connection unless it had to be killed.
+The child always drains the connection: it never waits for the parent, and drops a frame for which
+no slot is free. It serves one connection after the other, unless it had to be killed.
 """
 
 from __future__ import annotations
@@ -25,29 +25,29 @@ from pipeline.live.stream_decoder import StreamDecoder
 from pipeline.runtime.child_process import ChildProcess
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
-TICK_S = 0.1  # how often the parent looks up while nothing comes
-_START_S = 60.0  # for a process to start and load its libraries, on a machine that is busy
-_GRACE_S = 1.0  # behind FFmpeg's own limits; then the child hangs
+TICK_S = 0.1  # between two checks of the parent while no message comes
+_START_S = 60.0  # for a process to start and load its libraries on a busy machine
+_GRACE_S = 1.0  # beyond FFmpeg's own limits; then the child hangs
 
 
 @dataclass(frozen=True, slots=True)
 class _Begun:
-    """Child to parent: from now on it is the camera's time that passes, not ours."""
+    """Child to parent: the process has started, and its time limits apply from now on."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Ended:
-    """Child to parent: the connection is over, another one may be opened."""
+    """Child to parent: the connection has ended; another one may be opened."""
 
     reason: DownReason
     detail: str
 
 
 class CameraProcess:
-    """The parent's side; for one thread.
+    """The parent's side, for one thread; leaving its `with` block kills the child.
 
     Args:
-        child: what runs in the child; a test may give one that crashes or hangs.
+        child: function that the child runs; None: `serve_camera`.
     """
 
     def __init__(self, child: Callable[[Connection], None] | None = None) -> None:
@@ -63,11 +63,11 @@ class CameraProcess:
 
     @property
     def pid(self) -> int | None:
-        """Of the child; None while there is none."""
+        """Process id of the child; None while there is none."""
         return None if self._child is None else self._child.pid
 
     def kill(self) -> None:
-        """End the child, whatever it does."""
+        """Kill the child and release its shared memory."""
         if self._child is not None:
             self._child.kill()
         if self._slots is not None:
@@ -77,7 +77,7 @@ class CameraProcess:
     def frames(
         self, request: OpenStream
     ) -> Iterator[StreamInfo | LiveFrame | StreamStatistics | None]:
-        """Connect, then give what comes; None from time to time while nothing does.
+        """Connect and yield what comes; None at intervals while nothing does.
 
         Raises:
             StreamError: when the connection cannot be made or is over. The limits of the request
@@ -102,14 +102,14 @@ class CameraProcess:
     def _renew(self, slots: SlotOwner, message: NeedSlots) -> None:
         try:
             slots.renew(message)
-        except OSError as error:  # too many open files, no memory: this camera's trouble alone
+        except OSError as error:  # too many open files, no memory: an error of this camera alone
             self.kill()
             text = error.strerror or str(error)
             raise StreamError("decoder_crashed", f"no shared memory for it ({text})") from error
 
     def _messages(self, child: ChildProcess, request: OpenStream) -> Iterator[object | None]:
-        """What the child says; None whenever it says nothing for a moment, but not for long."""
-        limit_s, heard_at, is_open = _START_S, time.monotonic(), False
+        """Yield the child's messages, and None at intervals until its time limit is over."""
+        limit_s, received_at, is_open = _START_S, time.monotonic(), False
         while True:
             try:
                 message = child.pipe.recv() if child.pipe.poll(TICK_S) else None
@@ -118,12 +118,12 @@ class CameraProcess:
                 self.kill()
                 raise StreamError("decoder_crashed", f"the decoder died ({cause})") from None
             if message is not None:
-                heard_at = time.monotonic()
+                received_at = time.monotonic()
                 if isinstance(message, _Begun):
                     limit_s = request.open_timeout_s + _GRACE_S
                 elif isinstance(message, StreamInfo):
                     is_open, limit_s = True, request.read_timeout_s + _GRACE_S
-            elif time.monotonic() - heard_at > limit_s:
+            elif time.monotonic() - received_at > limit_s:
                 self.kill()
                 raise _silent(is_open, limit_s)
             yield message
@@ -146,7 +146,7 @@ def _silent(is_open: bool, limit_s: float) -> StreamError:
 
 
 def serve_camera(pipe: Connection) -> None:
-    """The child: one connection after the other, until the parent is gone."""
+    """Serve one connection after the other, in the child, until the parent has ended."""
     ring = SlotRing(pipe)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
@@ -160,12 +160,12 @@ def serve_camera(pipe: Connection) -> None:
 
 
 def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
-    reader = StreamDecoder(request)
+    decoder = StreamDecoder(request)
     try:
-        pipe.send(reader.info)
+        pipe.send(decoder.info)
         size: tuple[int, ...] | None = None
         busy = 0
-        for item in reader.frames():
+        for item in decoder.frames():
             if isinstance(item, StreamStatistics):
                 if busy:
                     item.drops["busy"] = item.drops.get("busy", 0) + busy
@@ -174,11 +174,11 @@ def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
                 continue
             if size is not None and item.image.shape != size:
                 height, width = item.image.shape[:2]
-                raise StreamError("format_changed", f"its pictures are {width}x{height} now")
+                raise StreamError("format_changed", f"its frames are {width}x{height} now")
             size = item.image.shape
             busy += not ring.offer(item.image, item.times)
     except StreamError:
-        pipe.send(reader.news())
+        pipe.send(decoder.statistics())
         raise
     finally:
-        reader.close()
+        decoder.close()

@@ -1,9 +1,9 @@
-"""Watch one live camera for ever: connect, hand on its frames, notice that it is gone, come back.
+"""Read one live camera forever: connect, deliver its frames, detect its loss, reconnect.
 
-    connecting --first picture--> up --loss--> (max_gap_s) --> down --first picture--> up
+    connecting --first frame--> up --loss--> (max_gap_s) --> down --first frame--> up
 
-A loss that is over within `max_gap_s` is a hole in the film and nothing else. A longer one ends
-the camera's tracks and open actions with a `StreamEnd` that says why; trying goes on.
+A loss that lasts no longer than `max_gap_s` is only a gap in the video. A longer one ends the
+camera's tracks and open actions with a `StreamEnd` that has the reason; the reader keeps trying.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Protocol
 
 from pipeline.events import DownReason
 from pipeline.live.camera_messages import (
-    MENDED_S,
+    RECOVERY_S,
     LiveFrame,
     OpenStream,
     StreamError,
@@ -29,7 +29,7 @@ from pipeline.runtime.backoff import next_pause_s
 from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import Frame, StreamEnd
 
-STEADY_S = 5.0  # a connection that held so long is not one of a series of failures
+STEADY_S = 5.0  # a connection that lasted for longer is not part of a series of failures
 
 log = logging.getLogger(__name__)
 
@@ -64,16 +64,16 @@ class CameraTimeouts(Protocol):
 
 
 class CameraReader:
-    """One camera from the first try to the end of the run.
+    """Read one camera, from the first attempt to the end of the run.
 
     Args:
         source: the camera.
         timeouts: its time limits.
         max_gap_s: a longer loss of the stream ends the camera's tracks and actions, seconds.
-        status: told of states, frames and what was left out.
-        stop: ends it within a second.
+        status: gets the camera's state, frames and drops.
+        stop: ends the reader within a second.
         now: Unix seconds.
-        process: where it is decoded; a test may give one whose child crashes.
+        process: decodes the camera; None: a new one.
     """
 
     def __init__(
@@ -91,14 +91,14 @@ class CameraReader:
         self._process = process or CameraProcess()
         self._timeline = _Timeline()
         self._wh: tuple[int, int] | None = None
-        self._seen_at: float | None = None  # monotonic: its newest picture
-        self._told_down = False
-        self._loss: StreamError | None = None  # since its newest picture
+        self._seen_at: float | None = None  # monotonic seconds: its newest frame
+        self._stream_ended = False
+        self._loss: StreamError | None = None  # since its newest frame
         self._frames = 0  # decoded before this connection
         self._pause_s = 0.0
 
     def frames(self) -> Generator[Frame | StreamEnd, None, None]:
-        """Its frames, a `StreamEnd` with `at` for every outage, and one without at the end."""
+        """Yield its frames, a `StreamEnd` with `at` per outage, and one without at the end."""
         name = self._source.camera_id
         request = OpenStream(
             self._source,
@@ -116,7 +116,7 @@ class CameraReader:
                     if loss.reason == "stream_ended":
                         reason = loss.reason
                         break
-                    yield from self._away(loss, time.monotonic() - opened_at)
+                    yield from self._pause(loss, time.monotonic() - opened_at)
         self._status.set_state(name, "down", reason)
         log.info("camera %s: %s", name, reason.replace("_", " "))
         yield StreamEnd(name, reason)
@@ -131,26 +131,26 @@ class CameraReader:
             if isinstance(item, StreamInfo):
                 info = item
             elif isinstance(item, StreamStatistics):
-                self._note(item)
+                self._record(item)
             elif isinstance(item, LiveFrame):
                 tried_at = time.monotonic()
                 self._frames = before + item.times.decoded
-                yield from self._picture(item, info)
-            yield from self._told_if_gone()
-            if info is not None and time.monotonic() - tried_at > self._blind_s():
-                # It sends, but nothing of it can be used.
+                yield from self._deliver(item, info)
+            yield from self._end_if_lost()
+            if info is not None and time.monotonic() - tried_at > self._blind_limit_s():
+                # It sends, but no frame of it can be used.
                 self._process.kill()
-                raise StreamError("unreadable", f"no whole picture for {self._blind_s():g} s")
+                raise StreamError("unreadable", f"no intact frame for {self._blind_limit_s():g} s")
 
-    def _blind_s(self) -> float:
+    def _blind_limit_s(self) -> float:
         fps = self._source.detect_fps
-        return MENDED_S + self._timeouts.read_timeout_s + (0.0 if fps is None else 2.0 / fps)
+        return RECOVERY_S + self._timeouts.read_timeout_s + (0.0 if fps is None else 2.0 / fps)
 
-    def _picture(self, item: LiveFrame, info: StreamInfo | None) -> Iterator[Frame | StreamEnd]:
+    def _deliver(self, item: LiveFrame, info: StreamInfo | None) -> Iterator[Frame | StreamEnd]:
         name = self._source.camera_id
         height, width = item.image.shape[:2]
-        if self._wh is not None and self._wh != (width, height) and not self._told_down:
-            detail = f"its pictures are {width}x{height} now"
+        if self._wh is not None and self._wh != (width, height) and not self._stream_ended:
+            detail = f"its frames are {width}x{height} now"
             log.warning("camera %s: %s; its tracks and actions end here", name, detail)
             yield self._end(StreamError("format_changed", detail))
         self._wh = width, height
@@ -158,9 +158,11 @@ class CameraReader:
         if self._status.set_state(name, "up"):
             codec = "video" if info is None else info.codec
             log.info("camera %s is up: %s %dx%d", name, codec, width, height)
-        self._seen_at, self._told_down, self._loss = time.monotonic(), False, None
+        self._seen_at, self._stream_ended, self._loss = time.monotonic(), False, None
         self._status.arrived(name, self._wh)
-        wall_s = self._now() - time.monotonic()  # our clock may have been set since the last one
+        wall_s = (
+            self._now() - time.monotonic()
+        )  # the wall clock may have been set since the last frame
         times = item.times
         yield Frame(
             name,
@@ -171,27 +173,27 @@ class CameraReader:
             wall_s + times.decoded_s,
         )
 
-    def _note(self, news: StreamStatistics) -> None:
+    def _record(self, statistics: StreamStatistics) -> None:
         name = self._source.camera_id
-        for cause, count in news.drops.items():
+        for cause, count in statistics.drops.items():
             self._status.dropped(name, cause, count)
-        if news.clock_off_s is not None:
+        if statistics.clock_off_s is not None:
             log.warning(
                 "camera %s: its clock is off by %.1f s and not used: events carry the time at "
-                "which its pictures arrived",
+                "which its frames arrived",
                 name,
-                news.clock_off_s,
+                statistics.clock_off_s,
             )
 
-    def _away(self, loss: StreamError, lasted_s: float) -> Iterator[StreamEnd]:
-        """Leave the camera alone for a while; the first time not at all."""
+    def _pause(self, loss: StreamError, lasted_s: float) -> Iterator[StreamEnd]:
+        """Wait before the next attempt; not at all after a steady connection."""
         name = self._source.camera_id
         self._loss = loss
-        if self._seen_at is None:  # it has never been there
+        if self._seen_at is None:  # it has never been up
             yield from self._down(loss)
-        elif self._told_down and self._status.set_state(name, "down", loss.reason, loss.detail):
+        elif self._stream_ended and self._status.set_state(name, "down", loss.reason, loss.detail):
             log.warning("camera %s is still down: %s (%s)", name, loss.detail, loss.reason)
-        was_steady = self._seen_at is not None and lasted_s > STEADY_S and not self._told_down
+        was_steady = self._seen_at is not None and lasted_s > STEADY_S and not self._stream_ended
         if was_steady:
             self._pause_s = 0.0
             return
@@ -202,11 +204,11 @@ class CameraReader:
         )
         again_at = time.monotonic() + self._pause_s
         while (left_s := again_at - time.monotonic()) > 0 and not self._stop.wait(min(left_s, 0.1)):
-            yield from self._told_if_gone()
+            yield from self._end_if_lost()
 
-    def _told_if_gone(self) -> Iterator[StreamEnd]:
-        """Once a loss has lasted for longer than a hole in the film may be."""
-        if self._told_down or self._loss is None or self._seen_at is None:
+    def _end_if_lost(self) -> Iterator[StreamEnd]:
+        """End the stream once a loss has lasted for longer than `max_gap_s`."""
+        if self._stream_ended or self._loss is None or self._seen_at is None:
             return
         if time.monotonic() - self._seen_at > self._max_gap_s:
             yield from self._down(self._loss)
@@ -219,19 +221,19 @@ class CameraReader:
                 loss.detail,
                 loss.reason,
             )
-        if not self._told_down:
+        if not self._stream_ended:
             yield self._end(loss)
 
     def _end(self, loss: StreamError) -> StreamEnd:
-        self._told_down = True
+        self._stream_ended = True
         return StreamEnd(self._source.camera_id, loss.reason, loss.detail, self._now())
 
 
 class _Timeline:
-    """Media time of a camera across its connections: seconds since its first picture.
+    """Media time of a camera across its connections: seconds since its first frame.
 
-    Within a connection it follows the camera's own time stamps, because clips are cut by them; a
-    new connection, or a leap of the camera's clock, is placed where our clock says.
+    Within a connection it follows the camera's own timestamps, because clips are sampled by them. A
+    new connection, or a jump of the camera's clock, is placed by the monotonic clock.
     """
 
     def __init__(self) -> None:

@@ -1,4 +1,4 @@
-"""What the user calls a camera, as what the decoder opens."""
+"""Parse what the user calls a camera into what the decoder opens."""
 
 from __future__ import annotations
 
@@ -25,31 +25,31 @@ _SCHEMES: dict[str, Kind] = {
 _NAMED = re.compile(r"(?P<name>[\w.-]+)=(?P<source>.+)", re.S)
 EXAMPLES = (
     "rtsp://host/path, rtsps://, http(s)://, rtmp://, a webcam's number, or FILE.mp4?live, "
-    "each with NAME= before it if it shall have a name"
+    "each with NAME= before it to give it a name"
 )
 
 
 @dataclass(frozen=True, slots=True)
 class CameraSource:
-    """One camera: equal ones need not be opened again."""
+    """One camera; a reload keeps the connection of an equal one."""
 
     camera_id: str
     kind: Kind
     url: str = field(repr=False)  # with credentials; of a file or a webcam: its path
-    transport: Literal["tcp", "udp"] = "tcp"  # of RTSP
+    transport: Literal["tcp", "udp"] = "tcp"  # for RTSP
     verify_tls: bool = True
-    detect_fps: float | None = None  # pictures per second that are looked at; None: every one
+    detect_fps: float | None = None  # frames per second to process; None: every frame
     loop: bool = False  # of a file
-    speed: float = 1.0  # of a file: times its own pace
+    speed: float = 1.0  # of a file: multiple of its own pace
 
     @property
     def is_endless(self) -> bool:
-        """Whether it is opened again when it ends."""
+        """True if it is opened again when it ends."""
         return self.kind != "file"
 
     @property
     def shown(self) -> str:
-        """Its URL for people, without credentials."""
+        """Its URL without credentials, to be logged."""
         return mask_url(self.url)
 
 
@@ -63,17 +63,17 @@ def parse_source(
     verify_tls: bool = True,
     detect_fps: float | None = None,
 ) -> CameraSource:
-    """Understand a URL, a webcam's number or a file that plays at its own pace.
+    """Parse a URL, a webcam's number or a file that is played at its own pace.
 
     Args:
         text: what the user wrote, without the name. A file's query may be `?live`, with `&loop`
             and `&speed=N` behind it.
         camera_id: its name.
-        username: put into the URL, as is `password`.
-        password: for cameras whose URL shall not show it.
-        transport: of RTSP.
+        username: added to the URL, as is `password`.
+        password: for cameras whose configured URL must not show it.
+        transport: for RTSP.
         verify_tls: refuse a certificate that no known authority signed.
-        detect_fps: pictures per second that are looked at; None: every one.
+        detect_fps: frames per second to process; None: every frame.
 
     Raises:
         ConfigError: if it is none of these; the message has no credential.
@@ -83,7 +83,7 @@ def parse_source(
         kind = _SCHEMES.get(scheme.lower())
         if kind is None:
             raise ConfigError(f"camera {camera_id}: {mask_url(text)}: expected {EXAMPLES}")
-        text = scheme.lower() + text[len(scheme) :]  # FFmpeg knows no other
+        text = scheme.lower() + text[len(scheme) :]  # FFmpeg accepts lower case only
         url = _with_credentials(text, camera_id, username, password)
         return CameraSource(camera_id, kind, url, transport, verify_tls, detect_fps)
     if text.isdecimal():
@@ -107,17 +107,17 @@ def parse_source(
 
 
 def split_names(arguments: Iterable[str], taken: Iterable[str] = ()) -> dict[str, str]:
-    """Camera ids of what stands on the command line.
+    """Name the cameras of the command line.
 
-    A name is given by `NAME=`; without it a camera is called like its host and path, a file like
-    its stem, a webcam `webcam-N`; equal names get `-2`, `-3` and so on.
+    `NAME=` gives a name. Without it a camera is named after its host and path, a file after its
+    stem, a webcam `webcam-N`; equal names get `-2`, `-3` and so on.
 
     Args:
-        arguments: sources, each perhaps with `NAME=` before it.
-        taken: names that are used already.
+        arguments: sources, optionally with `NAME=` before them.
+        taken: names that are in use.
 
     Returns:
-        The source by its name, in order.
+        The sources by name, in order.
 
     Raises:
         ConfigError: if a name is given twice.
@@ -142,7 +142,7 @@ def split_names(arguments: Iterable[str], taken: Iterable[str] = ()) -> dict[str
 def _is_file(path: str) -> bool:
     try:
         return Path(path).is_file()
-    except (OSError, ValueError):  # a folder that we may not read; a name that cannot be one
+    except (OSError, ValueError):  # an unreadable folder; a name that no file can have
         return False
 
 
@@ -161,11 +161,11 @@ def _default_name(text: str) -> str:
 
 
 def _with_credentials(url: str, camera_id: str, username: str | None, password: str | None) -> str:
-    """The URL with user and password in it, escaped as FFmpeg expects it."""
+    """Return the URL with user and password, percent-encoded as FFmpeg expects them."""
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError:  # not chained: it quotes parts of the password
+    except ValueError:  # not chained: its text quotes parts of the password
         raise ConfigError(
             f"camera {camera_id}: {mask_url(url)}: not a URL; a password with special characters "
             "belongs into password_file or must be percent-encoded"

@@ -1,55 +1,54 @@
-"""When a live camera's pictures were taken: its own time stamps, laid onto our clock."""
+"""When a live camera's frames were captured: its timestamps, mapped to the monotonic clock."""
 
 from __future__ import annotations
 
 from collections import deque
 
-# The floor of the delays is that of the last minute: long enough to see one picture that came
-# through without waiting, short enough to follow a camera's clock that runs 0.1 % fast or slow.
+# The smallest delay is that of the last minute: long enough for one frame that nothing delayed,
+# short enough to follow a camera's clock that runs 0.1 % fast or slow.
 WINDOW_S = 60.0
 _SLOT_S = 1.0  # the window moves in steps
-# Time stamps that go back, or ahead of our own clock, by more than this are of another clock.
+# Timestamps that jump back, or ahead of the arrivals, by more than this are of another clock.
 _BACK_S, _AHEAD_S = 1.0, 5.0
-# A sender's clock that says a picture travelled longer than this, or arrived before it was taken,
-# is not set.
+# A sender's clock is not set if a frame travelled longer than this or arrived before its capture.
 PLAUSIBLE_DELAY_S = 5.0
 _EARLY_S = 0.05
-# What had piled up when the connection began is through by then; later changes of the floor come
-# from two clocks that do not run alike.
+# The backlog of a new connection is gone by then; later changes of the smallest delay come from two
+# clocks that drift.
 SETTLED_S = 30.0
 
 
 class CaptureClock:
-    """Follows one connection to one camera.
+    """Estimate the capture times of one connection to one camera.
 
-    A picture arrives some delay after it was taken, and the smallest delay of the last minute is
-    that of a picture that nothing held up. What it is in all is unknown, unless the camera says:
+    A frame arrives some delay after its capture, and the smallest delay of the last minute is that
+    of a frame that nothing held up. Its absolute value is unknown unless the camera reports it:
     RTCP sender reports carry its wall clock. Without them it is taken for zero.
 
-    Media times and arrivals are seconds on growing clocks that have nothing to do with each
-    other; our wall clock may be set while a camera runs and is not used to measure.
+    Media times and arrivals are seconds on two unrelated monotonic clocks. The wall clock of this
+    machine may be set while a camera runs and is not used to measure.
     """
 
     def __init__(self) -> None:
         # (start of the slot, smallest arrival - pts in it), oldest first
         self._slots: deque[tuple[float, float]] = deque()
-        self._sender_zero_s: float | None = None  # media time 0 on our clock, says the sender
+        self._sender_zero_s: float | None = None  # media time 0, as the sender reports it
         self._sender_delay_s = 0.0
         self._settled_at = 0.0
         self._newest: tuple[float, float] | None = None  # pts, arrival
 
     def arrived(self, pts_s: float, arrived_s: float) -> bool:
-        """Take the next picture into account.
+        """Take the next frame into account.
 
         Args:
             pts_s: presentation time, seconds on the camera's clock.
-            arrived_s: seconds on our monotonic clock.
+            arrived_s: seconds on the monotonic clock.
 
         Returns:
-            Whether the camera's clock has leapt: it is followed from the beginning then.
+            Whether the camera's clock has jumped; the estimate starts again then.
         """
-        leapt = self._has_leapt(pts_s, arrived_s)
-        if leapt:
+        jumped = self._has_jumped(pts_s, arrived_s)
+        if jumped:
             self._slots.clear()
             self._sender_zero_s, self._sender_delay_s = None, 0.0
         self._newest = pts_s, arrived_s
@@ -63,16 +62,16 @@ class CaptureClock:
             self._slots.popleft()
         if self._sender_zero_s is not None and arrived_s < self._settled_at:
             self._sender_delay_s = max(self._floor() - self._sender_zero_s, 0.0)
-        return leapt
+        return jumped
 
-    def told_by_sender(self, zero_s: float) -> float | None:
-        """Use what the camera's wall clock says, if it can be right.
+    def use_sender_clock(self, zero_s: float) -> float | None:
+        """Use the camera's wall clock, if it is plausible.
 
         Args:
-            zero_s: when its media time 0 was, on our monotonic clock.
+            zero_s: its media time 0, in seconds on the monotonic clock.
 
         Returns:
-            By how many seconds that clock must be wrong; None if it is used.
+            The error of that clock in seconds; None if it is used.
         """
         delay_s = self._floor() - zero_s
         if not -_EARLY_S <= delay_s <= PLAUSIBLE_DELAY_S:
@@ -83,15 +82,15 @@ class CaptureClock:
         return None
 
     def captured_s(self, pts_s: float) -> float:
-        """When the picture with this time was taken, seconds on our monotonic clock."""
+        """Return when the frame at this time was captured, seconds on the monotonic clock."""
         return pts_s + self._floor() - self._sender_delay_s
 
-    def held_up_s(self, pts_s: float, arrived_s: float) -> float:
-        """By how much this picture came later than the fastest of the last minute."""
+    def delay_s(self, pts_s: float, arrived_s: float) -> float:
+        """Return the delay of a frame beyond the smallest of the last minute, seconds."""
         return arrived_s - pts_s - self._floor()
 
-    def _has_leapt(self, pts_s: float, arrived_s: float) -> bool:
-        # A line that held pictures back lets them through late, but one after the other.
+    def _has_jumped(self, pts_s: float, arrived_s: float) -> bool:
+        # A connection that was held up delivers its frames late, but one after the other.
         if self._newest is None:
             return False
         passed_s, waited_s = pts_s - self._newest[0], arrived_s - self._newest[1]

@@ -1,4 +1,4 @@
-"""How a live run is, over HTTP: `/health` for people and supervisors, `/metrics` for Prometheus."""
+"""Serve the state of a live run over HTTP: `/health` as JSON, `/metrics` for Prometheus."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from pipeline.time_text import format_utc
 Health = Literal["ok", "degraded", "stuck"]
 Page = tuple[HTTPStatus, bytes, str]  # with its content type
 
-_SILENCE_S = 5.0  # a client that says and takes nothing for so long is hung up on
+_SILENCE_S = 5.0  # a client that neither sends nor reads for longer is disconnected
 _MAX_CLIENTS = 64  # each has a thread
-_LOOK_S = 0.2  # how often the server looks whether it shall end
+_POLL_S = 0.2  # between two checks for the end of the server
 _TEXT = "text/plain; charset=utf-8"
 _INDEX = b"behaviour-stream\n/health   how the run is, as JSON\n/metrics  for Prometheus\n"
 
@@ -33,16 +33,17 @@ log = logging.getLogger(__name__)
 
 
 class HealthServer:
-    """Answers while its block lasts, from threads of its own.
+    """Serve from private threads while its `with` block lasts.
 
     Args:
-        address: `host:port` (`[::1]:port` for IPv6) or both apart; port 0: any that is free.
-        snapshot: the run as it is now; called by the server's threads.
-        metrics: the text for Prometheus and its content type; called by them too.
+        address: `host:port` (`[::1]:port` for IPv6), or a tuple of both; port 0: any free port.
+        snapshot: returns the current state; called by the server's threads.
+        metrics: returns the text for Prometheus and its content type; called by them too.
         now: Unix seconds.
 
     Raises:
-        ConfigError: if `address` is none; on entering, if this machine cannot listen there.
+        ConfigError: if `address` is malformed; on entering, if its host is unknown.
+        PipelineError: on entering, if this machine cannot listen there.
     """
 
     def __init__(
@@ -59,7 +60,7 @@ class HealthServer:
 
     @property
     def port(self) -> int:
-        """Where it listens; inside the block only."""
+        """The port it listens on; inside the `with` block only."""
         assert self._server is not None
         return self._server.server_port
 
@@ -71,7 +72,7 @@ class HealthServer:
         }
         self._server = _listen(self._host, self._wanted_port, pages)
         self._thread = threading.Thread(
-            target=self._server.serve_forever, args=(_LOOK_S,), name="health", daemon=True
+            target=self._server.serve_forever, args=(_POLL_S,), name="health", daemon=True
         )
         self._thread.start()
         return self
@@ -90,7 +91,7 @@ class HealthServer:
     def _health_page(self) -> Page:
         snapshot = self._snapshot()
         stuck = health_of(snapshot) == "stuck"
-        text = json.dumps(describe(snapshot, self._now()), indent=2) + "\n"
+        text = json.dumps(health_document(snapshot, self._now()), indent=2) + "\n"
         status = HTTPStatus.SERVICE_UNAVAILABLE if stuck else HTTPStatus.OK
         return status, text.encode(), "application/json"
 
@@ -99,18 +100,22 @@ class HealthServer:
 
 
 def health_of(snapshot: Snapshot) -> Health:
-    """`stuck`: it has to be started again; `degraded`: a camera is not up, or Redis is away."""
+    """Rate a run.
+
+    Returns:
+        `stuck` if it must be restarted; `degraded` if a camera is not up or Redis is unavailable.
+    """
     if not snapshot.healthy:
         return "stuck"
     blind = any(camera.state != "up" for camera in snapshot.cameras)
     return "degraded" if blind or snapshot.redis_error is not None else "ok"
 
 
-def describe(snapshot: Snapshot, now: float) -> dict[str, Any]:
-    """The health page.
+def health_document(snapshot: Snapshot, now: float) -> dict[str, Any]:
+    """Return the JSON document of the page `/health`.
 
     Args:
-        snapshot: of the run.
+        snapshot: state of the run.
         now: Unix seconds.
     """
     return {
@@ -118,7 +123,7 @@ def describe(snapshot: Snapshot, now: float) -> dict[str, Any]:
         "stuck": snapshot.stuck,
         "started_at": format_utc(snapshot.started_at),
         "uptime_s": round(now - snapshot.started_at, 1),
-        "cameras": {camera.camera_id: _describe(camera) for camera in snapshot.cameras},
+        "cameras": {camera.camera_id: _camera_document(camera) for camera in snapshot.cameras},
         "queues": dict(snapshot.queues),
         "dropped_clips": snapshot.dropped_clips,
         "detect_batch": round(snapshot.detect_batch, 2),
@@ -133,7 +138,7 @@ def describe(snapshot: Snapshot, now: float) -> dict[str, Any]:
     }
 
 
-def _describe(camera: CameraSnapshot) -> dict[str, Any]:
+def _camera_document(camera: CameraSnapshot) -> dict[str, Any]:
     staleness_s = camera.staleness_s
     return {
         "state": camera.state,
@@ -153,7 +158,7 @@ def _describe(camera: CameraSnapshot) -> dict[str, Any]:
 
 
 class _Handler(BaseHTTPRequestHandler):
-    """One request; HTTP/1.0, so that no connection outlives its answer."""
+    """Handle one request; HTTP/1.0, so that no connection outlives its answer."""
 
     server_version, sys_version = "behaviour-stream", ""
     timeout = _SILENCE_S
@@ -177,12 +182,12 @@ class _Handler(BaseHTTPRequestHandler):
         self._answer(status, body, content_type)
 
     def do_HEAD(self) -> None:
-        """The same without the body."""
+        """Answer with the headers of one of the pages."""
         self.do_GET()
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """As one line of text; the base class calls it too, for what is no request of ours."""
-        if code == HTTPStatus.NOT_IMPLEMENTED:  # what it says to a method without a `do_`
+        """Answer with one line of text; the base class calls it for malformed requests."""
+        if code == HTTPStatus.NOT_IMPLEMENTED:  # of the base class, for a method without a `do_`
             code = HTTPStatus.METHOD_NOT_ALLOWED
         status = HTTPStatus(code)
         self._answer(status, f"{status.value} {status.phrase}\n".encode(), _TEXT)
@@ -199,12 +204,12 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def log_message(self, format: str, *arguments: Any) -> None:
-        """Not to standard error: supervisors ask every few seconds."""
+        """Log for debugging only: monitors ask every few seconds."""
         log.debug("%s: " + format, self.client_address[0], *arguments)
 
 
 class _Server(ThreadingHTTPServer):
-    """Knows its open connections, so that none outlives it."""
+    """HTTP server that closes its open connections at its end."""
 
     daemon_threads = True
     allow_reuse_port = False  # a second run must not share the port in silence
@@ -216,36 +221,36 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, handler)
 
     def server_bind(self) -> None:
-        """Like the base class's, which would ask the name server who we are, and wait for it."""
+        """Bind without the name lookup of the base class, which may block."""
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Whether there is a thread left for this client."""
+        """Return whether another client may have a thread."""
         with self._lock:
             return len(self._open) < _MAX_CLIENTS
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        """Serve it in a thread."""
+        """Serve the request in a thread."""
         with self._lock:
             self._open.add(request)
         super().process_request(request, client_address)
 
     def shutdown_request(self, request: Any) -> None:
-        """It has its answer, or gets none."""
+        """Close the connection of a served or refused request."""
         with self._lock:
             self._open.discard(request)
             super().shutdown_request(request)
 
     def hang_up(self) -> None:
-        """On all who are still connected; their threads notice at once."""
+        """Disconnect the remaining clients, which ends their threads."""
         with self._lock:
             for request in self._open:
                 with suppress(OSError):  # the other end was faster
                     request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Who hung up before the end of our answer is none of our business."""
+        """Ignore a client that disconnected before the end of its answer."""
         log.debug("%s: the answer was not taken", client_address[0], exc_info=True)
 
 
@@ -261,21 +266,21 @@ def _listen(host: str, port: int, pages: Mapping[str, Callable[[], Page]]) -> _S
     where = f"live.health: cannot listen at {host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
-        # A name may mean both; most who ask for `localhost` try IPv4 too, not all try IPv6.
+        # A name may have both; most clients of `localhost` try IPv4, not all try IPv6.
         family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
         return _Server(family, address, partial(_Handler, pages))
-    except (socket.gaierror, ValueError) as error:  # the latter: no name at all, as `a..b`
+    except (socket.gaierror, ValueError) as error:  # the latter: not a name at all, such as `a..b`
         raise ConfigError(f"{where}: no such host ({error}); name this machine's") from error
     except OSError as error:
-        # No mistake in the configuration for sure: the network may only not be there yet.
+        # Not necessarily an error in the configuration: the network may not be up yet.
         raise PipelineError(f"{where}: {_advice(error)}") from error
 
 
 def _advice(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
-        return "the port is in use; stop who has it (`ss -ltnp` tells), or name another"
+        return "the port is in use; stop the program that `ss -ltnp` lists, or name another port"
     if error.errno == errno.EADDRNOTAVAIL:
-        return "that is no address of this machine; 127.0.0.1 is, and 0.0.0.0 means all it has"
+        return "it is no address of this machine; 127.0.0.1 is one, and 0.0.0.0 means all of them"
     if error.errno == errno.EACCES:
-        return "ports below 1024 are for the superuser; name one above"
+        return "ports below 1024 need root; name a higher one"
     return str(error.strerror)

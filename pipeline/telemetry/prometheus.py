@@ -1,4 +1,4 @@
-"""A live run's numbers for Prometheus; the only file that knows its client library."""
+"""Metrics of a live run for Prometheus; the only file that imports its client library."""
 
 from __future__ import annotations
 
@@ -20,30 +20,30 @@ from pipeline.telemetry.snapshots import CameraSnapshot, CameraState, Snapshot
 
 _QUANTILES = ("0.5", "0.95", "0.99")
 
-Row = tuple[Sequence[str], float]  # values of the labels, and the number
+Row = tuple[Sequence[str], float]  # label values and the sample
 
 
 class PrometheusMetrics:
-    """Renders a run and its process in the text format that every Prometheus reads.
+    """Render the metrics of a run and its process in the text exposition format.
 
     Args:
-        snapshot: the run as it is now; asked once per `render`.
+        snapshot: returns the current state; called once per `render`.
     """
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
-        self._registry = CollectorRegistry()  # not the global one: two runs do not mix
+        self._registry = CollectorRegistry()  # not the global one: two runs must not mix
         self._registry.register(_RunCollector(snapshot))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
 
     def render(self) -> tuple[bytes, str]:
-        """The text, and its content type."""
+        """Return the text and its content type."""
         return generate_latest(self._registry), CONTENT_TYPE_PLAIN_0_0_4
 
 
 class _RunCollector(Collector):
-    """Builds the metrics anew from each snapshot: a camera that was removed is gone here too."""
+    """Build the metrics from each snapshot, so that a removed camera has none."""
 
     def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
         self._snapshot = snapshot
@@ -60,7 +60,7 @@ class _RunCollector(Collector):
 def _camera_states(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     yield _gauge(
         "camera_state",
-        "1 for the state that the camera is in, 0 for the others",
+        "1 for the current state of the camera, 0 for the others",
         (
             ((one.camera_id, state), float(one.state == state))
             for one in cameras
@@ -86,7 +86,7 @@ def _camera_states(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     )
     yield _counter(
         "camera_connects",
-        "Times that the camera came up",
+        "Number of times the camera came up",
         (((one.camera_id,), one.connects) for one in cameras),
         ("camera",),
     )
@@ -95,31 +95,31 @@ def _camera_states(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
 def _camera_frames(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     yield _counter(
         "camera_frames_in",
-        "Frames that are to be looked at",
+        "Frames that were selected for processing",
         (((one.camera_id,), one.frames_in) for one in cameras),
         ("camera",),
     )
     yield _counter(
         "camera_frames_detected",
-        "Frames that went through the detector",
+        "Frames that were processed by the detector",
         (((one.camera_id,), one.frames_detected) for one in cameras),
         ("camera",),
     )
     yield _counter(
         "camera_frames_dropped",
-        "Frames that went no further, by cause",
+        "Frames that were dropped, by cause",
         (((one.camera_id, cause), count) for one in cameras for cause, count in one.drops.items()),
         ("camera", "cause"),
     )
     yield _gauge(
         "camera_fps_in",
-        "Frames per second that are to be looked at, over the last minute",
+        "Frames per second that were selected for processing, over the last minute",
         (((one.camera_id,), one.fps_in) for one in cameras),
         ("camera",),
     )
     yield _gauge(
         "camera_fps_detected",
-        "Frames per second that went through the detector, over the last minute",
+        "Frames per second that were processed by the detector, over the last minute",
         (((one.camera_id,), one.fps_detected) for one in cameras),
         ("camera",),
     )
@@ -140,18 +140,18 @@ def _camera_frames(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
 def _work(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge(
         "queue_length",
-        "Items that wait",
+        "Items waiting in a queue",
         (((name,), length) for name, length in snapshot.queues.items()),
         ("queue",),
     )
     yield _counter(
         "clips_dropped",
-        "Clips that were too old for the recognizer",
+        "Clips that were dropped as too old for the recognizer",
         [((), snapshot.dropped_clips)],
     )
     yield _gauge(
         "batch_size_mean",
-        "Mean size of the batches that a network got over the last minute",
+        "Mean batch size of a network over the last minute",
         [(("detect",), snapshot.detect_batch), (("recognize",), snapshot.recognize_batch)],
         ("network",),
     )
@@ -160,7 +160,7 @@ def _work(snapshot: Snapshot) -> Iterator[Metric]:
 def _latencies(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge(
         "latency_seconds",
-        "Time that frames took, by stage, over the last minute",
+        "Processing time of frames by stage, over the last minute",
         (
             ((stage, quantile), seconds)
             for stage, values in snapshot.latency_s.items()
@@ -182,11 +182,11 @@ def _latencies(snapshot: Snapshot) -> Iterator[Metric]:
 def _run(snapshot: Snapshot) -> Iterator[Metric]:
     yield _counter("events", "Events decided", [((), snapshot.events)])
     yield _gauge(
-        "outbox_waiting", "Events that Redis has not got yet", [((), snapshot.outbox_waiting)]
+        "outbox_waiting", "Events that Redis has not received yet", [((), snapshot.outbox_waiting)]
     )
     yield _gauge(
         "redis_up",
-        "1 while Redis takes events, 0 while it does not",
+        "1 while Redis accepts events, else 0",
         [((), float(snapshot.redis_error is None))],
     )
     if snapshot.gpu_memory_bytes is not None:
@@ -211,7 +211,7 @@ def _gauge(
 def _counter(
     name: str, text: str, rows: Iterable[Row], labels: Sequence[str] = ()
 ) -> CounterMetricFamily:
-    """The text format adds `_total` to its name."""
+    """Make a counter; the text format adds `_total` to its name."""
     family = CounterMetricFamily(f"behaviour_{name}", text, labels=labels)
     for values, number in rows:
         family.add_metric(values, number)

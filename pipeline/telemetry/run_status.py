@@ -80,7 +80,7 @@ class Samples:
 
 @dataclass(slots=True)
 class _CameraCounters:
-    """The counters of one camera."""
+    """What is counted of one camera."""
 
     since: float  # Unix seconds
     added_at: float  # on the clock of the samples

@@ -12,11 +12,10 @@ from typing import Literal
 
 CameraState = Literal["connecting", "up", "down"]
 
-# Why a frame went no further. "late": it reached us with more than max_staleness_s behind the
-# stream's own pace; "stale": it became too old while it waited; "full": newer ones of the same
-# camera pushed it out; "busy": the reader of our process had no slot free for it; "corrupt": the
-# decoder marked it or could not decode it, or it follows such a one before the next key frame;
-# "untimed": the stream gave it no time.
+# Why a frame was dropped. "late": it arrived more than max_staleness_s behind the pace of its
+# stream; "stale": it waited for too long; "full": a newer frame of the same camera displaced it;
+# "busy": no slot of shared memory was free; "corrupt": the decoder marked or rejected it, or
+# it follows such a frame before the next key frame; "untimed": it has no timestamp.
 DropCause = Literal["late", "stale", "full", "busy", "corrupt", "untimed"]
 DROP_CAUSES: tuple[DropCause, ...] = ("late", "stale", "full", "busy", "corrupt", "untimed")
 
@@ -27,18 +26,18 @@ class CameraSnapshot:
 
     camera_id: str
     state: CameraState
-    reason: str | None  # while it is down: a DownReason
-    detail: str | None  # while it is down: for people, without credentials
+    reason: str | None  # a DownReason while it is down
+    detail: str | None  # a text without credentials while it is down
     since: float  # Unix seconds of the last change of state
-    fps_in: float  # frames per second that are to be looked at, over the last minute
-    fps_detected: float  # frames per second that went through the detector
+    fps_in: float  # frames per second selected for processing, over the last minute
+    fps_detected: float  # frames per second processed by the detector
     frames_in: int  # since the start
     frames_detected: int
     drops: Mapping[DropCause, int]  # since the start
     staleness_s: float | None  # age of the newest frame when it entered detection
     tracks: int  # people tracked in the newest frame
-    connects: int  # times it came up
-    wh: tuple[int, int] | None  # size of its pictures
+    connects: int  # number of times it came up
+    wh: tuple[int, int] | None  # size of its frames, pixels
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,20 +45,20 @@ class Snapshot:
     """The whole run at one moment."""
 
     started_at: float  # Unix seconds
-    healthy: bool  # no stage has been busy with one piece of work for too long
-    stuck: str | None  # which stage is, for how long
+    healthy: bool  # no stage is stuck
+    stuck: str | None  # which stage is stuck, and for how long
     cameras: tuple[CameraSnapshot, ...]
     queues: Mapping[str, int]  # items waiting, by name
-    dropped_clips: int  # too old for the recognizer
+    dropped_clips: int  # dropped as too old for the recognizer
     detect_batch: float  # mean frames per detector call, over the last minute
     recognize_batch: float  # mean clips per recognizer call
-    latency_s: Mapping[str, tuple[float, float, float]]  # by stage: p50, p95, p99 of a minute
+    latency_s: Mapping[str, tuple[float, float, float]]  # p50, p95, p99 of the last minute by stage
     events: int  # decided since the start
-    outbox_waiting: int  # events that Redis has not got yet
-    redis_error: str | None  # why it gets none at the moment, without credentials
+    outbox_waiting: int  # events that Redis has not received yet
+    redis_error: str | None  # why Redis accepts no events now, without credentials
     gpu_memory_bytes: int | None  # that PyTorch holds; None without a GPU
 
     @property
     def end_to_end_s(self) -> tuple[float, float, float] | None:
-        """From capture to Redis; without Redis, to the decision."""
+        """p50, p95, p99 from capture to Redis; without Redis, to the decision."""
         return self.latency_s.get("end_to_end") or self.latency_s.get("total")

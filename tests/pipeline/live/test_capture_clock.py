@@ -50,7 +50,7 @@ def test_a_picture_that_nothing_held_up_was_taken_when_it_arrived() -> None:
     clock = CaptureClock()
     clock.arrived(7.0, 100.0)
     assert clock.captured_s(7.0) == pytest.approx(100.0)
-    assert clock.held_up_s(7.0, 100.0) == pytest.approx(0.0)
+    assert clock.delay_s(7.0, 100.0) == pytest.approx(0.0)
 
 
 def test_the_fastest_picture_is_the_measure_of_the_others() -> None:
@@ -59,7 +59,7 @@ def test_the_fastest_picture_is_the_measure_of_the_others() -> None:
     clock.arrived(1.04, 101.05)
     clock.arrived(1.08, 101.20)
     assert clock.captured_s(1.08) == pytest.approx(101.09)
-    assert clock.held_up_s(1.08, 101.20) == pytest.approx(0.11)
+    assert clock.delay_s(1.08, 101.20) == pytest.approx(0.11)
 
 
 def test_a_faster_picture_corrects_earlier_ones() -> None:
@@ -75,9 +75,9 @@ def test_a_fast_picture_is_remembered_for_a_minute_and_no_longer() -> None:
     clock.arrived(0.0, 100.0)
     for number in range(1, round(WINDOW_S)):
         clock.arrived(number, 100.2 + number)
-    assert clock.held_up_s(59.0, 159.2) == pytest.approx(0.2)
+    assert clock.delay_s(59.0, 159.2) == pytest.approx(0.2)
     clock.arrived(60.5, 160.7)
-    assert clock.held_up_s(60.5, 160.7) == pytest.approx(0.0)
+    assert clock.delay_s(60.5, 160.7) == pytest.approx(0.0)
 
 
 def test_jitter_does_not_reach_the_time_of_capture() -> None:
@@ -116,7 +116,7 @@ def test_a_burst_after_a_hold_up_is_late_and_no_leap() -> None:
     for number in range(100):  # 4 s of pictures within 0.1 s, when the line is back
         pts_s, arrived_s = 10.0 + number / FPS, 114.0 + number / 1000
         assert not clock.arrived(pts_s, arrived_s)
-        held_up.append(clock.held_up_s(pts_s, arrived_s))
+        held_up.append(clock.delay_s(pts_s, arrived_s))
         assert clock.captured_s(pts_s) == pytest.approx(100 + pts_s)
     assert held_up[0] == pytest.approx(4.0)
     assert held_up[-1] == pytest.approx(4.0 - 99 / FPS + 0.099)
@@ -126,7 +126,7 @@ def test_pictures_that_were_lost_are_no_leap() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
     assert not clock.arrived(32.0, 132.0)
-    assert clock.held_up_s(32.0, 132.0) == pytest.approx(0.0)
+    assert clock.delay_s(32.0, 132.0) == pytest.approx(0.0)
 
 
 def test_reordered_pictures_are_no_leap() -> None:
@@ -142,13 +142,13 @@ def test_after_a_leap_the_clock_is_followed_from_the_beginning(to_s: float) -> N
     assert clock.arrived(to_s, 110.3)
     assert clock.captured_s(to_s) == pytest.approx(110.3)
     assert not clock.arrived(to_s + 0.04, 110.34)
-    assert clock.held_up_s(to_s + 0.04, 110.34) == pytest.approx(0.0)
+    assert clock.delay_s(to_s + 0.04, 110.34) == pytest.approx(0.0)
 
 
 def test_a_leap_forgets_what_the_sender_said() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
-    assert clock.told_by_sender(99.5) is None
+    assert clock.use_sender_clock(99.5) is None
     assert clock.arrived(-1000.0, 102.0)
     assert clock.captured_s(-1000.0) == pytest.approx(102.0)
 
@@ -163,16 +163,16 @@ def test_a_hold_up_followed_by_a_leap_ahead_of_our_clock_is_a_leap() -> None:
 def test_the_senders_clock_says_how_long_pictures_travel() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
-    assert clock.told_by_sender(99.7) is None
+    assert clock.use_sender_clock(99.7) is None
     assert clock.captured_s(1.0) == pytest.approx(100.7)
-    assert clock.held_up_s(1.0, 101.0) == pytest.approx(0.0)
+    assert clock.delay_s(1.0, 101.0) == pytest.approx(0.0)
 
 
 @pytest.mark.parametrize("delay_s", [-0.06, -3600.0, PLAUSIBLE_DELAY_S + 0.01, 1e9])
 def test_a_senders_clock_that_cannot_be_right_is_not_used(delay_s: float) -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
-    assert clock.told_by_sender(100.0 - delay_s) == pytest.approx(delay_s)
+    assert clock.use_sender_clock(100.0 - delay_s) == pytest.approx(delay_s)
     assert clock.captured_s(1.0) == pytest.approx(101.0)
 
 
@@ -180,14 +180,14 @@ def test_a_senders_clock_that_cannot_be_right_is_not_used(delay_s: float) -> Non
 def test_a_senders_clock_may_be_a_little_ahead_of_ours(delay_s: float, used_s: float) -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
-    assert clock.told_by_sender(100.0 - delay_s) is None
+    assert clock.use_sender_clock(100.0 - delay_s) is None
     assert clock.captured_s(1.0) == pytest.approx(101.0 - used_s)
 
 
 def test_what_had_piled_up_before_the_sender_spoke_is_not_taken_for_its_delay() -> None:
     clock = CaptureClock()
     clock.arrived(0.0, 101.2)  # it waited 1.2 s while the connection was made
-    assert clock.told_by_sender(99.96) is None
+    assert clock.use_sender_clock(99.96) is None
     for number in range(1, 200):
         clock.arrived(number / 25, max(100 + number / 25, 101.2 + number / 1000))
     assert clock.captured_s(7.0) == pytest.approx(106.96)
@@ -196,7 +196,7 @@ def test_what_had_piled_up_before_the_sender_spoke_is_not_taken_for_its_delay() 
 def test_two_clocks_that_run_apart_do_not_change_what_the_sender_said() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
-    assert clock.told_by_sender(99.7) is None
+    assert clock.use_sender_clock(99.7) is None
     for number in range(10, 3600):
         pts_s = float(number)
         clock.arrived(pts_s, 100 + pts_s * 1.0005)
@@ -214,4 +214,4 @@ def test_no_picture_was_taken_after_it_arrived(late_s: list[float], step_s: floa
         arrived_s = max(arrived_s, 100 + pts_s + late)
         assert not clock.arrived(pts_s, arrived_s)
         assert clock.captured_s(pts_s) <= arrived_s + 1e-9
-        assert clock.held_up_s(pts_s, arrived_s) >= -1e-9
+        assert clock.delay_s(pts_s, arrived_s) >= -1e-9

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.live.frame_pacing import Metronome, OwnPace
+from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
 from testbed.clock import Clock
 
 
@@ -22,8 +22,8 @@ def times(fps: float, seconds: float, *, start_s: float = 0.0, jitter: float = 0
     ]
 
 
-def taken(metronome: Metronome, pts_s: Iterable[float]) -> list[float]:
-    return [at_s for at_s in pts_s if metronome.is_due(at_s)]
+def taken(pacer: FramePacer, pts_s: Iterable[float]) -> list[float]:
+    return [at_s for at_s in pts_s if pacer.is_due(at_s)]
 
 
 @pytest.mark.parametrize("start_s", [0.0, -3.0, 95_443.7])
@@ -46,11 +46,11 @@ def test_the_rate_is_right_on_average(
     source_fps: float, fps: float, jitter: float, start_s: float
 ) -> None:
     pts_s = times(source_fps, 600.0, start_s=start_s, jitter=jitter)
-    assert len(taken(Metronome(fps), pts_s)) / 600.0 == pytest.approx(fps, rel=0.01)
+    assert len(taken(FramePacer(fps), pts_s)) / 600.0 == pytest.approx(fps, rel=0.01)
 
 
 def test_the_pictures_are_spread_evenly() -> None:
-    picked = taken(Metronome(10.0), times(25.0, 60.0, jitter=0.1))
+    picked = taken(FramePacer(10.0), times(25.0, 60.0, jitter=0.1))
     gaps = [after - before for before, after in pairwise(picked)]
     assert min(gaps) > 0.06
     assert max(gaps) < 0.14
@@ -58,28 +58,28 @@ def test_the_pictures_are_spread_evenly() -> None:
 
 def test_a_camera_slower_than_asked_for_is_looked_at_whole() -> None:
     pts_s = times(12.5, 60.0, jitter=0.2)
-    assert taken(Metronome(25.0), pts_s) == pts_s
+    assert taken(FramePacer(25.0), pts_s) == pts_s
 
 
 def test_without_a_rate_every_picture_is_taken() -> None:
     pts_s = [0.0, 0.001, 0.002, 50.0, 1.0, 1.0]
-    assert taken(Metronome(None), pts_s) == pts_s
+    assert taken(FramePacer(None), pts_s) == pts_s
 
 
 @pytest.mark.parametrize("leap_s", [-47_721.9, -60.0, -1.0, 1.0, 60.0, 47_721.9])
 def test_a_leap_of_the_streams_clock_begins_anew(leap_s: float) -> None:
-    metronome = Metronome(10.0)
-    taken(metronome, times(25.0, 10.0, start_s=100.0))
+    pacer = FramePacer(10.0)
+    taken(pacer, times(25.0, 10.0, start_s=100.0))
     after = times(25.0, 10.0, start_s=110.0 + leap_s)
-    picked = taken(metronome, after)
+    picked = taken(pacer, after)
     assert picked[0] == after[0]
     assert len(picked) == 100
 
 
 def test_a_hole_is_not_made_up_for() -> None:
-    metronome = Metronome(10.0)
-    taken(metronome, times(25.0, 10.0))
-    assert len(taken(metronome, times(25.0, 1.0, start_s=30.0))) == 10
+    pacer = FramePacer(10.0)
+    taken(pacer, times(25.0, 10.0))
+    assert len(taken(pacer, times(25.0, 1.0, start_s=30.0))) == 10
 
 
 @given(
@@ -91,7 +91,7 @@ def test_never_more_pictures_than_the_rate_allows(gaps_s: Sequence[float], fps: 
     for gap_s in gaps_s:
         at_s += gap_s
         pts_s.append(at_s)
-    picked = taken(Metronome(fps), pts_s)
+    picked = taken(FramePacer(fps), pts_s)
     assert picked[0] == 0.0
     assert len(picked) - 1 <= picked[-1] * fps + 0.26
 
@@ -101,11 +101,11 @@ def clock() -> Clock:
     return Clock()
 
 
-def own_pace(clock: Clock, speed: float = 1.0) -> OwnPace:
-    return OwnPace(speed, clock, clock.sleep)
+def playback_pacer(clock: Clock, speed: float = 1.0) -> PlaybackPacer:
+    return PlaybackPacer(speed, clock, clock.sleep)
 
 
-def play(pace: OwnPace, clock: Clock, pts_s: Iterable[float]) -> list[float]:
+def play(pace: PlaybackPacer, clock: Clock, pts_s: Iterable[float]) -> list[float]:
     """When each picture was due, seconds since the clock began."""
     shown = []
     for at_s in pts_s:
@@ -114,7 +114,7 @@ def play(pace: OwnPace, clock: Clock, pts_s: Iterable[float]) -> list[float]:
     return shown
 
 
-def rounds(pace: OwnPace, clock: Clock, pts_s: Sequence[float], count: int) -> list[float]:
+def rounds(pace: PlaybackPacer, clock: Clock, pts_s: Sequence[float], count: int) -> list[float]:
     """Media times of a file that is played so many times."""
     placed = []
     for number in range(count):
@@ -128,22 +128,22 @@ def rounds(pace: OwnPace, clock: Clock, pts_s: Sequence[float], count: int) -> l
 
 def test_a_recording_is_played_at_its_own_pace(clock: Clock) -> None:
     pts_s = times(25.0, 4.0)
-    assert play(own_pace(clock), clock, pts_s) == pytest.approx(pts_s)
+    assert play(playback_pacer(clock), clock, pts_s) == pytest.approx(pts_s)
 
 
 def test_the_first_picture_is_not_waited_for(clock: Clock) -> None:
-    assert play(own_pace(clock), clock, [1.4, 1.5]) == pytest.approx([0.0, 0.1])
+    assert play(playback_pacer(clock), clock, [1.4, 1.5]) == pytest.approx([0.0, 0.1])
 
 
 @pytest.mark.parametrize("speed", [0.5, 4.0])
 def test_a_speed_changes_the_pace_and_not_the_media_time(clock: Clock, speed: float) -> None:
-    pace, pts_s = own_pace(clock, speed), times(25.0, 4.0)
+    pace, pts_s = playback_pacer(clock, speed), times(25.0, 4.0)
     assert play(pace, clock, pts_s) == pytest.approx([at_s / speed for at_s in pts_s])
     assert pace.continued(2.0) == 2.0
 
 
 def test_work_between_two_pictures_is_part_of_the_pace(clock: Clock) -> None:
-    pace = own_pace(clock)
+    pace = playback_pacer(clock)
     pace.wait(0.0)
     clock.now += 0.03
     pace.wait(0.04)
@@ -151,50 +151,50 @@ def test_work_between_two_pictures_is_part_of_the_pace(clock: Clock) -> None:
 
 
 def test_a_short_delay_is_made_up_for(clock: Clock) -> None:
-    pace = own_pace(clock)
+    pace = playback_pacer(clock)
     pace.wait(0.0)
     clock.now += 0.9
     assert play(pace, clock, times(10.0, 2.0))[-1] == pytest.approx(1.9)
 
 
 def test_after_a_long_delay_the_pace_begins_anew(clock: Clock) -> None:
-    pace = own_pace(clock)
+    pace = playback_pacer(clock)
     pace.wait(0.0)
     clock.now += 10.0
     assert play(pace, clock, [0.04, 0.08, 0.12]) == pytest.approx([10.0, 10.04, 10.08])
 
 
 def test_rounds_follow_each_other_without_a_hole_or_an_overlap(clock: Clock) -> None:
-    placed = rounds(own_pace(clock), clock, times(25.0, 2.0), 3)
+    placed = rounds(playback_pacer(clock), clock, times(25.0, 2.0), 3)
     assert placed == pytest.approx(times(25.0, 6.0))
     assert clock.now - 1000.0 == pytest.approx(6.0 - 0.04)
 
 
 def test_rounds_of_a_recording_that_does_not_begin_at_zero_have_no_hole(clock: Clock) -> None:
     """Transport streams begin at 1.4 s."""
-    placed = rounds(own_pace(clock), clock, times(25.0, 2.0, start_s=1.4), 3)
+    placed = rounds(playback_pacer(clock), clock, times(25.0, 2.0, start_s=1.4), 3)
     assert placed == pytest.approx(times(25.0, 6.0, start_s=1.4))
 
 
 def test_rounds_of_reordered_pictures_have_no_hole(clock: Clock) -> None:
     groups = [[3 * n + 1, 3 * n - 1, 3 * n] for n in range(1, 9)]
     sent = [0, 1, *(number for group in groups for number in group)]
-    placed = rounds(own_pace(clock), clock, [number / 25 for number in sent], 3)
+    placed = rounds(playback_pacer(clock), clock, [number / 25 for number in sent], 3)
     assert sorted(placed) == pytest.approx(times(25.0, 3 * len(sent) / 25))
 
 
 def test_rounds_of_a_single_picture_go_on(clock: Clock) -> None:
-    assert rounds(own_pace(clock), clock, [0.0], 3) == pytest.approx([0.0, 1.0, 2.0])
+    assert rounds(playback_pacer(clock), clock, [0.0], 3) == pytest.approx([0.0, 1.0, 2.0])
     assert clock.now - 1000.0 == pytest.approx(2.0)
 
 
 def test_a_leap_ahead_is_waited_for_only_so_long_that_nobody_takes_us_for_hung(
     clock: Clock,
 ) -> None:
-    shown = play(own_pace(clock), clock, [0.0, 0.04, 90_000.0, 90_000.04])
+    shown = play(playback_pacer(clock), clock, [0.0, 0.04, 90_000.0, 90_000.04])
     assert shown == pytest.approx([0.0, 0.04, 3.04, 3.08])
 
 
 def test_a_leap_back_begins_anew(clock: Clock) -> None:
-    shown = play(own_pace(clock), clock, [500.0, 500.04, 0.0, 0.04])
+    shown = play(playback_pacer(clock), clock, [500.0, 500.04, 0.0, 0.04])
     assert shown == pytest.approx([0.0, 0.04, 0.04, 0.08])

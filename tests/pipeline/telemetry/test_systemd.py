@@ -100,7 +100,7 @@ def test_a_socket_that_is_gone_stops_nothing_and_is_told_once(
     with caplog.at_level(logging.WARNING):
         say_everything(SystemdNotifier(address))
     assert len(caplog.records) == 1
-    assert "cannot tell the service manager" in caplog.text
+    assert "cannot notify the service manager" in caplog.text
 
 
 def test_a_service_manager_that_does_not_read_holds_us_up_for_a_moment_only(
