@@ -47,28 +47,28 @@ def infer_architecture(
     common = {
         "slow_depth": slow.depth,
         "base_channels": slow.base_channels,
-        "slow_conv1_kernel": slow.conv1_kernel,
+        "slow_conv1_kernel": slow.stem_kernel,
         "slow_inflate": slow.inflate,
         **(_non_local_conventions(slow, roi, saved) if any(slow.non_local_at) else {}),
         **(_roi_conventions(scheme, saved) if roi else {}),
     }
-    if shapes.get("backbone.fast_path.conv1.conv.weight") is None:
+    if shapes.get("backbone.fast.stem.conv.weight") is None:
         _check_slow_only(slow, saved)
         architecture = Architecture(fast_depth=None, alpha=1, **common)  # type: ignore[arg-type]
     else:
         fast = _read_pathway(shapes, "fast")
-        lateral = shapes.need("backbone.slow_path.conv1_lateral.conv.weight")
+        lateral = shapes.need("backbone.laterals.0.conv.weight")
         alpha = saved.alpha or _usual_alpha(scheme, lateral[2], slow.depth)
         architecture = Architecture(
             fast_depth=fast.depth,
-            fast_conv1_kernel=fast.conv1_kernel,
+            fast_conv1_kernel=fast.stem_kernel,
             fast_inflate=fast.inflate,
             beta_inv=slow.base_channels // fast.base_channels,
             alpha=alpha,
             resample_rate=None if saved.resample_rate == alpha else saved.resample_rate,
             fusion_kernel=lateral[2],
             fusion_ratio=lateral[0] // lateral[1],
-            lateral_norm=shapes.get("backbone.slow_path.conv1_lateral.bn.weight") is not None,
+            lateral_norm=shapes.get("backbone.laterals.0.bn.weight") is not None,
             **common,  # type: ignore[arg-type]
         )
     return Inferred(architecture, head[0])
@@ -127,7 +127,7 @@ def _check_slow_only(slow: _PathwayShape, saved: SavedTrainingConfig) -> None:
     if saved.network is not None:
         if not saved.network.startswith("slow"):
             raise UnknownNetworkError(f"its MODEL.ARCH is {saved.network}, not slowfast or slow")
-    elif slow.conv1_kernel[0] > 1 or not any(map(any, map(_per_block, slow.inflate))):
+    elif slow.stem_kernel[0] > 1 or not any(map(any, map(_per_block, slow.inflate))):
         raise UnknownNetworkError("its one pathway is inflated as in C2D or I3D, not in SlowOnly")
 
 
@@ -153,18 +153,18 @@ class _Shapes:
 class _PathwayShape:
     depth: int
     base_channels: int
-    conv1_kernel: Kernel3d
+    stem_kernel: Kernel3d
     inflate: Inflation
     non_local_at: BlocksPerStage
 
 
 def _read_pathway(shapes: _Shapes, path: str) -> _PathwayShape:
-    prefix = f"backbone.{path}_path"
-    channels, _, *kernel = shapes.need(f"{prefix}.conv1.conv.weight")
+    prefix = f"backbone.{path}"
+    channels, _, *kernel = shapes.need(f"{prefix}.stem.conv.weight")
     if len(kernel) != 3:
         raise UnknownNetworkError(f"the convolutions of its {path} pathway have no time")
-    stages = [_temporal_kernels(shapes, f"{prefix}.layer{stage + 1}") for stage in STAGES]
-    has_third = shapes.get(f"{prefix}.layer1.0.conv3.conv.weight") is not None
+    stages = [_temporal_kernels(shapes, f"{prefix}.{stage}") for stage in STAGES]
+    has_third = shapes.get(f"{prefix}.res2.0.conv3.conv.weight") is not None
     counts = tuple(map(len, stages))
     for depth, (block, block_counts) in DEPTHS.items():
         if block_counts == counts and (block is not BasicBlock3d) == has_third:
@@ -173,7 +173,7 @@ def _read_pathway(shapes: _Shapes, path: str) -> _PathwayShape:
                 channels,
                 (kernel[0], kernel[1], kernel[2]),
                 tuple(_inflation(stage) for stage in stages),
-                tuple(_non_local_at(shapes, f"{prefix}.layer{stage + 1}") for stage in STAGES),
+                tuple(_non_local_at(shapes, f"{prefix}.{stage}") for stage in STAGES),
             )
     raise UnknownNetworkError(f"its {path} pathway has {counts} blocks, as no ResNet has")
 

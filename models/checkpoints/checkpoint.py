@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import torch
@@ -12,7 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from models.checkpoints.foreign_checkpoint import identify
-from models.checkpoints.naming_schemes import OUR_HEAD
+from models.checkpoints.naming_schemes import OUR_HEAD, OURS, OURS_UNTIL_FORMAT_2, NamingScheme
 from models.checkpoints.weight_files import CheckpointError, WeightFile, read_weights
 from models.slowfast.architecture import Architecture
 from models.slowfast.input_spec import InputSpec, numbered_labels
@@ -20,7 +21,8 @@ from models.slowfast.recognizer3d import Recognizer3D
 
 __all__ = ["CheckpointError", "load_recognizer", "save_recognizer"]
 
-_FORMAT = "behaviour-stream recognizer 2"
+_FORMAT = "behaviour-stream recognizer 3"
+_SCHEMES = {_FORMAT: OURS, "behaviour-stream recognizer 2": OURS_UNTIL_FORMAT_2}
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +72,9 @@ def load_recognizer(
     """
     file = read_weights(Path(path))
     if "format" in file.metadata:
-        architecture, spec = _own_description(file)
-        fast_first, name = True, _our_name
+        scheme, architecture, spec = _own_description(file)
+        fast_first = True
+        name: Callable[[str], str] = partial(scheme.name, roi=architecture.head == "roi")
     else:
         foreign = identify(file)
         file, architecture, spec = foreign.file, foreign.architecture, foreign.spec
@@ -91,19 +94,16 @@ def load_recognizer(
     return model.to(device).eval()
 
 
-def _our_name(ours: str) -> str:
-    return ours
-
-
-def _own_description(file: WeightFile) -> tuple[Architecture, InputSpec]:
-    found = file.metadata["format"]
-    if found != _FORMAT:
+def _own_description(file: WeightFile) -> tuple[NamingScheme, Architecture, InputSpec]:
+    scheme = _SCHEMES.get(file.metadata["format"])
+    if scheme is None:
         raise CheckpointError(
-            f"{file.path}: its format is {found!r}, this program reads {_FORMAT!r}"
+            f"{file.path}: its format is {file.metadata['format']!r}, this program reads "
+            f"{' and '.join(map(repr, _SCHEMES))}"
         )
     try:
         architecture = Architecture.from_json(file.metadata["architecture"])
-        return architecture, InputSpec.from_json(file.metadata["input_spec"])
+        return scheme, architecture, InputSpec.from_json(file.metadata["input_spec"])
     except (KeyError, ValueError, TypeError) as error:
         raise CheckpointError(
             f"{file.path}: its description does not fit this program: {error}"

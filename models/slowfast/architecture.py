@@ -8,7 +8,8 @@ from typing import Any, Literal, get_args
 
 from models.slowfast.non_local import BlocksPerStage, Instantiation, NonLocal
 from models.slowfast.residual_blocks import Kernel3d
-from models.slowfast.resnet3d import Lateral, Pathway, PerStage
+from models.slowfast.resnet3d import Pathway, PerStage
+from models.slowfast.slowfast import Lateral
 
 HeadKind = Literal["clip", "roi"]
 Inflation = tuple[int | tuple[int, ...], ...]
@@ -78,44 +79,34 @@ class Architecture:
         res2, res3, res4, res5 = self.spatial_strides
         return 4 * res2 * res3 * res4 * res5  # the stem divides by 4
 
+    def slow_pathway(self) -> Pathway:
+        """Return the numbers of the pathway of few frames."""
+        return Pathway(
+            depth=self.slow_depth,
+            base_channels=self.base_channels,
+            stem_kernel=self.slow_conv1_kernel,
+            inflate=self.slow_inflate,
+            spatial_strides=self.spatial_strides,
+            dilations=self.dilations,
+            non_local=self._non_local(),
+        )
+
     def fast_pathway(self) -> Pathway | None:
-        """The pathway that sees all frames with few channels."""
+        """Return the numbers of the pathway of all frames; None for SlowOnly."""
         if self.fast_depth is None:
             return None
         return Pathway(
             depth=self.fast_depth,
             base_channels=self.base_channels // self.beta_inv,
-            conv1_kernel=self.fast_conv1_kernel,
+            stem_kernel=self.fast_conv1_kernel,
             inflate=self.fast_inflate,
             spatial_strides=self.spatial_strides,
             dilations=self.dilations,
         )
 
-    def slow_pathway(self) -> Pathway:
-        """The pathway that sees few frames with many channels."""
-        return Pathway(
-            depth=self.slow_depth,
-            base_channels=self.base_channels,
-            conv1_kernel=self.slow_conv1_kernel,
-            inflate=self.slow_inflate,
-            spatial_strides=self.spatial_strides,
-            dilations=self.dilations,
-            lateral=self._lateral(),
-            non_local=self._non_local(),
-        )
-
-    def _lateral(self) -> Lateral | None:
-        fast = self.fast_pathway()
-        if fast is None:
-            return None
-        stem, res2, res3, res4, _ = fast.channels()
-        return Lateral(
-            (stem, res2, res3, res4),
-            self.alpha,
-            self.fusion_kernel,
-            self.fusion_ratio,
-            self.lateral_norm,
-        )
+    def lateral(self) -> Lateral:
+        """Return the numbers of the fast-to-slow connections."""
+        return Lateral(self.alpha, self.fusion_kernel, self.fusion_ratio, self.lateral_norm)
 
     def _non_local(self) -> NonLocal | None:
         if not any(self.slow_non_local_at):

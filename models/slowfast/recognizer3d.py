@@ -149,7 +149,7 @@ def _backbone(architecture: Architecture) -> ResNet3dSlowFast | ResNet3dSlowOnly
     fast = architecture.fast_pathway()
     if fast is None:
         return ResNet3dSlowOnly(architecture.slow_pathway())
-    return ResNet3dSlowFast(architecture.slow_pathway(), fast)
+    return ResNet3dSlowFast(architecture.slow_pathway(), fast, architecture.lateral())
 
 
 def _head(

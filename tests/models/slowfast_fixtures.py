@@ -7,6 +7,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
+import torch
+
+from models.checkpoints.naming_schemes import MMACTION2
+from models.slowfast.recognizer3d import Recognizer3D
 
 # Of the fixtures' README: in units of the expected values' deviation.
 MAX_ERROR = 1e-3
@@ -27,3 +31,10 @@ def load_recipe(folder: Path) -> ModuleType:
     recipe = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(recipe)
     return recipe
+
+
+def fill(model: Recognizer3D, recipe: ModuleType) -> None:
+    """Give every weight the recipe's values, which it draws from mmaction2's names."""
+    for name, value in model.state_dict().items():
+        theirs = MMACTION2.name(name, roi=False)
+        value.copy_(torch.from_numpy(recipe.tensor(theirs, value.shape)))

@@ -54,7 +54,7 @@ class Trainer:
         model.backbone.configure_training(
             frozen_stages=spec.frozen_stages,
             norm_eval=spec.norm_eval,
-            with_cp=spec.activation_checkpointing,
+            activation_checkpointing=spec.activation_checkpointing,
         )
         model.cls_head.set_loss(spec.loss)
         model.to(fabric.device).to(memory_format=torch.channels_last_3d)

@@ -11,8 +11,10 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save_recognizer
+from models.checkpoints.naming_schemes import OURS_UNTIL_FORMAT_2
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import slowfast_compact
+from tests.models.published_files import small_network
 
 
 @pytest.fixture(scope="module")
@@ -49,6 +51,35 @@ def test_weights_and_spec_come_back(recognizer: Recognizer3D, saved: Path) -> No
         assert torch.equal(loaded.state_dict()[key], value), key
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"lateral_norm": True, "slow_non_local_at": ((), (1,), (0,), ())},
+        {"head": "roi", "spatial_strides": (1, 2, 2, 1)},
+        {"fast_depth": None, "alpha": 1},
+    ],
+    ids=["two pathways", "non-local", "RoI head", "SlowOnly"],
+)
+def test_a_file_of_format_2_with_its_old_names_still_loads(
+    changes: dict[str, object], tmp_path: Path
+) -> None:
+    model = small_network(**changes)
+    new, old = tmp_path / "new.safetensors", tmp_path / "old.safetensors"
+    save_recognizer(new, model)
+    with safe_open(new, framework="pt") as file:
+        metadata = file.metadata() | {"format": "behaviour-stream recognizer 2"}
+    state = model.state_dict()
+    renamed = {OURS_UNTIL_FORMAT_2.name(key, roi=False): value for key, value in state.items()}
+    assert "backbone.slow_path.layer4.1.conv2.bn.running_var" in renamed
+    assert "cls_head.fc_cls.weight" in renamed
+    save_file(renamed, old, metadata)
+    loaded = load_recognizer(old)
+    assert (loaded.architecture, loaded.input_spec) == (model.architecture, model.input_spec)
+    for key, value in state.items():
+        assert torch.equal(loaded.state_dict()[key], value), key
+
+
 def test_half_weights_are_half_as_large_and_load_as_float32(
     recognizer: Recognizer3D, saved: Path, tmp_path: Path
 ) -> None:
@@ -81,7 +112,7 @@ def test_another_number_of_classes_gives_a_fresh_head_on_the_same_backbone(
     loaded = load_recognizer(saved, num_classes=5)
     assert loaded.cls_head.fc_cls.weight.shape[0] == len(loaded.input_spec.labels) == 5
     assert torch.equal(
-        loaded.backbone.slow_path.conv1.conv.weight, recognizer.backbone.slow_path.conv1.conv.weight
+        loaded.backbone.slow.stem.conv.weight, recognizer.backbone.slow.stem.conv.weight
     )
 
 

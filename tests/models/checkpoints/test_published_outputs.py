@@ -15,10 +15,12 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models import load_recognizer
+from models.checkpoints.naming_schemes import MMACTION2
 from models.slowfast.complexity import measure_complexity
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.residual_blocks import ConvModule
-from models.slowfast.slowfast import select_slow
+from models.slowfast.resnet3d import Stem
+from models.slowfast.slowfast import ResNet3dSlowFast, select_slow
 from tests.models.slowfast_fixtures import MAX_ERROR, fixture_folder, load_recipe
 
 INPUTS = {
@@ -148,18 +150,21 @@ def _record(model: Recognizer3D, clip: Tensor) -> dict[str, Tensor]:
 
         return hook
 
-    for path in ("slow", "fast"):
-        resnet = model.backbone.get_submodule(f"{path}_path")
-        for name, module in resnet.named_children():
-            if name == "conv1":
-                hooks.append(module.register_forward_hook(keep(f"{path}.input", inputs=True)))
-            if not name.startswith("layer") or name.endswith("_lateral"):
-                hooks.append(module.register_forward_hook(keep(f"{path}.{name}")))
-                continue
-            blocks = list(module.children())
-            hooks.append(blocks[0].register_forward_hook(keep(f"{path}.{name}.input", inputs=True)))
-            hooks.append(blocks[0].register_forward_hook(keep(f"{path}.{name}.0")))
-            hooks.append(blocks[-1].register_forward_hook(keep(f"{path}.{name}")))
+    backbone = model.backbone
+    assert isinstance(backbone, ResNet3dSlowFast)
+    for path, resnet in (("slow", backbone.slow), ("fast", backbone.fast)):
+        hooks.append(resnet.stem.register_forward_hook(keep(f"{path}.input", inputs=True)))
+        hooks.append(resnet.stem.register_forward_hook(keep(f"{path}.maxpool")))
+        hooks.append(resnet.stem.pool.register_forward_hook(keep(f"{path}.conv1", inputs=True)))
+        for number, stage in enumerate(resnet.stages, 1):
+            name, blocks = f"{path}.layer{number}", list(stage)
+            hooks.append(blocks[0].register_forward_hook(keep(f"{name}.input", inputs=True)))
+            hooks.append(blocks[0].register_forward_hook(keep(f"{name}.0")))
+            hooks.append(stage.register_forward_hook(keep(name)))
+    for behind, lateral in zip(
+        ("conv1", "layer1", "layer2", "layer3"), backbone.laterals, strict=True
+    ):
+        hooks.append(lateral.register_forward_hook(keep(f"slow.{behind}_lateral")))
     classifier = model.cls_head.fc_cls
     hooks.append(classifier.register_forward_hook(keep("fc_cls.input", inputs=True)))
     hooks.append(classifier.register_forward_hook(keep("logits")))
@@ -181,11 +186,12 @@ def test_a_training_step_is_that_of_mmaction2(r50: Recognizer3D, published: Publ
     (scores,) = np.load(published.folder / f"{name}_logits.npz").values()
     assert error(logits.detach(), scores) < 5e-3  # the limits of the fixtures' README
     assert loss.item() == pytest.approx(expected["loss"], rel=1e-3)
-    parameters = dict(model.named_parameters())
+    parameters = {MMACTION2.name(key, roi=False): p for key, p in model.named_parameters()}
     norms = {key: parameters[key].grad.norm().item() for key in expected["grad_norm"]}  # type: ignore[union-attr]
     assert norms == pytest.approx(expected["grad_norm"], rel=0.03)
+    buffers = {MMACTION2.name(key, roi=False): value for key, value in model.named_buffers()}
     for key, (mean, deviation) in expected["running"].items():
-        statistic = model.get_buffer(key)
+        statistic = buffers[key]
         assert statistic.mean().item() == pytest.approx(mean, rel=1e-3, abs=1e-3 * deviation)
         assert statistic.std(correction=0).item() == pytest.approx(deviation, rel=1e-3)
 
@@ -219,7 +225,7 @@ def _turn_columns(model: Recognizer3D) -> None:
 
 def _rectify_laterals(model: Recognizer3D) -> None:
     for name, module in model.named_modules():
-        if name.endswith("_lateral") and isinstance(module, ConvModule):
+        if "laterals" in name and isinstance(module, ConvModule):
             module._relu = True
 
 
@@ -241,8 +247,9 @@ def _lose_the_bias(model: Recognizer3D) -> None:
 
 
 def _other_pooling(model: Recognizer3D) -> None:
-    for path in ("slow_path", "fast_path"):
-        model.backbone.get_submodule(path).maxpool = nn.MaxPool3d((1, 2, 2), (1, 2, 2))
+    for module in model.modules():
+        if isinstance(module, Stem):
+            module.pool = nn.MaxPool3d((1, 2, 2), (1, 2, 2))
 
 
 @pytest.mark.parametrize(

@@ -63,7 +63,7 @@ def test_an_unknown_instantiation_is_refused() -> None:
 
 
 def test_a_block_that_the_stage_does_not_have_is_refused() -> None:
-    with pytest.raises(ValueError, match="stage 2 has no block 2"):
+    with pytest.raises(ValueError, match="res4 has no block 2"):
         small_network(slow_non_local_at=((), (), (0, 2), ()))
 
 

@@ -14,7 +14,7 @@ from models.slowfast.architecture import Architecture
 from models.slowfast.heads import BaseHead
 from models.slowfast.recognizer3d import ClipAverage, Recognizer3D, average_views
 from models.slowfast.zoo import slowfast_compact, slowfast_r50_4x16
-from tests.models.slowfast_fixtures import MAX_ERROR, fixture_folder, load_recipe
+from tests.models.slowfast_fixtures import MAX_ERROR, fill, fixture_folder, load_recipe
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +46,7 @@ def test_views_of_a_video_are_averaged_and_videos_are_not(compact: Recognizer3D)
 def ucf101(shared_data: Path) -> Recognizer3D:
     """Of the fixtures: R50 4x16 with 101 classes."""
     recognizer = slowfast_r50_4x16(101).eval()
-    load_recipe(fixture_folder(shared_data)).fill(recognizer)
+    fill(recognizer, load_recipe(fixture_folder(shared_data)))
     return recognizer
 
 

@@ -10,10 +10,10 @@ import torch
 
 from models.slowfast.architecture import Architecture
 from models.slowfast.recognizer3d import Recognizer3D
-from models.slowfast.resnet3d import Lateral, Pathway
-from models.slowfast.slowfast import ResNet3dSlowFast, ResNet3dSlowOnly, select_slow
+from models.slowfast.resnet3d import Pathway
+from models.slowfast.slowfast import Lateral, ResNet3dSlowFast, ResNet3dSlowOnly, select_slow
 from models.slowfast.zoo import slowfast_r50_4x16
-from tests.models.slowfast_fixtures import MAX_ERROR, fixture_folder, load_recipe
+from tests.models.slowfast_fixtures import MAX_ERROR, fill, fixture_folder, load_recipe
 
 INPUTS = {
     "open:A": (1, 3, 32, 112, 112),
@@ -25,13 +25,13 @@ INPUTS = {
 def small_backbone(architecture: Architecture) -> ResNet3dSlowFast:
     fast = architecture.fast_pathway()
     assert fast is not None
-    return ResNet3dSlowFast(architecture.slow_pathway(), fast).eval()
+    return ResNet3dSlowFast(architecture.slow_pathway(), fast, architecture.lateral()).eval()
 
 
 @pytest.fixture(scope="module")
 def filled_r50(shared_data: Path) -> Recognizer3D:
     recognizer = slowfast_r50_4x16(400).eval()
-    load_recipe(fixture_folder(shared_data)).fill(recognizer)
+    fill(recognizer, load_recipe(fixture_folder(shared_data)))
     return recognizer
 
 
@@ -76,11 +76,42 @@ def test_alpha_must_divide_the_clip() -> None:
         select_slow(torch.zeros(1, 3, 12, 4, 4), 8)
 
 
-def test_a_lateral_must_fit_the_fast_pathway() -> None:
-    lateral = Lateral((4, 4, 8, 16), alpha=4, fusion_kernel=5)
-    slow = Pathway(depth=18, base_channels=16, lateral=lateral)
-    with pytest.raises(ValueError, match=r"does not take the channels \(8, 8, 16, 32\)"):
-        ResNet3dSlowFast(slow, Pathway(depth=18, base_channels=8))
+def test_lateral_adds_fusion_ratio_times_the_fast_channels() -> None:
+    lateral = Lateral(alpha=4, fusion_kernel=7)
+    assert lateral.conv(32)(torch.zeros(1, 32, 8, 2, 2)).shape == (1, 64, 2, 2, 2)
+
+
+def test_a_lateral_with_norm_also_rectifies() -> None:
+    torch.manual_seed(0)
+    fast = torch.randn(1, 32, 8, 2, 2)
+    bare, normed = (Lateral(4, 7, norm=norm).conv(32).eval() for norm in (False, True))
+    assert bare(fast).min() < 0 == normed(fast).min()
+    assert not hasattr(bare, "bn")
+
+
+def test_laterals_fit_the_channels_of_the_fast_pathway() -> None:
+    lateral = Lateral(alpha=4, fusion_kernel=5, fusion_ratio=3)
+    slow, fast = Pathway(depth=18, base_channels=16), Pathway(depth=18, base_channels=8)
+    backbone = ResNet3dSlowFast(slow, fast, lateral)
+    widths = [(conv.conv.in_channels, conv.conv.out_channels) for conv in backbone.laterals]
+    assert widths == [(8, 24), (8, 24), (16, 48), (32, 96)]
+    inputs = [stage[0].conv1.conv.in_channels for stage in backbone.slow.stages]
+    assert inputs == [16 + 24, 16 + 24, 32 + 48, 64 + 96]
+
+
+def test_the_two_pathways_alone_give_what_they_give_together() -> None:
+    architecture = Architecture(slow_depth=18, fast_depth=18, base_channels=8, alpha=4, beta_inv=4)
+    backbone = small_backbone(architecture)
+    generator = torch.Generator().manual_seed(0)
+    slow, fast = (torch.randn(1, 3, t, 32, 32, generator=generator) for t in (2, 8))
+    with torch.inference_mode():
+        expected = backbone(slow, fast)
+        x, laterals = backbone.fast.stem(fast), []
+        for lateral, stage in zip(backbone.laterals, backbone.fast.stages, strict=True):
+            laterals.append(lateral(x))
+            x = stage(x)
+        assert torch.equal(backbone.fast(fast), expected[1])
+        assert torch.equal(backbone.slow(slow, laterals), expected[0])
 
 
 @pytest.mark.parametrize(("slow_depth", "fast_depth"), [(18, 34), (34, 18), (50, 18), (18, 101)])
@@ -95,8 +126,8 @@ def test_any_two_depths_go_together(slow_depth: int, fast_depth: int) -> None:
 def test_both_pathways_are_configured_for_training() -> None:
     backbone = small_backbone(Architecture(slow_depth=18, fast_depth=18, base_channels=8))
     backbone.configure_training(frozen_stages=0)
-    for pathway in (backbone.slow_path, backbone.fast_path):
-        assert not pathway.conv1.conv.weight.requires_grad
+    for pathway in (backbone.slow, backbone.fast):
+        assert not pathway.stem.conv.weight.requires_grad
 
 
 def test_slowonly_is_the_slow_pathway_without_laterals() -> None:
@@ -105,4 +136,4 @@ def test_slowonly_is_the_slow_pathway_without_laterals() -> None:
         (features,) = backbone(torch.zeros(1, 3, 4, 32, 32))
     assert (features.shape[1],) == backbone.out_channels == (32,)
     backbone.configure_training(frozen_stages=4)
-    assert not any(p.requires_grad for p in backbone.slow_path.layer4.parameters())
+    assert not any(p.requires_grad for p in backbone.slow.res5.parameters())

@@ -108,9 +108,9 @@ def test_batch_norm_statistics_are_averaged_and_batches_counted() -> None:
     for _ in range(2):
         model.train()(torch.randn(2, 3, 16, 32, 32))
         average.update(model)
-    norm = average.model.backbone.slow_path.conv1.bn
+    norm = average.model.backbone.slow.stem.bn
     assert norm.num_batches_tracked == 2
-    assert not torch.equal(norm.running_mean, model.backbone.slow_path.conv1.bn.running_mean)
+    assert not torch.equal(norm.running_mean, model.backbone.slow.stem.bn.running_mean)
 
 
 def test_no_decay_keeps_the_newest_weights() -> None:

@@ -38,7 +38,7 @@ def test_other_classes_get_a_fresh_classifier_on_the_same_backbone() -> None:
     new = fitted(model, "a", "b", "d")  # as many, but others
     assert new.input_spec.labels == ("a", "b", "d")
     assert float(new.cls_head.fc_cls.weight.detach().std()) == pytest.approx(0.01, rel=0.2)
-    name = "slow_path.conv1.conv.weight"
+    name = "slow.stem.conv.weight"
     assert torch.equal(new.backbone.state_dict()[name], model.backbone.state_dict()[name])
 
 
@@ -103,8 +103,8 @@ def test_a_checkpoint_of_mmaction2_is_tuned_with_frozen_stages_and_rates_per_par
     assert losses[-1] < losses[0]
     after = trainer.model.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
-    learned = ("layer4", "cls_head", "conv1_lateral")  # the last as in mmaction2
+    learned = ("res5", "cls_head", "laterals.0")  # the last as in mmaction2
     assert changed
     assert not [name for name in changed if not any(part in name for part in learned)]
-    original = published.state_dict()["backbone.slow_path.layer2.0.conv1.conv.weight"]
-    assert torch.equal(after["backbone.slow_path.layer2.0.conv1.conv.weight"], original)
+    original = published.state_dict()["backbone.slow.res3.0.conv1.conv.weight"]
+    assert torch.equal(after["backbone.slow.res3.0.conv1.conv.weight"], original)

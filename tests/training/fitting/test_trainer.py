@@ -73,11 +73,11 @@ def test_frozen_stages_stay_as_they_were_and_the_rest_learns() -> None:
     before = weights(trainer.model)
     trainer.step([batch()])
     after = trainer.model.state_dict()
-    for path in ("slow_path", "fast_path"):
-        for part in ("conv1.conv.weight", "conv1.bn.running_mean", "layer2.0.conv1.conv.weight"):
+    for path in ("slow", "fast"):
+        for part in ("stem.conv.weight", "stem.bn.running_mean", "res3.0.conv1.conv.weight"):
             name = f"backbone.{path}.{part}"
             assert torch.equal(before[name], after[name])
-        name = f"backbone.{path}.layer3.0.conv1.conv.weight"
+        name = f"backbone.{path}.res4.0.conv1.conv.weight"
         assert not torch.equal(before[name], after[name])
 
 
@@ -87,7 +87,7 @@ def test_a_loss_that_is_no_number_stops_before_any_weight_changes() -> None:
     before = weights(trainer.model)
     with pytest.raises(FloatingPointError, match="step 0: the loss is not a number"):
         trainer.step([batch()])
-    name = "backbone.slow_path.conv1.conv.weight"
+    name = "backbone.slow.stem.conv.weight"
     assert torch.equal(before[name], trainer.model.state_dict()[name])
 
 
