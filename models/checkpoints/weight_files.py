@@ -16,6 +16,10 @@ from torch import Tensor
 # The first bytes of what torch.save writes: a zip file since 1.6, a pickled number before.
 _TORCH_ZIP = b"PK"
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
+# A safetensors file starts with the length of its JSON header, 8 bytes, little endian; the format
+# limits it to 100 MB. The lowest byte is 0x80 once in 32 files, the first byte of every pickle.
+_MAX_SAFETENSORS_HEADER = 100_000_000
+_PICKLE = b"\x80"
 # Where libraries put the weights among the other things of a training run.
 _STATE_KEYS = ("state_dict", "model_state", "model_state_dict", "model")
 
@@ -50,9 +54,14 @@ def read_weights(path: Path) -> WeightFile:
         ) from error
     if start.startswith((_TORCH_ZIP, _TORCH_LEGACY)):
         return _read_torch(path)
-    if start.startswith(b"\x80"):
+    if start.startswith(_PICKLE) and not _is_safetensors(start):
         return _read_caffe2(path)
     return _read_safetensors(path)
+
+
+def _is_safetensors(start: bytes) -> bool:
+    length = int.from_bytes(start[:8], "little")
+    return length <= _MAX_SAFETENSORS_HEADER and start[8:9] == b"{"
 
 
 def _read_safetensors(path: Path) -> WeightFile:

@@ -80,6 +80,21 @@ def test_a_file_of_format_2_with_its_old_names_still_loads(
         assert torch.equal(loaded.state_dict()[key], value), key
 
 
+def test_a_file_that_starts_like_a_pickle_is_read_as_what_it_is(
+    recognizer: Recognizer3D, saved: Path, tmp_path: Path
+) -> None:
+    with safe_open(saved, framework="pt") as file:
+        tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        metadata = file.metadata()
+    path = tmp_path / "padded.safetensors"
+    for padding in range(0, 256, 8):  # the header's length is a multiple of 8
+        save_file(tensors, path, metadata | {"padding": "x" * padding})
+        if path.read_bytes()[:1] == b"\x80":
+            break
+    assert path.read_bytes()[:1] == b"\x80"
+    assert load_recognizer(path).input_spec == recognizer.input_spec
+
+
 def test_half_weights_are_half_as_large_and_load_as_float32(
     recognizer: Recognizer3D, saved: Path, tmp_path: Path
 ) -> None:
