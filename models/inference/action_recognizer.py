@@ -127,8 +127,7 @@ class ScoringNetwork(nn.Module):
 
     def forward(self, crops: Tensor) -> Tensor:
         """uint8 (B, T, S, S, 3) BGR -> float32 (B, num_classes)."""
-        logits = self.model(self._transform(crops).to(self._dtype))
-        return self.model.cls_head.scores(logits.float())
+        return self.model.forward_test(self._transform(crops).to(self._dtype))
 
 
 class _TorchScorer:

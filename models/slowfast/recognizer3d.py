@@ -89,35 +89,42 @@ class Recognizer3D(nn.Module):
         return cast(Tensor, self.cls_head(features))
 
     def forward_train(self, clips: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Losses and accuracies, see `BaseHead.loss`.
+        """Losses and accuracies: what a training step calls.
 
         Args:
-            clips: float (B, 3, T, H, W), or (B, 1, 3, T, H, W) as mmaction2 has it.
+            clips: normalized, float (B, 3, T, H, W), or (B, 1, 3, T, H, W) as in mmaction2.
             labels: as `BaseHead.loss` takes them; class indices may be (B, 1).
+
+        Returns:
+            0-d tensors by name, see `BaseHead.loss`; computed in float32.
         """
         clips = clips.flatten(0, 1) if clips.ndim == 6 else clips
         if labels.ndim == 2 and labels.shape[1] == 1 and not labels.is_floating_point():
             labels = labels.squeeze(1)
-        return self.cls_head.loss(self(clips), labels)
+        return self.cls_head.loss(self(clips).float(), labels)
 
     def forward_test(self, clips: Tensor, *, average_clips: ClipAverage | None = "prob") -> Tensor:
-        """One row per video, averaged over its views.
+        """Scores of videos, averaged over their views: what inference and evaluation call.
 
         Args:
-            clips: float (B, 3, T, H, W), or (B, num_views, 3, T, H, W): several moments and
-                several crops of a video are views alike.
+            clips: normalized, float (B, 3, T, H, W), or (B, num_views, 3, T, H, W): clips at
+                several times and several crops of a video are views alike.
             average_clips: average of the scores ("prob") or of the logits ("score"); None returns
                 the logits of every view.
 
         Returns:
-            float (B, num_classes), or (B * num_views, num_classes) for None.
+            float32 (B, num_classes), or (B * num_views, num_classes) for None.
         """
         views = clips.shape[1] if clips.ndim == 6 else 1
-        logits = self(clips.flatten(0, 1) if clips.ndim == 6 else clips)
+        logits = self(clips.flatten(0, 1) if clips.ndim == 6 else clips).float()
         return average_views(self.cls_head, logits, views, average_clips)
 
     def forward_dummy(self, clips: Tensor) -> tuple[Tensor]:
-        """Logits of every view, for counting operations and for export, as in mmaction2."""
+        """Logits of every view: what counting the operations calls, as in mmaction2.
+
+        Args:
+            clips: as of `forward_test`.
+        """
         return (self(clips.flatten(0, 1) if clips.ndim == 6 else clips),)
 
 

@@ -60,6 +60,7 @@ class Trainer:
         model.to(fabric.device).to(memory_format=torch.channels_last_3d)
         self._average = WeightAverage(model, spec.ema_decay)
         self._network, self._optimizer = fabric.setup(model, build_optimizer(model, spec.optimizer))
+        self._network.mark_forward_method("forward_train")
         self._highest = [group["lr"] for group in self._optimizer.param_groups]
         self._transform = ClipTransform(model.input_spec, fabric.device)
         self.steps = 0
@@ -104,8 +105,11 @@ class Trainer:
     def _accumulate(self, batch: Batch, count: int, *, last: bool) -> StepResult:
         crops, labels = (tensor.to(self._fabric.device, non_blocking=True) for tensor in batch)
         with self._fabric.no_backward_sync(self._network, enabled=not last):
-            logits: Tensor = self._network(self._transform(crops))
-            losses = self.model.cls_head.loss(logits.float(), labels)
+            # On a single device Fabric calls the marked method as it is, without its autocast.
+            with self._fabric.autocast():
+                losses: dict[str, Tensor] = self._network.forward_train(
+                    self._transform(crops), labels
+                )
             loss = losses["loss_cls"]
             if not torch.isfinite(loss):
                 raise FloatingPointError(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 
 import pytest
 import torch
-from torch import Tensor
+from lightning_fabric import Fabric
+from torch import Tensor, nn
 
 from models.slowfast.recognizer3d import Recognizer3D
 from tests.training.factories import CROP, float32_fabric, tiny_model
@@ -108,6 +110,23 @@ def test_a_restored_trainer_goes_on_bit_by_bit() -> None:
     ):
         expected = theirs.state_dict()
         assert all(torch.equal(value, expected[name]) for name, value in mine.state_dict().items())
+
+
+def test_mixed_precision_reaches_the_convolutions_and_not_the_loss() -> None:
+    model = tiny_model()
+    fabric = Fabric(accelerator="cpu", devices=1, precision="bf16-mixed")
+    trainer = Trainer(fabric, model, SPEC)
+    seen: dict[str, torch.dtype] = {}
+
+    def note(name: str) -> Callable[[nn.Module, object, Tensor], None]:
+        return lambda _module, _given, result: seen.update({name: result.dtype})
+
+    model.backbone.slow.stem.conv.register_forward_hook(note("convolution"))
+    model.cls_head.fc_cls.register_forward_hook(note("classifier"))
+    loss = trainer.step([batch()]).loss
+    assert seen == {"convolution": torch.bfloat16, "classifier": torch.bfloat16}
+    assert loss != torch.tensor(loss).bfloat16().item()  # bfloat16 would have rounded it
+    assert all(weight.dtype == torch.float32 for weight in model.parameters())
 
 
 def test_the_schedule_sets_the_learning_rate_of_every_part() -> None:
