@@ -123,14 +123,14 @@ def test_a_frozen_broker_is_an_error_within_a_bound(broker: Broker) -> None:
     assert time.monotonic() - begin < 10
 
 
-def test_a_port_that_takes_connections_and_says_nothing_is_away() -> None:
+def test_a_port_that_takes_connections_and_says_nothing_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         bridge = bridge_to(silent.getsockname()[1], timeout_s=0.2)
         with pytest.raises(UnavailableError, match=r"nothing came within 0\.2 s"):
             bridge.send(make_event(1))
 
 
-def test_a_host_that_no_dns_knows_is_away() -> None:
+def test_a_host_that_no_dns_knows_is_unavailable() -> None:
     bridge = MqttBridge(
         "no-such-host.invalid",
         port=1883,
@@ -146,7 +146,7 @@ def test_a_host_that_no_dns_knows_is_away() -> None:
         bridge.send(make_event(1))
 
 
-def test_a_password_opens_and_a_wrong_one_is_told_but_not_shown(
+def test_a_password_opens_and_a_wrong_one_is_reported_but_not_shown(
     start_broker: StartBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = start_broker(users=True)
@@ -175,7 +175,7 @@ def test_tls_needs_a_certificate_that_the_system_trusts(
         bridge.send(make_event(1))
 
 
-def test_no_event_of_the_stream_is_lost_while_the_broker_is_away(
+def test_no_event_of_the_stream_is_lost_while_the_broker_is_unavailable(
     broker: Broker, server: str, client: redis.Redis, stream: EventStream
 ) -> None:
     proxy, stop, away = TcpProxy(broker.port), threading.Event(), threading.Event()

@@ -26,7 +26,7 @@ class Scripted:
         self.taken.append(event)
 
 
-def test_an_outage_is_waited_for_and_told_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_an_outage_is_waited_for_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     send = Scripted(
         *[UnavailableError("hook is away")] * 7,
         UnavailableError("no DNS"),

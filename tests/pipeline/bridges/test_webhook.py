@@ -121,7 +121,7 @@ def test_a_redirect_is_refused_and_its_target_gets_nothing(receiver: Receiver, s
         assert "hunter2" not in str(caught.value)
 
 
-def test_a_receiver_that_hangs_is_away_within_the_time_limit(receiver: Receiver) -> None:
+def test_a_receiver_that_hangs_is_unavailable_within_the_time_limit(receiver: Receiver) -> None:
     receiver.may_reply.clear()
     begin = time.monotonic()
     with (
@@ -132,7 +132,7 @@ def test_a_receiver_that_hangs_is_away_within_the_time_limit(receiver: Receiver)
     assert time.monotonic() - begin < 5
 
 
-def test_a_receiver_that_is_not_there_is_away() -> None:
+def test_a_receiver_that_is_not_there_is_unavailable() -> None:
     bridge = bridge_to(f"http://127.0.0.1:{free_port()}/x")
     with (
         bridge,
@@ -141,7 +141,7 @@ def test_a_receiver_that_is_not_there_is_away() -> None:
         bridge.send(make_event(1))
 
 
-def test_a_host_that_no_dns_knows_is_away() -> None:
+def test_a_host_that_no_dns_knows_is_unavailable() -> None:
     bridge = bridge_to("http://no-such-host.invalid/x")
     with (
         bridge,
@@ -214,7 +214,7 @@ def test_what_failed_is_sent_again_and_only_then_acknowledged(
     assert client.xpending(STREAM, "bridge-webhook")["pending"] == 0
 
 
-def test_an_event_that_is_never_taken_is_put_aside_after_five_tries(
+def test_an_event_that_is_never_taken_is_dead_lettered_after_five_tries(
     receiver: Receiver, server: str, client: redis.Redis, stream: EventStream
 ) -> None:
     stream.append([stored(make_event(1))], 0.0)

@@ -27,7 +27,7 @@ def test_a_camera_says_how_fast_its_frames_come() -> None:
     assert fields["fps"] == "0.0"
 
 
-def test_a_camera_that_is_down_is_told_once_and_longer() -> None:
+def test_a_camera_that_is_down_is_reported_once_and_longer() -> None:
     clock = Clock()
     heartbeat = CameraHeartbeat("run", clock)
     heartbeat.record(make_item())

@@ -201,7 +201,7 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         Outbox(path)
 
 
-def test_a_disk_that_refuses_is_named_and_the_rest_goes_on(
+def test_a_disk_that_refuses_is_named_and_the_rest_continues(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Outbox(tmp_path / "run.outbox") as outbox:

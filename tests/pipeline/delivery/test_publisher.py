@@ -107,7 +107,7 @@ def test_events_arrive_in_order(
     assert caplog.text.count("it forgets") == 1
 
 
-def test_an_outage_delays_and_is_told_once(
+def test_an_outage_delays_and_is_logged_once(
     fake: FakeStream, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     fake.away = True
@@ -272,7 +272,7 @@ def test_a_line_that_breaks_again_and_again_doubles_nothing(
     assert numbers(client) == list(range(1, 301))
 
 
-def test_how_the_cameras_are_is_told_with_a_time_to_live(
+def test_the_state_of_cameras_is_written_with_a_time_to_live(
     server: str, client: redis.Redis, outbox: Outbox
 ) -> None:
     heartbeat = CameraHeartbeat("run")
@@ -290,7 +290,7 @@ def test_how_the_cameras_are_is_told_with_a_time_to_live(
     assert 0 < client.pttl(key) <= 10_000
 
 
-def test_that_a_camera_went_down_is_told_before_a_run_ends(
+def test_that_a_camera_went_down_is_written_before_a_run_ends(
     server: str, client: redis.Redis, outbox: Outbox
 ) -> None:
     heartbeat = CameraHeartbeat("run")
@@ -307,7 +307,7 @@ def test_that_a_camera_went_down_is_told_before_a_run_ends(
     assert client.hget(f"{{{STREAM}}}:camera:gate", "state") == b"down"
 
 
-def test_it_is_told_how_long_each_event_of_this_run_waited(
+def test_it_reports_how_long_each_event_of_this_run_waited(
     fake: FakeStream, tmp_path: Path
 ) -> None:
     waited = list[float]()

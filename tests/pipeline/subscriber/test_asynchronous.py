@@ -58,3 +58,22 @@ def test_the_twin_for_asyncio_tries_again_what_failed(stream: EventStream, serve
 
     asyncio.run(scenario())
     assert tries[1] == 2
+
+
+def test_pauses_grow_while_the_server_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    pauses: list[float] = []
+    subscriber = AsyncSubscriber("redis://127.0.0.1:1/0", block_s=0.05)
+
+    async def sleep(pause_s: float) -> None:
+        pauses.append(pause_s)
+        if len(pauses) == 7:
+            subscriber.stop()
+
+    async def scenario() -> None:
+        monkeypatch.setattr("pipeline.subscriber.asynchronous.asyncio.sleep", sleep)
+        async with subscriber:
+            assert [event async for event in subscriber] == []
+
+    monkeypatch.setattr("pipeline.runtime.backoff.random.uniform", lambda low, high: high)
+    asyncio.run(scenario())
+    assert pauses == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6, 3.0, 3.0])

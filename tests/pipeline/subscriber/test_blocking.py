@@ -23,7 +23,7 @@ from tests.pipeline.decided_items import make_event
 from tests.pipeline.subscriber.readers import Reader, publish
 
 
-def test_a_server_that_lost_its_data_is_begun_anew(
+def test_a_server_that_lost_its_data_is_read_again(
     stream: EventStream, server: str, client: redis.Redis
 ) -> None:
     publish(stream, 1, 2)
@@ -60,7 +60,7 @@ def test_a_line_that_breaks_again_and_again_loses_nothing(
     assert not client.exists(f"{{{STREAM}}}:dead:alarms")
 
 
-def test_a_stop_ends_the_wait_for_a_server_that_is_away() -> None:
+def test_a_stop_ends_the_wait_for_a_server_that_is_unavailable() -> None:
     with Reader("redis://127.0.0.1:1/0", group="alarms") as reader:
         timer = threading.Timer(0.2, reader.subscriber.stop)
         timer.start()

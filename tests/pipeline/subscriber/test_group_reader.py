@@ -103,7 +103,7 @@ def test_malformed_and_trimmed_entries_of_a_reply_that_never_came_are_reported(
     assert name(next(steps)) == "xack"
 
 
-def test_a_gap_in_a_reply_that_never_came_is_told_once(steps: Steps) -> None:
+def test_a_gap_in_a_reply_that_never_came_is_reported_once(steps: Steps) -> None:
     begun(steps)
     assert name(steps.throw(ReplyLostError())) == "hgetall"
     assert steps.send({b"run/gate 5": b"9"}) == SequenceGap("run/gate", 5, 9)
@@ -176,7 +176,7 @@ def test_an_event_whose_block_raised_comes_again(stream: EventStream, server: st
         assert reader.rest() == []
 
 
-def test_what_a_dead_consumer_left_is_taken_by_another(stream: EventStream, server: str) -> None:
+def test_what_a_dead_consumer_left_is_claimed_by_another(stream: EventStream, server: str) -> None:
     publish(stream, 1, 2, 3)
     dead = Reader(server, group="alarms", consumer="dead")
     reading = iter(dead.subscriber)
@@ -204,7 +204,7 @@ def test_leaving_in_order_hands_back_what_was_not_begun(stream: EventStream, ser
         assert reader.take(3) == [3, 4, 5]
 
 
-def test_after_its_last_try_an_event_is_put_aside(
+def test_after_its_last_try_an_event_is_dead_lettered(
     stream: EventStream, server: str, client: redis.Redis
 ) -> None:
     publish(stream, 1, 2)
@@ -252,7 +252,7 @@ def test_a_program_that_dies_of_an_event_meets_it_a_few_times_only(
     assert met == [1, 1, 1, 2]
 
 
-def test_what_was_given_out_and_then_trimmed_is_told(
+def test_what_was_delivered_and_then_trimmed_is_reported(
     stream: EventStream, server: str, client: redis.Redis
 ) -> None:
     publish(stream, 1, 2)

@@ -15,7 +15,7 @@ from tests.pipeline.decided_items import make_event
 from tests.pipeline.subscriber.readers import Reader, force, publish
 
 
-def test_a_group_goes_on_where_it_stopped(stream: EventStream, server: str) -> None:
+def test_a_group_resumes_where_it_stopped(stream: EventStream, server: str) -> None:
     publish(stream, *range(1, 51))
     with Reader(server, group="alarms") as reader:
         assert reader.take(30) == list(range(1, 31))
@@ -24,7 +24,9 @@ def test_a_group_goes_on_where_it_stopped(stream: EventStream, server: str) -> N
         assert reader.reports == []
 
 
-def test_a_new_group_begins_now_unless_told_otherwise(stream: EventStream, server: str) -> None:
+def test_a_new_group_begins_now_unless_configured_otherwise(
+    stream: EventStream, server: str
+) -> None:
     publish(stream, 1, 2)
     with Reader(server, group="alarms", start="$") as reader:
         assert reader.rest() == []
@@ -79,7 +81,7 @@ def test_what_was_trimmed_before_the_group_read_it_is_a_gap(
     client.config_set("stream-node-max-entries", 100)
 
 
-def test_a_group_that_begins_at_a_trimmed_stream_is_told_what_is_missing(
+def test_a_group_that_begins_at_a_trimmed_stream_reports_what_is_missing(
     client: redis.Redis, server: str
 ) -> None:
     force(client, make_event(41), make_event(42))
@@ -88,7 +90,7 @@ def test_a_group_that_begins_at_a_trimmed_stream_is_told_what_is_missing(
         assert reader.reports == [SequenceGap("run/gate", 1, 40)]
 
 
-def test_a_gap_is_told_though_the_reply_that_had_it_was_lost(
+def test_a_gap_is_reported_though_the_reply_that_had_it_was_lost(
     client: redis.Redis, server: str
 ) -> None:
     force(client, make_event(1))

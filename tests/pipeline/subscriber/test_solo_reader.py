@@ -42,7 +42,7 @@ def test_alone_it_does_not_chase_a_writer(stream: EventStream, server: str) -> N
         assert [first.seq, *(event.seq for event in reading)] == [1, 2]
 
 
-def test_alone_it_goes_on_where_it_stopped(stream: EventStream, server: str) -> None:
+def test_alone_it_resumes_where_it_stopped(stream: EventStream, server: str) -> None:
     publish(stream, 1, 2, 3)
     with Reader(server) as reader:
         assert reader.take(2) == [1, 2]
@@ -76,7 +76,7 @@ def test_from_now_on_misses_nothing_between_two_reads(
     assert seqs == [2, 3, 4, 5, 6]
 
 
-def test_gaps_duplicates_and_foreign_entries_are_told_and_the_rest_goes_on(
+def test_gaps_duplicates_and_foreign_entries_are_reported_and_the_rest_is_delivered(
     client: redis.Redis, server: str
 ) -> None:
     force(client, make_event(1))
