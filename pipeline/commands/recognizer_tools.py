@@ -1,4 +1,4 @@
-"""What the commands `convert` and `describe` do: recognizers as files, numbers and tables."""
+"""Convert and describe recognizers, for the commands of these names."""
 
 from __future__ import annotations
 
@@ -19,13 +19,14 @@ from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.config.loading import parse_value
 from pipeline.config.schema import load_model_config
+from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 
 
 def convert(
     source: Path, target: Path, *, labels: Path | None, settings: Sequence[str], half: bool
 ) -> Recognizer3D:
-    """Read any checkpoint, write one of ours.
+    """Read a checkpoint of any supported library and write it in the format of this program.
 
     Args:
         source: of mmaction2, PySlowFast, pytorchvideo or ours.
@@ -104,7 +105,7 @@ def _short(value: Any) -> str:
 def _find(name: str) -> Recognizer3D:
     if name in ARCHITECTURES:
         return ARCHITECTURES[name](400)
-    path = Path(name)
+    path = find_file(name)
     if path.suffix in (".yaml", ".yml"):
         return _from_config(path)
     if not path.exists():

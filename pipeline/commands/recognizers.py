@@ -1,4 +1,8 @@
-"""The commands about recognizers themselves: `convert` and `describe`."""
+"""The commands about recognizer files: `convert` and `describe`.
+
+What they do is in `recognizer_tools`, which imports PyTorch: `--help` must not wait for it, and the
+base install does not have it.
+"""
 
 from __future__ import annotations
 
