@@ -160,9 +160,8 @@ class CameraReader:
             log.info("camera %s is up: %s %dx%d", name, codec, width, height)
         self._seen_at, self._stream_ended, self._loss = time.monotonic(), False, None
         self._status.arrived(name, self._wh)
-        wall_s = (
-            self._now() - time.monotonic()
-        )  # the wall clock may have been set since the last frame
+        # For every frame: the wall clock may have been set since the last one.
+        wall_s = self._now() - time.monotonic()
         times = item.times
         yield Frame(
             name,
@@ -216,7 +215,7 @@ class CameraReader:
     def _down(self, loss: StreamError) -> Iterator[StreamEnd]:
         if self._status.set_state(self._source.camera_id, "down", loss.reason, loss.detail):
             log.warning(
-                "camera %s is down: %s (%s); it is tried again until it is back",
+                "camera %s is down: %s (%s); it is tried again until it is up",
                 self._source.camera_id,
                 loss.detail,
                 loss.reason,
