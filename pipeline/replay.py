@@ -1,10 +1,13 @@
 """Replay recorded video from Python: for notebooks and other programs, and for the command line.
 
-from pipeline.replay import replay_events
+The files are decoded in processes that import the main module again, so a script needs the guard:
 
-for event in replay_events(["demo/pedestrians.mp4"]):
-if event.kind == "start":
-print(f"{event.start_pts_s:.1f} s: person {event.track_id} starts {event.action}")
+    from pipeline.replay import replay_events
+
+    if __name__ == "__main__":
+        for event in replay_events(["demo/pedestrians.mp4"]):
+            if event.kind == "start":
+                print(f"{event.start_pts_s:.1f} s: {event.track_id} starts {event.action}")
 """
 
 from __future__ import annotations
