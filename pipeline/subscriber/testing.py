@@ -4,6 +4,7 @@ A test publishes events to an in-memory store and gives the program under test a
 reads them: the readers, the filter, the retries, the dead letters and the reports are those of
 `Subscriber` and `AsyncSubscriber`; the server alone is replaced.
 
+    from pipeline.subscriber import EventFilter
     from pipeline.subscriber.testing import (
         InMemoryEventStore,
         InMemorySubscriber,

@@ -13,7 +13,9 @@ from tests.conftest import REPOSITORY
 
 @pytest.fixture(scope="module")
 def modules_of_a_subscriber() -> Iterator[set[str]]:
-    code = "import sys; import pipeline.subscriber; print('\\n'.join(sys.modules))"
+    code = (
+        "import pipeline.events, pipeline.subscriber.testing, sys; print('\\n'.join(sys.modules))"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
     )

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import textwrap
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -15,7 +17,7 @@ from pipeline.errors import EventStoreError
 from pipeline.event_filter import EventFilter
 from pipeline.events import ActionEvent, CameraEvent, Event, SequenceGap, encode_event
 from pipeline.redis_store.names import StreamKeys
-from pipeline.subscriber import AsyncSubscriber, GapError, Subscriber
+from pipeline.subscriber import AsyncSubscriber, GapError, Subscriber, testing
 from pipeline.subscriber.reports import BadEntry, DeadLetter, Duplicate, Report, Trimmed
 from pipeline.subscriber.testing import (
     InMemoryAsyncSubscriber,
@@ -313,3 +315,11 @@ def test_examples_are_valid_events_that_follow_their_changes() -> None:
     assert isinstance(camera, CameraEvent)
     assert (action.event_id, action.origin) == ("run/yard/3", "run/yard")
     assert (camera.event_id, camera.kind) == ("run/gate/2", "camera_up")
+
+
+def test_the_example_of_the_documentation_runs() -> None:
+    blocks = re.findall(r"((?:^    .*\n|^\n)+)", testing.__doc__ or "", re.MULTILINE)
+    example = textwrap.dedent(next(block for block in blocks if "def test_" in block))
+    names: dict[str, Any] = {}
+    exec(example, names)
+    names["test_the_bell_rings_for_every_fight"]()
