@@ -9,8 +9,7 @@ import pytest
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from training.config import load_train_config
-from training.fitting.run_state import CONFIG, MODEL, STATE, open_output
-from training.fitting.specs import mirror_rule
+from training.fitting.run_state import CONFIG, open_output
 
 
 def test_the_defaults_are_whole_and_every_key_has_a_comment() -> None:
@@ -42,32 +41,9 @@ def test_a_wrong_key_or_value_is_named(setting: str, complaint: str) -> None:
         load_train_config(None, [setting])
 
 
-def test_a_label_that_is_mirrored_must_exist() -> None:
-    section = load_train_config(None, ["augmentation.mirror_labels={turn: walk}"]).augmentation
-    with pytest.raises(ConfigError, match=r"augmentation\.mirror_labels: there is no label turn"):
-        mirror_rule(section, ("walk", "run"))
-
-
 def test_the_configuration_that_made_a_model_can_be_used_again(tmp_path: Path) -> None:
     config = load_train_config(None, ["loop.epochs=3", "augmentation.never_flip=[point]"])
     open_output(tmp_path / "run", config, "run_pipeline.py train --data clips")
     path = tmp_path / "run" / CONFIG
     assert path.read_text().startswith("# run_pipeline.py train --data clips\n")
     assert load_train_config(path, []) == config
-
-
-def test_an_unfinished_run_goes_on_with_the_same_configuration_only(tmp_path: Path) -> None:
-    config = load_train_config(None, [])
-    assert not open_output(tmp_path, config, "train")
-    assert not open_output(tmp_path, config, "train")  # killed before anything was saved
-    (tmp_path / STATE).touch()
-    assert open_output(tmp_path, config, "train")
-    other = load_train_config(None, ["loop.epochs=3"])
-    with pytest.raises(ConfigError, match=r"loop\.epochs was 25, is 3"):
-        open_output(tmp_path, other, "train")
-
-
-def test_a_finished_run_is_not_overwritten(tmp_path: Path) -> None:
-    (tmp_path / MODEL).touch()
-    with pytest.raises(ConfigError, match="a finished run is in it"):
-        open_output(tmp_path, load_train_config(None, []), "train")

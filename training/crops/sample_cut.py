@@ -72,7 +72,7 @@ class SampleCut:
         """Make the entry whole.
 
         Raises:
-            DataError: if there is too few frames or boxes.
+            DataError: if there are too few frames or boxes.
         """
         self._jpegs.close()
         tracks = self._good_tracks()

@@ -72,19 +72,6 @@ def test_a_true_interval_without_box_is_anybodys() -> None:
     assert (choice.reached, choice.found.counts.recall) == (True, 1.0)
 
 
-def test_a_video_that_cannot_be_read_is_left_out_and_named() -> None:
-    samples = [Sample(Path("bad.mp4"), ("nothing",)), Sample(Path("a.mp4"), ("nothing",))]
-    watched, unreadable = score_labelled_videos(samples, mapping_of(samples), run)
-    assert [video.scores.path.name for video in watched] == ["a.mp4"]
-    assert [(one.path.name, one.reason) for one in unreadable] == [("bad.mp4", "truncated")]
-
-
-def test_an_interval_behind_the_end_of_its_video_is_an_error() -> None:
-    samples = [Sample(Path("a.mp4"), ("fight",), 50.0, 60.0, origin="events.csv:3")]
-    with pytest.raises(DataError, match=r"events\.csv:3: start 50 lies behind the end of a\.mp4"):
-        score_labelled_videos(samples, mapping_of(samples), run)
-
-
 def test_only_actions_that_are_labelled_are_judged_unless_asked_for() -> None:
     labelled = mapping_of([Sample(Path("a.mp4"), ("fight",)), Sample(Path("b.mp4"), ("nothing",))])
     nothing = mapping_of([Sample(Path("b.mp4"), ("nothing",))])

@@ -1,0 +1,75 @@
+"""Cutting the people of one sample, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from models.boxes import FloatArray
+from tests.conftest import make_frame
+from tests.training.factories import SMALL
+from training.crops.crop_cache import CachedTrack, read_entry
+from training.crops.sample_cut import SampleCut, stretch_s
+from training.labels.samples import DataError, PersonBox, Sample
+
+BOX = np.array([4, 4, 20, 28], np.float32)
+VIDEO = Path("a.mp4")
+
+
+def cut(
+    folder: Path, sample: Sample, people: Sequence[tuple[str, FloatArray]], frames: int = 21
+) -> list[CachedTrack]:
+    entry = folder / "key.json"
+    cutting = SampleCut(sample, SMALL, entry)
+    for index in range(frames):
+        frame = make_frame(index)
+        if cutting.covers(frame.pts_s):
+            cutting.add(frame, people if cutting.wants_people else ())
+    try:
+        cutting.finish()
+    finally:
+        cutting.discard()
+    return read_entry(entry, sample) or []
+
+
+@pytest.mark.parametrize(
+    ("start_s", "end_s", "expected"),
+    [
+        (None, None, (0.0, np.inf)),
+        (1.0, 9.0, (1.0, 9.0)),
+        (5.0, 6.0, (4.5, 6.5)),
+        (0.2, 0.4, (0.0, 1.3)),
+    ],
+)
+def test_a_stretch_is_at_least_as_long_as_a_clip(
+    start_s: float | None, end_s: float | None, expected: tuple[float, float]
+) -> None:
+    found = stretch_s(Sample(VIDEO, ("walk",), start_s, end_s), span_s=2.0)
+    assert found == pytest.approx(expected)
+
+
+def test_tracked_people_are_cut_and_the_whole_frame_is_not_kept(tmp_path: Path) -> None:
+    [track] = cut(tmp_path, Sample(VIDEO, ("walk",)), [("1-7", BOX)])
+    assert not track.whole_frame
+    np.testing.assert_allclose(track.pts_s, np.arange(21) / 10)
+    assert {path.name for path in tmp_path.iterdir()} == {"key.json", "key.jpegs"}
+
+
+def test_without_people_the_whole_frame_is_kept(tmp_path: Path) -> None:
+    [track] = cut(tmp_path, Sample(VIDEO, ("walk",)), [])
+    assert track.whole_frame
+
+
+def test_a_given_box_needs_no_detected_people(tmp_path: Path) -> None:
+    sample = Sample(VIDEO, ("walk",), box=PersonBox((0.1, 0.1, 0.9, 0.9), normalized=True))
+    [track] = cut(tmp_path, sample, [])
+    assert not track.whole_frame
+
+
+def test_an_entry_that_cannot_be_finished_leaves_no_files(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="1 frames from 0 s to its end: too short"):
+        cut(tmp_path, Sample(VIDEO, ("walk",)), [("1-7", BOX)], frames=1)
+    assert list(tmp_path.iterdir()) == []
