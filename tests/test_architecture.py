@@ -332,6 +332,16 @@ def test_files_stay_small_enough_to_read() -> None:
     assert not offenders, listed(offenders)
 
 
+def test_no_public_class_name_occurs_twice() -> None:
+    paths = defaultdict[str, list[str]](list)
+    for path in sources().values():
+        for node in tree_of(path).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                paths[node.name].append(str(path))
+    offenders = [f"{name}: {', '.join(where)}" for name, where in paths.items() if len(where) > 1]
+    assert not offenders, listed(offenders)
+
+
 def test_a_run_without_a_yolo_never_loads_ultralytics() -> None:
     """Its AGPL licence then does not matter to the user; the README promises that."""
     program = (

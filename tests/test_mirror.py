@@ -1,0 +1,127 @@
+"""A file's test is found by its name: tests mirror the rooms, with the exceptions listed here."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from tests.conftest import REPOSITORY
+
+PACKAGES = ("models", "pipeline", "training")
+# Source files without a test file of their name, by the test that covers them (below `tests/`):
+# they are one half of what the other test is about, or need the whole program around them.
+TESTED_IN = {
+    "models/checkpoints/test_foreign_checkpoint.py": [
+        "models/checkpoints/architecture_inference.py",
+        "models/checkpoints/caffe2_names.py",
+        "models/checkpoints/label_files.py",
+        "models/checkpoints/naming_schemes.py",
+        "models/checkpoints/training_config.py",
+    ],
+    "models/checkpoints/test_checkpoint.py": ["models/checkpoints/weight_files.py"],
+    "models/detectors/test_yolo.py": ["models/detectors/ultralytics_import.py"],
+    "models/inference/test_action_recognizer.py": ["models/inference/device.py"],
+    "models/inference/test_scene_recognizer.py": ["models/slowfast/roi_head.py"],
+    "models/slowfast/test_recognizer3d.py": [
+        "models/slowfast/architecture.py",
+    ],
+    "models/checkpoints/test_published_outputs.py": ["models/slowfast/complexity.py"],
+    "integration/test_replay.py": [
+        "pipeline/app.py",
+        "pipeline/types.py",  # data without behaviour
+        "pipeline/errors.py",  # likewise
+    ],
+    "integration/test_command_line.py": [
+        "pipeline/commands/config_schema.py",
+        "pipeline/commands/replay.py",
+        "pipeline/commands/recognizers.py",
+    ],
+    "integration/test_live_command.py": ["pipeline/commands/live.py"],
+    "integration/test_live_camera.py": [
+        "pipeline/live/camera_messages.py",
+    ],
+    "pipeline/config/test_schema.py": [
+        "pipeline/config/delivery.py",
+        "pipeline/config/live.py",
+        "pipeline/config/loading.py",
+    ],
+    "pipeline/commands/test_bridge.py": ["pipeline/config/secret_file.py"],
+    "pipeline/telemetry/test_run_status.py": ["pipeline/telemetry/snapshots.py"],
+    "integration/test_train_command.py": [
+        "training/commands/train.py",
+        "training/fitting/train.py",
+    ],
+    "training/commands/test_evaluate.py": [
+        "training/commands/evaluate_data.py",
+        "training/commands/evaluate_request.py",
+        "training/evaluation/evaluated_model.py",
+        "training/report/tables.py",
+        "training/report/write.py",
+    ],
+    "training/crops/test_preparation.py": [
+        "training/crops/sample_cut.py",
+        "training/crops/video_cut.py",
+    ],
+    "training/detector/test_loop.py": [
+        "training/detector/export.py",
+        "training/detector/student.py",
+        "training/detector/teacher.py",
+    ],
+    "training/evaluation/test_clips.py": [
+        "training/evaluation/clip_results.py",
+        "training/report/json_document.py",
+    ],
+    "training/evaluation/test_videos.py": ["training/evaluation/labelled_videos.py"],
+    "training/evaluation/test_video_scores.py": ["training/evaluation/score_cache.py"],
+    "training/fitting/test_epochs.py": ["training/fitting/run_state.py"],
+    "training/test_config.py": ["training/fitting/specs.py"],
+    "training/labels/test_label_files.py": [
+        "training/labels/label_lists.py",
+        "training/labels/label_tables.py",
+        "training/labels/samples.py",
+    ],
+    "training/metrics/test_tracking.py": ["training/labels/mot_files.py"],
+    "training/metrics/test_detection.py": ["training/labels/yolo_folder.py"],
+    "training/report/test_html.py": ["training/report/mistakes.py", "training/report/plots.py"],
+}
+# Programs that made the bundled detector, run by hand with the commands of its model card.
+UNTESTED = {"training/detector/evaluate.py", "training/detector/train.py"}
+# Tests of several files of their room together.
+OF_A_ROOM = {
+    "models/checkpoints/test_published_outputs.py",  # of three libraries
+    "models/detectors/test_compact_detector.py",  # the bundled weights
+    "pipeline/redis_store/test_topologies.py",  # cluster and sentinel
+    "pipeline/stages/test_trackers.py",  # what all trackers promise
+    "pipeline/subscriber/test_imports.py",  # what a subscriber needs
+    "training/recipe/test_compact_config.py",  # the bundled configuration
+}
+
+
+def files(root: Path) -> set[str]:
+    """Python files of the packages below a folder, relative to it."""
+    paths = {path for package in PACKAGES for path in (root / package).rglob("*.py")}
+    return {str(path.relative_to(root)) for path in paths}
+
+
+def namesake(source: str) -> str:
+    path = Path(source)
+    return str(path.with_name(f"test_{path.name}"))
+
+
+def test_a_source_file_has_a_test_of_its_name() -> None:
+    tests = files(REPOSITORY / "tests")
+    sources = {path for path in files(REPOSITORY) if Path(path).name != "__init__.py"}
+    missing = {source for source in sources if namesake(source) not in tests}
+    excepted = {source for listed in TESTED_IN.values() for source in listed} | UNTESTED
+    assert missing <= excepted, f"no test of their name: {sorted(missing - excepted)}"
+    assert excepted <= missing, f"need no exception: {sorted(excepted - missing)}"
+
+
+def test_the_test_of_a_file_without_a_namesake_exists() -> None:
+    absent = [test for test in TESTED_IN if not (REPOSITORY / "tests" / test).is_file()]
+    assert not absent
+
+
+def test_a_test_file_is_named_after_a_source_file() -> None:
+    tests = {path for path in files(REPOSITORY / "tests") if Path(path).name.startswith("test_")}
+    named = {namesake(source) for source in files(REPOSITORY)}
+    assert tests - named == OF_A_ROOM
