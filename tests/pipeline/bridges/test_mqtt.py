@@ -157,7 +157,7 @@ def test_a_password_opens_and_a_wrong_one_is_reported_but_not_shown(
             UnavailableError, match=r"refuses the connection: .*bridges\.mqtt"
         ) as caught:
             bridge.send(make_event(1))
-        assert "refuses the connection" in caplog.text  # told at the start already
+        assert "refuses the connection" in caplog.text  # logged at the start already
     assert "wrong-secret" not in caplog.text + str(caught.value) + repr(bridge)
 
 

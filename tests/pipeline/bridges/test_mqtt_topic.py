@@ -26,7 +26,7 @@ def test_the_action_of_a_camera_event_is_a_dash() -> None:
 
 
 @pytest.mark.parametrize(
-    ("template", "told"),
+    ("template", "message"),
     [
         ("", "not empty"),
         ("$SYS/x", "does not begin with"),
@@ -38,6 +38,6 @@ def test_the_action_of_a_camera_event_is_a_dash() -> None:
         ("a/{kind", "like behaviour/"),
     ],
 )
-def test_a_topic_that_no_broker_takes_is_refused(template: str, told: str) -> None:
-    with pytest.raises(ValueError, match=told):
+def test_a_topic_that_no_broker_takes_is_refused(template: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
         check_topic(template)

@@ -1,4 +1,4 @@
-"""Events at a real HTTP server: signed, whole, told apart; no credentials in any text."""
+"""Events at a real HTTP server: signed, whole, distinguishable; no credentials in any text."""
 
 from __future__ import annotations
 
@@ -176,8 +176,8 @@ def test_no_text_shows_a_credential(
     url = f"http://user:hunter2@127.0.0.1:{port}/services/hunter2?token=hunter2"
     with bridge_to(url, timeout_s=0.2) as bridge, pytest.raises(BridgeError) as caught:
         bridge.send(make_event(1))
-    told = "".join(traceback.format_exception(caught.value))
-    assert "hunter2" not in told + caplog.text + repr(bridge) + bridge.name
+    text = "".join(traceback.format_exception(caught.value))
+    assert "hunter2" not in text + caplog.text + repr(bridge) + bridge.name
 
 
 @pytest.mark.parametrize("separator", "/?#")

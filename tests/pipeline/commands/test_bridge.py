@@ -159,7 +159,7 @@ def test_the_example_posts_the_start_of_a_fight(
 
 
 @pytest.mark.parametrize(
-    ("name", "settings", "told"),
+    ("name", "settings", "message"),
     [
         ("webhook", [], "bridges.webhook.url: not set"),
         ("mqtt", [], "bridges.mqtt.host: not set"),
@@ -177,11 +177,11 @@ def test_the_example_posts_the_start_of_a_fight(
         ("pigeon", [], "pigeon"),
     ],
 )
-def test_what_cannot_run_is_told_by_its_key(name: str, settings: list[str], told: str) -> None:
+def test_what_cannot_run_is_named_by_its_key(name: str, settings: list[str], message: str) -> None:
     options = [part for setting in settings for part in ("--set", setting)]
     command = [sys.executable, "run_pipeline.py", "--log-level", "warning", "bridge", name]
     done = subprocess.run([*command, *options], cwd=REPOSITORY, capture_output=True, text=True)
-    assert (done.returncode, told in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
 
 
 def test_bridges_are_off_by_default() -> None:
@@ -190,7 +190,7 @@ def test_bridges_are_off_by_default() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "message"),
     [
         ("bridges.webhook.url=host/x", "bridges.webhook: url must start with http:// or https://"),
         ("bridges.webhook.filter=[color=red]", "bridges.webhook.filter: 'color=red': expected"),
@@ -202,8 +202,8 @@ def test_bridges_are_off_by_default() -> None:
         ("bridges.kafka=1", "bridges.kafka: unknown key"),
     ],
 )
-def test_a_mistake_in_the_configuration_is_named(setting: str, told: str) -> None:
-    with pytest.raises(ConfigError, match=told):
+def test_a_mistake_in_the_configuration_is_named(setting: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
         config_with(setting)
 
 
@@ -223,14 +223,14 @@ def test_a_secret_is_what_stands_before_the_line_end(tmp_path: Path, content: by
 
 
 @pytest.mark.parametrize(
-    ("content", "told"), [(b"\n", "empty"), (b"hunter2\xff", "no UTF-8"), (None, "cannot read")]
+    ("content", "message"), [(b"\n", "empty"), (b"hunter2\xff", "no UTF-8"), (None, "cannot read")]
 )
 def test_a_secret_that_is_none_names_key_and_file(
-    tmp_path: Path, content: bytes | None, told: str
+    tmp_path: Path, content: bytes | None, message: str
 ) -> None:
     if content is not None:
         (tmp_path / "key").write_bytes(content)
-    with pytest.raises(ConfigError, match=rf"a\.b: .*{told}") as caught:
+    with pytest.raises(ConfigError, match=rf"a\.b: .*{message}") as caught:
         read_secret(tmp_path / "key", "a.b")
     assert str(tmp_path / "key") in str(caught.value)
     assert "hunter" not in str(caught.value)

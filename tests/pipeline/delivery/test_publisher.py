@@ -121,11 +121,11 @@ def test_an_outage_delays_and_is_logged_once(
         assert publisher.last_error is None
     assert fake.entries == [("run/gate", seq) for seq in (1, 2, 3)]
     assert publisher.counts.outages == 1
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(told) == 3
-    assert "does not answer" in told[0]
-    assert told[1] == "it forgets"
-    assert "accepts events again" in told[2]
+    logged = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+    assert len(logged) == 3
+    assert "does not answer" in logged[0]
+    assert logged[1] == "it forgets"
+    assert "accepts events again" in logged[2]
 
 
 def test_what_the_server_lost_is_sent_again(fake: FakeStream, outbox: Outbox) -> None:

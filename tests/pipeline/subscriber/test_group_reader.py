@@ -107,9 +107,9 @@ def test_a_gap_in_a_reply_that_never_came_is_reported_once(steps: Steps) -> None
     begun(steps)
     assert name(steps.throw(ReplyLostError())) == "hgetall"
     assert steps.send({b"run/gate 5": b"9"}) == SequenceGap("run/gate", 5, 9)
-    told = next(steps)
-    assert isinstance(told, Command)
-    assert (told.name, told.arguments[1]) == ("hdel", b"run/gate 5")
+    forgotten = next(steps)
+    assert isinstance(forgotten, Command)
+    assert (forgotten.name, forgotten.arguments[1]) == ("hdel", b"run/gate 5")
     assert name(steps.send(1)) == "xreadgroup"
 
 
