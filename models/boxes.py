@@ -1,4 +1,4 @@
-"""Boxes as numbers: `xyxy` is the one format between modules, the others stand at borders."""
+"""Box arithmetic: `xyxy` is the only format between modules, others exist at adapters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def ltwh_to_xyxy(ltwh: FloatArray) -> FloatArray:
 
 
 def clip_to_image(xyxy: FloatArray, width: int, height: int) -> FloatArray:
-    """Move every corner into the image; a box that lies outside gets an empty side."""
+    """Clip (N, 4) corners to an image of width x height pixels; outside boxes become empty."""
     limits = np.array([width, height, width, height], np.float32)
     return np.clip(xyxy, np.float32(0), limits)
 

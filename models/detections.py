@@ -1,4 +1,4 @@
-"""What a person detector says about one image."""
+"""The output of a person detector for one image."""
 
 from __future__ import annotations
 
@@ -31,11 +31,11 @@ class Detections:
 
     @classmethod
     def empty(cls) -> Detections:
-        """Nobody."""
+        """Return the detections of an image without people."""
         return cls(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
 
     def inside(self, width: int, height: int) -> Detections:
-        """The boxes clipped to an image, without those that are then empty or not numbers."""
+        """Clip the boxes to an image of width x height pixels; drop empty and non-finite ones."""
         clipped = Detections(clip_to_image(self.xyxy, width, height), self.confidence)
         return clipped[has_area(clipped.xyxy) & np.isfinite(clipped.confidence)]
 

@@ -1,4 +1,4 @@
-"""Which network a file's weights belong to, from their names and shapes."""
+"""Infer the network that a file's weights belong to from their names and shapes."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from models.slowfast.non_local import BlocksPerStage
 from models.slowfast.residual_blocks import BasicBlock3d, Kernel3d
 from models.slowfast.resnet3d import DEPTHS, STAGES
 
-AVA_CLASSES = 80  # PySlowFast's detection checkpoints; mmaction2's have a class more, for nothing
+AVA_CLASSES = 80  # of PySlowFast's detection checkpoints; mmaction2's have an unused class more
 
 log = logging.getLogger(__name__)
 
 
 class UnknownNetworkError(Exception):
-    """The weights are of no network of this family; the message says why."""
+    """The weights are of no SlowFast network; the message has the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Inferred:
-    """What a file's weights say."""
+    """What names and shapes of a file's weights show."""
 
     architecture: Architecture
     num_classes: int
@@ -38,7 +38,7 @@ def infer_architecture(
     """Read depths, channels, kernels and inflation from the shapes, the rest from convention.
 
     Raises:
-        UnknownNetworkError: if the stages are those of no ResNet, or a part is not there.
+        UnknownNetworkError: if the stages are those of no ResNet, or a weight is missing.
     """
     roi = _has_roi_head(tensors, scheme, saved)
     shapes = _Shapes(tensors, scheme, roi)
@@ -75,9 +75,9 @@ def infer_architecture(
 
 
 def _usual_alpha(scheme: NamingScheme, fusion_kernel: int, depth: int) -> int:
-    """No shape shows alpha. All public models: kernel 7 goes with 4, kernel 5 with 8.
+    """Return alpha, which no shape shows, by the public models: 4 with kernel 7, 8 with kernel 5.
 
-    Except the deep ones of PySlowFast and pytorchvideo (R101 8x8 and 16x8), which have 5 and 4.
+    The deep models of PySlowFast and pytorchvideo (R101 8x8 and 16x8) have kernel 5 and alpha 4.
     """
     if scheme.library != "mmaction2" and depth > 50:
         return 4
@@ -95,7 +95,7 @@ def _has_roi_head(
     is_ava = weight in tensors and len(tensors[weight]) == AVA_CLASSES
     if is_ava:
         log.warning(
-            "%d classes and no configuration in the file: taken for a detection checkpoint of AVA",
+            "%d classes and no configuration in the file: read as a detection checkpoint of AVA",
             AVA_CLASSES,
         )
     return is_ava
@@ -123,7 +123,7 @@ def _non_local_conventions(
 
 
 def _check_slow_only(slow: _PathwayShape, saved: SavedTrainingConfig) -> None:
-    """C2D and I3D have the weights of a slow pathway, and pooling in time that no weight shows."""
+    """Refuse C2D and I3D: their weights are like SlowOnly's, their pooling in time is in none."""
     if saved.network is not None:
         if not saved.network.startswith("slow"):
             raise UnknownNetworkError(f"its MODEL.ARCH is {saved.network}, not slowfast or slow")
@@ -132,7 +132,7 @@ def _check_slow_only(slow: _PathwayShape, saved: SavedTrainingConfig) -> None:
 
 
 class _Shapes:
-    """Shapes of the file's weights under our names."""
+    """Shapes of the file's weights by our names."""
 
     def __init__(self, tensors: Mapping[str, Tensor], scheme: NamingScheme, roi: bool) -> None:
         self._tensors, self._scheme, self._roi = tensors, scheme, roi

@@ -1,6 +1,6 @@
-"""Names of weights in Caffe2 files, translated into PySlowFast's.
+"""Translate the names of weights in Caffe2 files into PySlowFast's.
 
-PySlowFast's model zoo keeps its first models in this form. `t_` is the fast pathway, a lateral is
+The oldest models of PySlowFast's model zoo have this form. `t_` is the fast pathway, a lateral is
 the `subsample` of what stands before it, `s`, `b`, `rm`, `riv` are a batch norm's weight, bias,
 mean and variance. Facts from PySlowFast, slowfast/utils/c2_model_loading.py.
 """
@@ -35,7 +35,7 @@ _OF_TRAINING = re.compile(r"lr|model_iter|.*_momentum")  # the optimiser's, not 
 
 
 def from_caffe2(blobs: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """The weights under PySlowFast's names; a name that is not known stays as it is."""
+    """Rename the weights as PySlowFast does; an unknown name is kept."""
     return {
         pyslowfast_name(name): blob
         for name, blob in blobs.items()
@@ -44,7 +44,7 @@ def from_caffe2(blobs: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def pyslowfast_name(name: str) -> str:
-    """`t_res4_0_branch2b_bn_s` -> `s4.pathway1_res0.branch2.b_bn.weight`."""
+    """Translate a name, e.g. `t_res4_0_branch2b_bn_s` -> `s4.pathway1_res0.branch2.b_bn.weight`."""
     if name in _HEAD:
         return _HEAD[name]
     if match := _STEM.fullmatch(name):

@@ -1,4 +1,4 @@
-"""Recognizers on disk: our own safetensors files, and the checkpoints of three libraries."""
+"""Save and load recognizers: our own safetensors files, and checkpoints of three libraries."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> N
     """Write weights, architecture and input spec; an existing file is replaced in one step.
 
     Args:
-        path: ends in .safetensors by custom.
+        path: ends in .safetensors by convention.
         model: on any device.
         half: store convolutions and the linear layer as float16, which halves the file. Batch
             norm stays float32: its variances may leave float16's range.
@@ -56,7 +56,7 @@ def load_recognizer(
 ) -> Recognizer3D:
     """Read a recognizer, as float32 in eval mode.
 
-    Which library wrote the file, and which network it holds, is seen from the names and shapes
+    The library that wrote the file and the network in it are identified by the names and shapes
     of its weights: our own safetensors, mmaction2 (.pth), PySlowFast (.pyth, or Caffe2's .pkl),
     pytorchvideo (.pyth).
 
@@ -64,11 +64,11 @@ def load_recognizer(
         path: of the file. A file `NAME.labels.txt` beside it may name the classes.
         num_classes: None for the classes of the file. Another number gives a fresh classifier for
             fine-tuning, with the labels class_0, class_1, ...
-        device: where the model goes.
+        device: of the loaded model.
 
     Raises:
-        CheckpointError: if the file is missing, damaged, or of no SlowFast network, or if a weight
-            is missing, too many or of another shape; each is listed by its name in the file.
+        CheckpointError: if the file is missing, damaged, or of no SlowFast network, or if weights
+            are missing, unexpected or of another shape; each is listed by its name in the file.
     """
     file = read_weights(Path(path))
     if "format" in file.metadata:
@@ -87,7 +87,7 @@ def load_recognizer(
     wanted = model.state_dict()
     tensors = _match(file, wanted, name, fresh_head=fresh_head)
     if not (fast_first or fresh_head):
-        tensors[f"{OUR_HEAD}weight"] = _turn_columns(
+        tensors[f"{OUR_HEAD}weight"] = _fast_first(
             tensors[f"{OUR_HEAD}weight"], model.backbone.out_channels[0]
         )
     model.load_state_dict(tensors)  # copies into float32, whatever the file stores
@@ -117,7 +117,7 @@ def _match(
     *,
     fresh_head: bool,
 ) -> dict[str, Tensor]:
-    """The file's weights under our names; every one that does not fit is told at once."""
+    """Return the file's weights by our names, or list every one that does not fit."""
     matched: dict[str, Tensor] = {}
     misfits: list[str] = []
     theirs = {name(ours): ours for ours in wanted}
@@ -144,6 +144,6 @@ def _match(
     return matched
 
 
-def _turn_columns(weight: Tensor, slow_channels: int) -> Tensor:
-    """Columns [slow, fast] -> [fast, slow]."""
+def _fast_first(weight: Tensor, slow_channels: int) -> Tensor:
+    """Reorder the classifier's columns, [slow, fast] -> [fast, slow]."""
     return torch.cat([weight[:, slow_channels:], weight[:, :slow_channels]], dim=1)

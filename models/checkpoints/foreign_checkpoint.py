@@ -1,4 +1,4 @@
-"""What the checkpoints of other libraries are: which network, which input, which names."""
+"""Identify checkpoints of other libraries: their network, input and naming scheme."""
 
 from __future__ import annotations
 
@@ -28,25 +28,28 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ForeignCheckpoint:
-    """A file of another library, understood."""
+    """A file of another library, identified."""
 
-    file: WeightFile  # without what is no weight of a network
+    file: WeightFile  # the network's weights alone
     scheme: NamingScheme
     architecture: Architecture
     spec: InputSpec
 
     def name(self, ours: str) -> str:
-        """What the file calls the weight that is `ours` here."""
+        """Translate our name of a weight into the file's."""
         return self.scheme.name(ours, roi=self.architecture.head == "roi")
 
     @property
     def fast_first(self) -> bool:
-        """Order of the classifier's columns; ours is [fast, slow]."""
+        """Whether the classifier's columns are [fast, slow] as ours; else [slow, fast]."""
         return self.scheme.fast_first and self.architecture.head == "clip"
 
 
 def identify(file: WeightFile) -> ForeignCheckpoint:
-    """Recognize library, network and input.
+    """Identify library, network and input.
+
+    Args:
+        file: not written by this program.
 
     Raises:
         CheckpointError: if it is none of the known libraries, or no SlowFast network.
@@ -102,7 +105,7 @@ def _input_spec(
         clip_len=clip_len,
         frame_interval=frame_interval,
         target_fps=saved.target_fps or 30.0,
-        # Boxes are looked for in scenes whose shorter side is 256, in all three libraries.
+        # Scenes with boxes have a shorter side of 256 pixels in all three libraries.
         crop_size=256 if boxes else saved.crop_size or 224,
         alpha=architecture.alpha,
         slow_sampling=scheme.slow_sampling,
@@ -121,7 +124,7 @@ def _usual_clip(architecture: Architecture) -> tuple[int, int]:
 
 
 def _model_name(architecture: Architecture, clip_len: int, frame_interval: int) -> str:
-    """In the words of the paper: slow frames x their distance, e.g. slowfast_r50_8x8."""
+    """Name as in the paper: slow frames x their distance, e.g. slowfast_r50_8x8."""
     slow, fast = architecture.slow_depth, architecture.fast_depth
     depths = f"r{slow}" if fast in (None, slow) else f"r{slow}_r{fast}"
     kind = "slowonly" if fast is None else "slowfast"

@@ -1,4 +1,4 @@
-"""The names of a checkpoint's classes, from a file that lies beside it."""
+"""Read the names of a checkpoint's classes from a file beside it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _NUMBERED = re.compile(r"(\d+)\s*[:,]\s*(.+)")
 
 
 def find_label_file(weights: Path) -> Path | None:
-    """`NAME.labels.txt` or `NAME.labels.json` beside the weights, else `labels.txt` or `.json`."""
+    """Find `NAME.labels.txt` or `.json` beside the weights, else `labels.txt` or `.json`."""
     for stem in (f"{weights.stem}.labels", "labels"):
         for suffix in (".txt", ".json"):
             candidate = weights.with_name(stem + suffix)
@@ -22,7 +22,7 @@ def find_label_file(weights: Path) -> Path | None:
 
 
 def read_labels(path: Path, num_classes: int) -> tuple[str, ...]:
-    """The labels in the order of the classes.
+    """Read the labels in the order of the classes.
 
     Args:
         path: text with one label per line, or with lines `N: label`; or JSON: a list, an object
@@ -31,7 +31,7 @@ def read_labels(path: Path, num_classes: int) -> tuple[str, ...]:
             without a label is then called class_N.
 
     Raises:
-        ValueError: naming the file, if it is none of that or has another number of labels.
+        ValueError: naming the file, if it has another format or another number of labels.
     """
     named = _read(path)
     if isinstance(named, list):
@@ -45,13 +45,13 @@ def read_labels(path: Path, num_classes: int) -> tuple[str, ...]:
 
 
 def read_label_numbers(path: Path) -> dict[int, str]:
-    """The label of every number, for lists that say numbers.
+    """Read the label of every number, for lists with numbers instead of names.
 
     Args:
-        path: as of `read_labels`, or AVA's .pbtxt. Labels without numbers are counted from 0.
+        path: as of `read_labels`, or AVA's .pbtxt. Labels without numbers are numbered from 0.
 
     Raises:
-        ValueError: naming the file, if it is none of that.
+        ValueError: naming the file, if it has another format.
     """
     named = _read(path)
     return dict(enumerate(named)) if isinstance(named, list) else named
@@ -68,7 +68,7 @@ def _read(path: Path) -> list[str] | dict[int, str]:
 
 
 def _from_pbtxt(text: str) -> dict[int, str]:
-    """AVA's list of actions: blocks with a name and an id (label and label_id in older ones)."""
+    """Parse AVA's list of actions: blocks with name and id (label and label_id in older ones)."""
     names = re.findall(r'\b(?:name|label)\s*:\s*"([^"]*)"', text)
     numbers = re.findall(r"\b(?:id|label_id)\s*:\s*(\d+)", text)
     if len(names) != len(numbers):

@@ -1,7 +1,7 @@
-"""What libraries note beside the weights of a checkpoint: how it was trained, and on which classes.
+"""Read the training configuration that libraries save beside the weights of a checkpoint.
 
-Shapes do not tell how often the slow pathway looks, how long a clip is or what the classes are
-called; PySlowFast saves its configuration as YAML, mmaction2 as Python text. Both are read as text.
+Shapes do not show alpha, the length of a clip or the names of the classes. PySlowFast saves its
+configuration as YAML, mmaction2 as Python source. Both are read as text and never executed.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SavedTrainingConfig:
-    """What was found; None where nothing was."""
+    """What the file states; None for what it does not."""
 
     network: str | None = None  # MODEL.ARCH of PySlowFast: slowfast, slow, i3d, ...
     alpha: int | None = None
@@ -36,7 +36,7 @@ class SavedTrainingConfig:
     std: RgbTriple | None = None
     colour_order: ColourOrder | None = None
     multi_label: bool | None = None
-    boxes: bool | None = None  # it answers for boxes (AVA)
+    boxes: bool | None = None  # a detection network, one prediction per box (AVA)
     roi_aligned: bool | None = None
     non_local_pool: Kernel3d | None = None
     non_local_instantiation: Instantiation | None = None
@@ -44,10 +44,13 @@ class SavedTrainingConfig:
 
 
 def read_training_config(extras: Mapping[str, Any]) -> SavedTrainingConfig:
-    """Notes among the things that stood beside the weights of a PyTorch file.
+    """Find the training configuration in a PyTorch file.
+
+    Args:
+        extras: what the file holds beside the weights.
 
     Raises:
-        ValueError: if they speak of a network that cannot be built here.
+        ValueError: if it describes a network that cannot be built here.
     """
     meta = extras.get("meta")
     if isinstance(extras.get("cfg"), str):
@@ -59,7 +62,7 @@ def _pyslowfast(text: str) -> SavedTrainingConfig:
     try:
         config = yaml.safe_load(text)
     except yaml.YAMLError:
-        log.warning("the checkpoint's configuration is not plain YAML and is left out of account")
+        log.warning("the checkpoint's configuration is not plain YAML and is ignored")
         return SavedTrainingConfig()
     if not isinstance(config, dict):
         return SavedTrainingConfig()
@@ -90,7 +93,7 @@ def _pyslowfast(text: str) -> SavedTrainingConfig:
 
 
 def _non_local_pool(section: Mapping[str, Any]) -> Kernel3d | None:
-    """The pooling of the slow pathway's blocks, the same in all stages that have any."""
+    """Return the pooling of the slow pathway's non-local blocks, equal in all stages with any."""
     # Per stage and pathway: the blocks, the groups of frames they are confined to, the pooling.
     location, group, pool = (section.get(name) for name in ("LOCATION", "GROUP", "POOL"))
     stages = [stage for stage, at in enumerate(location or []) if at[0]]
@@ -137,14 +140,14 @@ def _integer(values: Mapping[str, Any], name: str) -> int | None:
 
 
 def _named_constants(text: str) -> Iterator[tuple[str, Any]]:
-    """Every `name=constant` and `"name": constant` of Python text; of equal names the first wins.
+    """Yield every `name=constant` and `"name": constant` of Python text, the first of equal names.
 
-    The backbone and the training clips stand first in mmaction2's configurations.
+    mmaction2's configurations begin with the backbone and the training clips.
     """
     try:
         tree = ast.parse(text)
     except (SyntaxError, ValueError, RecursionError):
-        log.warning("the checkpoint's configuration cannot be read and is left out of account")
+        log.warning("the checkpoint's configuration cannot be read and is ignored")
         return
     found: dict[str, Any] = {}
     for node in ast.walk(tree):

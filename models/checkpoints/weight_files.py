@@ -1,4 +1,4 @@
-"""Weights on disk as tensors by name: safetensors, PyTorch and Caffe2 files, never running code."""
+"""Read weights as tensors by name from safetensors, PyTorch and Caffe2 files; never run code."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ _STATE_KEYS = ("state_dict", "model_state", "model_state_dict", "model")
 
 
 class CheckpointError(Exception):
-    """A weight file that cannot be used; the message names it and says what to do."""
+    """A weight file that cannot be used; the message names it and the remedy."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WeightFile:
-    """What a file holds."""
+    """The content of a file."""
 
     path: Path
     tensors: dict[str, Tensor]
     metadata: dict[str, str] = field(default_factory=dict)  # of safetensors
-    extras: dict[str, Any] = field(default_factory=dict)  # what stood beside the weights
+    extras: dict[str, Any] = field(default_factory=dict)  # of PyTorch files, beside the weights
 
 
 def read_weights(path: Path) -> WeightFile:
-    """Read any of the formats; which one is seen from the content, not from the name.
+    """Read a file of any of the formats, identified by its content, not by its name.
 
     Raises:
-        CheckpointError: if there is no such file, it is damaged, has no weights, or wants to run
+        CheckpointError: if there is no such file, it is damaged, has no weights, or would run
             code while it is read.
     """
     try:
@@ -131,17 +131,17 @@ _NUMPY_PARTS: dict[tuple[str, str], Any] = {
 
 
 class _ArrayUnpickler(pickle.Unpickler):
-    """Makes NumPy arrays in plain containers and nothing else."""
+    """Unpickle NumPy arrays in plain containers and nothing else."""
 
     def find_class(self, module: str, name: str) -> Any:
-        """The part of an array by its name."""
+        """Return the constructor of that name, if arrays need it."""
         if (module, name) not in _NUMPY_PARTS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
         return _NUMPY_PARTS[module, name]
 
 
 def _read_caffe2(path: Path) -> WeightFile:
-    """PySlowFast's model zoo has its oldest models as pickled dicts of NumPy arrays."""
+    """Read a pickled dict of NumPy arrays, the oldest models of PySlowFast's model zoo."""
     try:
         with path.open("rb") as file:
             content = _ArrayUnpickler(file, encoding="latin1").load()

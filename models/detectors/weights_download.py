@@ -1,4 +1,4 @@
-"""Finds detector weights on disk, or fetches them within seconds, or says why not.
+"""Find detector weights on disk, or download them within a time limit, or log why not.
 
 Run as a module it is the child process that downloads: a name look-up that hangs inside the C
 library cannot be interrupted, but a process can be killed.
@@ -40,19 +40,19 @@ def find_or_fetch_weights(
     limit_s: float = 120.0,
     base_url: str = ASSETS_URL,
 ) -> Path | None:
-    """Turn what the user wrote into weights on disk.
+    """Resolve a path or an official name to weights on disk.
 
     Args:
         weights: a path, or the name of official weights such as "yolo11n.pt".
-        directories: where a file or folder of that name is looked for first.
-        cache_dir: where fetched weights are kept.
+        directories: searched for a file or folder of that name first.
+        cache_dir: where downloaded weights are stored.
         decide_s: seconds within which the server must send its first byte.
         limit_s: seconds that the whole download may take.
         base_url: where official weights are, without a slash at the end.
 
     Returns:
-        The path, or None if official weights are not at hand and cannot be fetched; the reason
-        is logged.
+        The path, or None if official weights are not on disk and cannot be downloaded; the
+        reason is logged.
 
     Raises:
         FileNotFoundError: if there is no such path and it is not the name of official weights.
@@ -74,12 +74,12 @@ def find_or_fetch_weights(
 
 
 def is_official(weights: str) -> bool:
-    """Whether this names weights of the ultralytics release rather than a file of the user."""
+    """Return whether this is the name of weights of the ultralytics release, not a path."""
     return OFFICIAL_WEIGHTS.fullmatch(weights) is not None
 
 
 def _fetch(url: str, target: Path, *, decide_s: float, limit_s: float) -> str | None:
-    """Download in a child process that is killed when it takes too long; None or what failed."""
+    """Download in a child process with a time limit; return None, or the reason of a failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     # One file per process: two runs that fetch at the same time do not write into each other's.
     part = target.absolute().with_name(f"{target.name}.{os.getpid()}.part")
@@ -101,7 +101,7 @@ def _fetch(url: str, target: Path, *, decide_s: float, limit_s: float) -> str | 
         stderr=subprocess.PIPE,
     )
     try:
-        reason = _watch(child, decide_s, started + limit_s)
+        reason = _supervise(child, decide_s, started + limit_s)
         if reason is None:
             part.replace(target)
         return reason
@@ -111,8 +111,8 @@ def _fetch(url: str, target: Path, *, decide_s: float, limit_s: float) -> str | 
         part.unlink(missing_ok=True)
 
 
-def _watch(child: subprocess.Popen[bytes], decide_s: float, deadline: float) -> str | None:
-    """Wait for the child's first line and for its end; None if it has the whole file."""
+def _supervise(child: subprocess.Popen[bytes], decide_s: float, deadline: float) -> str | None:
+    """Wait for the child's first line and its end; return None if it has the whole file."""
     assert child.stdout is not None
     answered, _, _ = select.select([child.stdout], [], [], decide_s)  # its end counts too
     if not answered:
@@ -130,7 +130,8 @@ def _download(url: str, part: Path, limit_s: float) -> None:
     """Write the whole body into `part`.
 
     Raises:
-        OSError: if the server cannot be reached, refuses, or the body is not as long as announced.
+        OSError: if the server cannot be reached or refuses, or the body is not of the announced
+            length.
     """
     # The scheme is ours: ASSETS_URL, or the loopback server of a test.
     with urllib.request.urlopen(url, timeout=limit_s) as response, part.open("wb") as file:  # noqa: S310

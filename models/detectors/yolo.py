@@ -1,4 +1,4 @@
-"""Finds people with an ultralytics YOLO of any weights format."""
+"""Find people with an ultralytics YOLO in any weights format."""
 
 from __future__ import annotations
 
@@ -28,16 +28,19 @@ log = logging.getLogger(__name__)
 class YoloPersonDetector:
     """YOLO weights as a person detector: images in, people out.
 
-    What it says about an image depends on that image alone, bit for bit: on a CPU images go
-    through one at a time; on a GPU, in batches of one shape that are always full.
+    The result for an image must not depend on the images beside it: on a CPU images are processed
+    one by one, on a GPU in full batches of one shape. On CPUs this was measured bit by bit, on
+    GPUs it was not measured.
 
     Args:
-        weights: a file or folder that ultralytics loads: .pt, .onnx, an OpenVINO folder, ...
-        confidence: people below it are left out, in [0, 1].
-        iou: of two boxes that overlap more than this, the less confident is left out.
+        weights: a file or folder that ultralytics loads: .pt, .onnx, an OpenVINO folder. A
+            TensorRT .engine is handed to ultralytics as well, but none was ever tested.
+        confidence: detections below it are dropped, in [0, 1].
+        iou: of two boxes that overlap more than this, the less confident is dropped.
         image_size: longer side in pixels to which images are scaled. A static export has its
             own and keeps it.
-        device: "cpu" or "cuda:N".
+        device: "cpu" or "cuda:N". Only .pt weights run on a GPU: OpenVINO folders run on the CPU
+            always, .onnx with the CPU build of onnxruntime. `description` has the device in use.
         batch_size: images per call on a GPU.
 
     Raises:
@@ -95,7 +98,7 @@ class YoloPersonDetector:
         return [found[number] for number in range(len(images))]
 
     def _load(self, weights: Path) -> None:
-        """Load the weights and run them once: only then are they known to work."""
+        """Load the weights and run them once, which shows whether they work."""
         try:
             with signal_stack_kept():  # an OpenVINO folder changes it
                 self._model = import_ultralytics().YOLO(str(weights), task="detect")
@@ -107,7 +110,7 @@ class YoloPersonDetector:
             raise ValueError(f"{weights} cannot be loaded as YOLO weights ({cause})") from error
 
     def _predict(self, images: Sequence[Image]) -> list[NDArray[np.float32]]:
-        """Rows (N, 6) x1, y1, x2, y2, confidence, class of each image of one shape."""
+        """Return float32 (N, 6) per image of one shape: x1, y1, x2, y2, confidence, class."""
         results = self._model.predict(
             list(images), verbose=False, save=False, predictor=_predictor_class(), **self._options
         )
@@ -115,7 +118,15 @@ class YoloPersonDetector:
 
 
 def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:
-    """Find a class by its name, whatever its case.
+    """Find a class by its name, ignoring case.
+
+    Args:
+        name: in lower case.
+        names: of all classes by index.
+        weights: for the message.
+
+    Returns:
+        The index.
 
     Raises:
         ValueError: if there is none; the message lists the classes there are.
@@ -128,23 +139,32 @@ def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:
 
 
 def to_detections(rows: NDArray[np.float32], image: Image) -> Detections:
-    """Boxes inside the image and at least a pixel wide and high, in an order of their own."""
+    """Clip boxes to the image and sort them.
+
+    Args:
+        rows: float32 (N, 6), see `YoloPersonDetector._predict`.
+        image: uint8 (H, W, 3).
+
+    Returns:
+        The boxes at least a pixel wide and high, the most confident first, equals by their box.
+    """
     height, width = image.shape[:2]
     people = Detections(rows[:, :4], rows[:, 4]).inside(width, height)
     # Equal confidences are common in INT8 models: the box decides then, not the model's order.
     return people[np.lexsort((*people.xyxy.T[::-1], -people.confidence))]
 
 
-@cache  # ultralytics sets the model up anew for a class it has not seen
+@cache  # ultralytics sets the model up again for a predictor class that it has not seen
 def _predictor_class() -> type[Any]:
-    """The predictor to run; a function, because ultralytics is imported late."""
+    """Define the predictor in a function, because ultralytics is imported late."""
     from ultralytics.models.yolo.detect import DetectionPredictor
 
     class OneImageAtATimeNms(DetectionPredictor):
-        """Suppresses overlapping boxes image by image.
+        """Suppress overlapping boxes image by image.
 
-        For a whole batch, ultralytics stops after two seconds of wall time and returns nothing
-        for the images that are left (`utils/nms.py:88,166`): on a busy machine, people vanish.
+        For a whole batch, ultralytics stops after two seconds of wall time and returns no boxes
+        for the remaining images (8.4.190, utils/nms.py:88 and 166): on a busy machine, people
+        would go undetected.
         """
 
         def postprocess(self, preds: Any, img: Any, orig_imgs: list[Image], **kwargs: Any) -> Any:

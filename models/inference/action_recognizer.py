@@ -1,4 +1,4 @@
-"""The recognizer as the pipeline uses it: person clips in, class scores out, repeatable."""
+"""The recognizer of person clips: crops in, class scores out, repeatable bit by bit."""
 
 from __future__ import annotations
 
@@ -30,19 +30,21 @@ CropClip = NDArray[np.uint8]
 
 
 class ActionRecognizer:
-    """A copy of a network, made ready for one device.
+    """A copy of a network, prepared for inference on one device.
 
-    On a CPU every clip runs alone (batches gain nothing there), in bfloat16 where the CPU
-    computes in it; on a GPU in batches of exactly `batch_size`, in float16. Batch norms are
-    folded into their convolutions. The scores of a clip are the same bits alone and in company.
+    On a CPU every clip runs alone, in bfloat16 where the CPU computes in it: batches of the
+    compact network save about 15 % there, and the scores of a clip would depend on them. On a GPU
+    clips run in batches of exactly `batch_size`, in float16. Batch norms are folded into their
+    convolutions. On a CPU the scores of a clip are the same bits whatever runs beside it; on a
+    GPU fixed batches are meant to give the same, which was not measured.
 
     Args:
-        model: stays as it is.
+        model: is copied, not changed.
         device: "auto", "cpu" or "cuda:N".
         precision: of the convolutions; the head and the scores are float32.
         batch_size: clips that a GPU runs at once.
         backend: what computes; "auto" is OpenVINO on a CPU and PyTorch on a GPU.
-        cache_dir: where OpenVINO's form of the network is kept; None keeps none.
+        cache_dir: of OpenVINO's exports; None keeps none.
 
     Raises:
         ValueError: if this machine lacks the device, cannot compute in the precision, or the
@@ -74,16 +76,16 @@ class ActionRecognizer:
 
     @property
     def spec(self) -> InputSpec:
-        """What a clip must look like."""
+        """Shape, sampling and colours of the clips."""
         return self._spec
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the scores, in order."""
+        """Labels of the scores, in order."""
         return self._spec.labels
 
     def describe(self) -> str:
-        """Model, device, precision and backend for a log line."""
+        """Name model, device, precision and backend for a log line."""
         return f"{self._spec.name} on {self._device} in {self._precision} by {self._backend}"
 
     def predict(self, clips: Sequence[CropClip]) -> FloatArray:
@@ -111,7 +113,7 @@ class ActionRecognizer:
 
 
 class ScoringNetwork(nn.Module):
-    """From crops to scores: the input transform, the network and softmax or sigmoid in one.
+    """From crops to scores: the input transform and `Recognizer3D.forward_test` in one module.
 
     Args:
         model: prepared for inference, its backbone in `dtype`.
@@ -147,7 +149,7 @@ class _TorchScorer:
 def _openvino_scorer(
     model: Recognizer3D, precision: Precision, cache_dir: Path | None
 ) -> OpenVinoNetwork:
-    """The network in OpenVINO; it chooses the precision of its convolutions itself."""
+    """Build the network in OpenVINO from float32; the precision is chosen when it is compiled."""
     spec, cpu = model.input_spec, torch.device("cpu")
     network = ScoringNetwork(prepare_for_inference(model, cpu, torch.float32), cpu, torch.float32)
     crops = torch.zeros(1, spec.clip_len, spec.crop_size, spec.crop_size, 3, dtype=torch.uint8)
@@ -163,7 +165,7 @@ def _openvino_scorer(
 def prepare_for_inference(
     model: Recognizer3D, device: torch.device, dtype: torch.dtype
 ) -> Recognizer3D:
-    """A frozen copy with batch norms folded, channels last, and the backbone in `dtype`.
+    """Return a frozen copy with batch norms folded, channels last, and the backbone in `dtype`.
 
     Channels-last-3d and bfloat16 make the compact network several times faster than plain eager
     float32 on a CPU that has bfloat16 instructions. The head stays float32.

@@ -9,11 +9,11 @@ from models.slowfast.input_spec import InputSpec
 
 
 class ClipTransform:
-    """Put the colours into the network's order, normalize, and move the channels to the front.
+    """Reorder the colours for the network, normalize, and move the channels to the front.
 
     Args:
-        spec: its colour order, mean and std count.
-        device: where the crops are.
+        spec: colour order, mean and std are used.
+        device: of the crops.
     """
 
     def __init__(self, spec: InputSpec, device: str | torch.device = "cpu") -> None:

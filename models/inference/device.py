@@ -1,4 +1,4 @@
-"""What computes a network on this machine: device, backend and precision from what a user asks."""
+"""Choose device, backend and precision for this machine from what the user configured."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torc
 
 
 def select_backend(backend: Backend, device: torch.device) -> Literal["torch", "openvino"]:
-    """Resolve "auto".
+    """Resolve "auto": OpenVINO on a CPU where it is installed, else PyTorch.
 
     Raises:
-        ValueError: if OpenVINO is asked for on a GPU, or is not installed.
+        ValueError: if OpenVINO is requested on a GPU, or is not installed.
     """
     if backend == "torch" or (backend == "auto" and device.type != "cpu"):
         return "torch"
@@ -46,14 +46,14 @@ def select_device(name: str) -> torch.device:
         raise ValueError(f"device must be auto, cpu or cuda:N, got {name!r}")
     if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(
-            f"device {name!r} is not there: PyTorch sees {torch.cuda.device_count()} CUDA devices; "
-            "use auto or cpu, or check the driver"
+            f"device {name!r} does not exist: PyTorch sees {torch.cuda.device_count()} CUDA "
+            "devices; use auto or cpu, or check the driver"
         )
     return device
 
 
 def select_dtype(device: torch.device, precision: Precision) -> torch.dtype:
-    """What the convolutions compute in: half the bits where the device gains from it.
+    """Resolve "auto": float16 on a GPU, bfloat16 on a CPU with instructions for it, else float32.
 
     Raises:
         ValueError: for float16 on a CPU.
@@ -64,24 +64,24 @@ def select_dtype(device: torch.device, precision: Precision) -> torch.dtype:
         return _DTYPES[precision]
     if device.type == "cuda":
         return torch.float16
-    # Without the instructions bfloat16 is emulated, slower than float32. PyTorch asks the same
-    # question before it hands a bfloat16 convolution to oneDNN.
+    # Without the instructions bfloat16 is emulated, slower than float32. PyTorch runs the same
+    # check before it hands a bfloat16 convolution to oneDNN.
     has_bfloat16 = torch.ops.mkldnn._is_mkldnn_bf16_supported()
     return torch.bfloat16 if has_bfloat16 else torch.float32
 
 
 def refuse_float16(precision: Precision) -> None:
-    """There is no CPU that computes in it.
+    """Refuse float16 on a CPU, which none computes in.
 
     Raises:
-        ValueError: if it is float16.
+        ValueError: if the precision is float16.
     """
     if precision == "float16":
         raise ValueError("precision float16 needs a GPU; use auto, float32 or bfloat16")
 
 
 def gpu_memory_bytes() -> int | None:
-    """What PyTorch holds of the GPUs' memory; None where it uses none."""
+    """Return the bytes that PyTorch reserves on all GPUs; None where it uses none."""
     if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return None
     return sum(torch.cuda.memory_reserved(index) for index in range(torch.cuda.device_count()))

@@ -1,4 +1,4 @@
-"""Batches of one size only, so that a result never depends on what else was waiting."""
+"""Run batches of one fixed size, so that a result does not depend on how many items waited."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ def in_fixed_batches(
     """Run items in groups of exactly `size`.
 
     Floating-point kernels are chosen by the size of the batch, and different kernels round
-    differently; how many items wait depends on timing. The last group is therefore filled up by
-    repeating its last item, and what that gives is dropped.
+    differently; how many items wait depends on timing. The last group is therefore padded by
+    repeating its last item, and the results of the padding are dropped.
 
     Args:
-        items: any number, none too.
-        size: of every group that `run` sees.
-        run: gives one result per item, each depending on its item alone.
+        items: any number, also none.
+        size: of every group that `run` gets.
+        run: returns one result per item, each depending on its item alone.
 
     Returns:
         One result per item, in order.

@@ -1,4 +1,4 @@
-"""A network exported to OpenVINO and compiled for this CPU; the exported form is kept on disk."""
+"""Export a network to OpenVINO, compile it for this CPU, and cache the export on disk."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class OpenVinoNetwork:
     """A compiled network; one thread at a time may call it.
 
     Args:
-        module: in eval mode; stays as it is.
-        example_inputs: tensors of the types and shapes that every call will have.
-        description: what beside weights and shapes makes this module different from another.
+        module: in eval mode; is not changed.
+        example_inputs: tensors with the dtypes and shapes of every call.
+        description: what distinguishes this module from others beside weights and shapes.
         precision: of the convolutions; auto is bfloat16 where the CPU computes in it.
-        cache_dir: where exports are kept; None keeps none.
+        cache_dir: of exports; None keeps none.
 
     Raises:
         ValueError: if the CPU cannot compute in the precision.
@@ -58,7 +58,7 @@ class OpenVinoNetwork:
             self._request = self._compile(module, example_inputs, description, cache_dir)
 
     def __call__(self, *inputs: NDArray[Any]) -> NDArray[Any]:
-        """The first output, as an array of its own."""
+        """Run the network on arrays like the example inputs; return a copy of the first output."""
         result = self._request.infer(list(inputs), share_inputs=True, share_outputs=True)
         return np.array(result[0])
 
@@ -90,7 +90,7 @@ class OpenVinoNetwork:
 
 
 def select_cpu_precision(precision: Precision) -> CpuPrecision:
-    """Resolve "auto".
+    """Resolve "auto": bfloat16 where the CPU computes in it, else float32.
 
     Raises:
         ValueError: if the CPU cannot compute in the precision.
@@ -99,7 +99,7 @@ def select_cpu_precision(precision: Precision) -> CpuPrecision:
 
     refuse_float16(precision)
     with signal_stack_kept():
-        # Without the instructions OpenVINO would compute in float32 and say nothing.
+        # Without the instructions OpenVINO silently computes in float32.
         capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
     has_bfloat16 = "BF16" in capabilities
     if precision == "bfloat16" and not has_bfloat16:
@@ -108,10 +108,10 @@ def select_cpu_precision(precision: Precision) -> CpuPrecision:
 
 
 def export_key(module: nn.Module, example_inputs: tuple[Tensor, ...], description: str) -> str:
-    """A name that changes with everything the export depends on.
+    """Return a cache key: a hash of everything the export depends on.
 
-    That is: the weights, the shapes and types of the inputs, the description, the versions of
-    PyTorch and OpenVINO, and the code of `models`.
+    That is: the weights, the shapes and dtypes of the inputs, the description, the versions of
+    PyTorch and OpenVINO, and every source file of `models`.
     """
     import openvino
 
@@ -131,7 +131,7 @@ def _export(module: nn.Module, example_inputs: tuple[Tensor, ...]) -> openvino.M
     import openvino
 
     with warnings.catch_warnings():
-        # It traces with torch.jit.trace, which PyTorch would like to see replaced, and warns of
+        # It traces with torch.jit.trace, which PyTorch deprecates, and warns of
         # every check of a shape: shapes are fixed here.
         warnings.simplefilter("ignore")
         shapes = [list(x.shape) for x in example_inputs]
@@ -141,7 +141,7 @@ def _export(module: nn.Module, example_inputs: tuple[Tensor, ...]) -> openvino.M
 def _read_or_export(
     core: openvino.Core, cache_dir: Path, key: str, export: Callable[[], openvino.Model]
 ) -> openvino.Model:
-    """The kept export, or a new one; trouble with the disk costs time, never the run."""
+    """Return the cached export or a new one; an error of the disk costs time, never the run."""
     folder = cache_dir / key
     if folder.is_dir():
         try:
@@ -153,7 +153,7 @@ def _read_or_export(
     model = export()
     try:
         _keep(model, folder)
-        _forget_oldest(cache_dir)
+        _delete_oldest(cache_dir)
     except (OSError, RuntimeError) as error:
         log.warning("cannot keep the export in %s (%s): every start makes it", folder, error)
     return model
@@ -163,12 +163,12 @@ def _read(core: openvino.Core, folder: Path) -> openvino.Model:
     if _checksum(folder) != (folder / _CHECKSUM).read_text():
         raise ValueError("its checksum differs")
     model = core.read_model(folder / _MODEL)
-    folder.touch()  # it was used: see `_forget_oldest`
+    folder.touch()  # its age is the time since its last use, see `_delete_oldest`
     return model
 
 
 def _keep(model: openvino.Model, folder: Path) -> None:
-    """Write into a folder of its own and rename it: nobody ever reads half an export."""
+    """Write into a temporary folder and rename it, so that no process reads half an export."""
     import openvino
 
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -190,8 +190,8 @@ def _checksum(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _forget_oldest(cache_dir: Path) -> None:
-    """Keep the exports used last; what a crash left unfinished ages and goes with the others."""
+def _delete_oldest(cache_dir: Path) -> None:
+    """Keep the exports used last; unfinished ones of a crash are deleted when they are old."""
     folders = sorted(
         (path for path in cache_dir.iterdir() if path.is_dir()),
         key=lambda path: path.stat().st_mtime,

@@ -25,21 +25,22 @@ from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.roi_head import RoIHead
 
 # OpenVINO compiles a network for one height and width. Scenes are scaled to one shorter side, so
-# cameras differ in their aspect ratios only; what was used longest ago is compiled again.
+# cameras differ in their aspect ratios only; beyond that the least recently used is dropped.
 KEPT_SHAPES = 4
 
 
 class SceneRecognizer:
-    """A copy of a network with a RoI head, made ready for one device.
+    """A copy of a network with a RoI head, prepared for inference on one device.
 
     The backbone runs once per scene, whatever the number of people; the head runs in PyTorch.
+    The two are separate networks here, hence not `Recognizer3D.forward_test`.
 
     Args:
-        model: with a RoI head; stays as it is.
+        model: with a RoI head; is copied, not changed.
         device: "auto", "cpu" or "cuda:N".
         precision: of the convolutions; the head and the scores are float32.
         backend: what computes the backbone; "auto" is OpenVINO on a CPU and PyTorch on a GPU.
-        cache_dir: where OpenVINO's form of the network is kept; None keeps none.
+        cache_dir: of OpenVINO's exports; None keeps none.
 
     Raises:
         ValueError: if the network has no RoI head, this machine lacks the device or cannot
@@ -70,16 +71,16 @@ class SceneRecognizer:
 
     @property
     def spec(self) -> InputSpec:
-        """What a clip must look like; `crop_size` is the scene's shorter side."""
+        """Shape, sampling and colours of the clips; `crop_size` is the scene's shorter side."""
         return self._spec
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Names of the scores, in order."""
+        """Labels of the scores, in order."""
         return self.spec.labels
 
     def describe(self) -> str:
-        """Model, device, precision and backend for a log line."""
+        """Name model, device, precision and backend for a log line."""
         how = f"in {self._features.precision} by {self._backend}"
         return f"{self.spec.name} on {self._device} {how}, whole scenes"
 
@@ -111,7 +112,7 @@ class SceneRecognizer:
 
 
 class SceneFeatures(nn.Module):
-    """From frames to what the head looks at: everything that does not depend on the boxes.
+    """From frames to the features that the head pools: all that does not depend on the boxes.
 
     Args:
         model: prepared for inference, its backbone in `dtype`.

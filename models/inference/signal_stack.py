@@ -1,4 +1,4 @@
-"""Keeps OpenVINO from taking a thread's signals along when it goes."""
+"""Restore the signal stack of a thread that loads OpenVINO."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ class _Stack(ctypes.Structure):
 
 @contextmanager
 def signal_stack_kept() -> Iterator[None]:
-    """After the block, signals of this thread are handled on the stack that they were before.
+    """Restore this thread's signal stack after the block.
 
-    OpenVINO's CPU plugin (2026.4) gives the thread that loads it a signal stack of its own and
+    OpenVINO's CPU plugin (2026.4) installs a private signal stack in the thread that loads it and
     unmaps it when the plugin is freed: by another thread, or before a plugin that was loaded later,
-    without giving the old one back. The next Ctrl-C then ends in a segmentation fault. It does so
-    because the common signal stack is too small for registers of AMX; but Python's are sized by
-    the system's AT_MINSIGSTKSZ, or there is none and the thread's own stack serves.
+    without restoring the old one. The next Ctrl-C then ends in a segmentation fault. The plugin
+    does so because the usual signal stack is too small for the registers of AMX; but Python's
+    stacks are sized by the system's AT_MINSIGSTKSZ, or the thread's normal stack is used.
     """
-    if sys.platform != "linux":  # the plugin does it nowhere else
+    if sys.platform != "linux":  # the plugin does so on no other system
         yield
         return
     libc = ctypes.CDLL(None, use_errno=True)
@@ -33,5 +33,5 @@ def signal_stack_kept() -> Iterator[None]:
     try:
         yield
     finally:
-        # Refused only if `before` cannot hold the registers: OpenVINO's stays, as without us.
+        # Refused only if `before` cannot hold the registers: then OpenVINO's stack stays.
         libc.sigaltstack(ctypes.byref(before), None)

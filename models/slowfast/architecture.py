@@ -1,4 +1,4 @@
-"""What a network is made of: every number that building it needs, and nothing else."""
+"""The numbers that define a network, and nothing else."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Inflation = tuple[int | tuple[int, ...], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Architecture:
-    """SlowFast R50 4x16 of mmaction2, unless said otherwise (Feichtenhofer et al. 2019, table 1).
+    """The numbers of a network; the defaults are SlowFast R50 4x16 of mmaction2.
 
     Raises:
         ValueError: naming the field, if a value cannot work.
@@ -27,7 +27,7 @@ class Architecture:
     fast_depth: int | None = 50  # None: the slow pathway alone (SlowOnly)
     base_channels: int = 64  # of the slow stem
     alpha: int = 8  # T_fast / T_slow (mmaction2: speed_ratio); 1 for SlowOnly
-    beta_inv: int = 8  # C_slow / C_fast (mmaction2: channel_ratio)
+    beta_inv: int = 8  # C_slow / C_fast, 1 / beta of the paper (mmaction2: channel_ratio)
     resample_rate: int | None = None  # clip frames per slow frame; None: alpha
     fusion_kernel: int = 5
     fusion_ratio: int = 2
@@ -41,7 +41,7 @@ class Architecture:
     slow_non_local_at: BlocksPerStage = ((), (), (), ())  # per stage, behind which blocks
     non_local_pool: Kernel3d = (1, 2, 2)
     non_local_instantiation: Instantiation = "dot_product"
-    head: HeadKind = "clip"  # one answer per clip, or one per box in it
+    head: HeadKind = "clip"  # one prediction per clip, or one per box in it
     roi_resolution: int = 7  # cells per side of a box
     roi_aligned: bool = True  # half a pixel's shift, see torchvision.ops.roi_align
 
@@ -114,12 +114,12 @@ class Architecture:
         return NonLocal(self.slow_non_local_at, self.non_local_pool, self.non_local_instantiation)
 
     def to_json(self) -> str:
-        """One line of JSON."""
+        """Encode as one line of JSON; the fields' names are part of the file format."""
         return json.dumps(asdict(self))
 
     @classmethod
     def from_json(cls, text: str) -> Architecture:
-        """Read what `to_json` wrote; a field that is not there has its default.
+        """Read what `to_json` wrote; a missing field has its default.
 
         Raises:
             ValueError: if it is no JSON object, or a field is unknown or wrong.

@@ -1,4 +1,4 @@
-"""From features to class scores (after mmaction2 0.24)."""
+"""From features to class scores and losses, as in mmaction2 0.24."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class BaseHead(nn.Module):
 
     Args:
         num_classes: labels.
-        multi_label: every class is a question of its own (sigmoid, binary cross entropy; called
-            multi_class in mmaction2); False: exactly one is true (softmax, cross entropy).
-        loss: weights, smoothing and focus of the loss. mmaction2 0.24 ignores smoothing without
-            a word for single labels; here it counts for both, as in mmaction2 1.x.
-        top_k: of which k the accuracy is told.
+        multi_label: classes are independent (sigmoid, binary cross entropy; multi_class in
+            mmaction2); False: exactly one is true (softmax, cross entropy).
+        loss: weights, smoothing and focus of the loss. mmaction2 0.24 silently ignores smoothing
+            for single labels; here it applies to both, as in mmaction2 1.x.
+        top_k: the k whose accuracies are computed.
 
     Raises:
         ValueError: if there is not one class weight per class.
@@ -43,7 +43,7 @@ class BaseHead(nn.Module):
         self.set_loss(loss or LossSpec())
 
     def set_loss(self, loss: LossSpec) -> None:
-        """Train with this loss from now on.
+        """Replace the loss.
 
         Raises:
             ValueError: if there is not one class weight per class.
@@ -57,18 +57,18 @@ class BaseHead(nn.Module):
         self._class_weight = weight
 
     def loss(self, cls_score: Tensor, labels: Tensor) -> dict[str, Tensor]:
-        """Compare scores before softmax or sigmoid with the truth.
+        """Compare logits with the labels.
 
         Args:
             cls_score: float (B, num_classes), the logits.
-            labels: int64 (B,) or () class indices, or float (B, num_classes) shares of each
-                class; with B = 1 the latter may be (num_classes,).
+            labels: int64 (B,) or () class indices, or float (B, num_classes) probabilities of
+                the classes; with B = 1 the latter may be (num_classes,).
 
         Returns:
             `loss_cls`, and for class indices `top1_acc` and `top5_acc` in [0, 1]; 0-d each.
 
         Raises:
-            ValueError: if the labels have another shape or are no class of this head.
+            ValueError: if the labels have another shape or are out of range.
         """
         labels = self._checked(cls_score, labels)
         spec, accuracies = self._loss, dict[str, Tensor]()
@@ -80,9 +80,9 @@ class BaseHead(nn.Module):
             )
         else:
             eps = spec.label_smooth_eps
-            shares = (1 - eps) * labels.to(cls_score.dtype) + eps / self.num_classes
+            smoothed = (1 - eps) * labels.to(cls_score.dtype) + eps / self.num_classes
             criterion = multi_label_loss if self.multi_label else soft_label_loss
-            loss = criterion(cls_score, shares, weight, spec.focal_gamma)
+            loss = criterion(cls_score, smoothed, weight, spec.focal_gamma)
         return {**accuracies, "loss_cls": loss * spec.loss_weight}
 
     def scores(self, logits: Tensor) -> Tensor:
@@ -90,7 +90,7 @@ class BaseHead(nn.Module):
         return logits.sigmoid() if self.multi_label else logits.softmax(dim=-1)
 
     def _checked(self, cls_score: Tensor, labels: Tensor) -> Tensor:
-        """The labels as (B,) class indices or (B, num_classes) shares."""
+        """Return the labels as (B,) class indices or (B, num_classes) probabilities."""
         count, classes = cls_score.shape
         if labels.ndim == 0 or (count == 1 and labels.shape == (classes,) != (1,)):
             labels = labels.unsqueeze(0)
@@ -115,11 +115,12 @@ class BaseHead(nn.Module):
 
 
 class SlowFastHead(BaseHead):
-    """Pool each pathway, concatenate, drop out, one linear layer: one answer per clip.
+    """Pool each pathway, concatenate, drop out, one linear layer: one prediction per clip.
 
-    The linear layer's columns are [fast, slow], as in mmaction2's weights (its variable names
-    are swapped, which hides it). pytorchvideo and PySlowFast have [slow, fast]: reading their
-    files turns the columns round. The wrong order loads without an error and predicts noise.
+    The linear layer's columns are [fast, slow], 256 + 2048 for R50, as in mmaction2's weights; its
+    code hides that by unpacking (slow, fast) features as `x_fast, x_slow` (slowfast_head.py).
+    pytorchvideo and PySlowFast have [slow, fast], and `models.checkpoints` reorders them. The
+    wrong order loads without an error and predicts noise.
 
     Args:
         num_classes: labels.
@@ -165,7 +166,7 @@ class SlowFastHead(BaseHead):
 
 
 def classifier(in_channels: int, num_classes: int, init_std: float) -> nn.Linear:
-    """The last layer, with small random weights and no bias."""
+    """Return the last layer, with small random weights and a bias of zero."""
     layer = nn.Linear(in_channels, num_classes)
     nn.init.normal_(layer.weight, std=init_std)
     nn.init.zeros_(layer.bias)
@@ -173,6 +174,6 @@ def classifier(in_channels: int, num_classes: int, init_std: float) -> nn.Linear
 
 
 def top_k_accuracy(logits: Tensor, labels: Tensor, k: int) -> Tensor:
-    """Share of rows whose label is among the k highest scores; 0-d float."""
+    """Fraction of rows whose label is among the k highest logits; 0-d float."""
     best = logits.topk(min(k, logits.shape[1]), dim=1).indices
     return (best == labels[:, None]).any(dim=1).float().mean()

@@ -1,4 +1,4 @@
-"""What a recognizer wants to see, and what its scores are called."""
+"""The input that a network was trained on, and the labels of its scores."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ FACEBOOK_STD = (0.225 * 255, 0.225 * 255, 0.225 * 255)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InputSpec:
-    """Travels with the weights, so that a network is never fed what it was not trained on.
+    """Shape, sampling and colours of a network's clips; saved with its weights.
 
     Raises:
         ValueError: naming the field, if a value cannot work.
@@ -35,7 +35,7 @@ class InputSpec:
     frame_interval: int  # frames at target_fps between two of them
     target_fps: float = 30.0
     crop_size: int  # side of a person crop, or the shorter side of a scene; pixels
-    crop_margin: float = 0.25  # share of the box's longer side added on each side
+    crop_margin: float = 0.25  # fraction of the box's longer side added on each side
     alpha: int  # T_fast / T_slow
     slow_sampling: SlowSampling = "stride"
     mean: RgbTriple  # on 0..255, in the order of the colours
@@ -79,7 +79,7 @@ class InputSpec:
         return self.frame_interval / self.target_fps
 
     def to_json(self) -> str:
-        """One line of JSON."""
+        """Encode as one line of JSON."""
         return json.dumps(asdict(self))
 
     @classmethod
@@ -103,7 +103,7 @@ class InputSpec:
 
 
 def numbered_labels(num_classes: int) -> tuple[str, ...]:
-    """Names for classes that nobody has named."""
+    """Return labels for classes without names."""
     return tuple(f"class_{index}" for index in range(num_classes))
 
 

@@ -16,10 +16,10 @@ class LossSpec:
         ValueError: naming the field, if a value cannot work.
     """
 
-    label_smooth_eps: float = 0.0  # share of a label that is spread over all classes
+    label_smooth_eps: float = 0.0  # fraction of a label that is spread over all classes
     class_weight: tuple[float, ...] | None = None  # one per class; None: equal
     loss_weight: float = 1.0  # a factor of the whole loss
-    # Focal loss (Lin et al. 2017, eq. 4): what is already right counts less, by (1 - p)^gamma.
+    # Focal loss (Lin et al. 2017, eq. 4): well-classified examples count less, by (1 - p)^gamma.
     # 0 is cross entropy, 2 the paper's choice. Its alpha is what `class_weight` does.
     focal_gamma: float = 0.0
 
@@ -68,7 +68,7 @@ def single_label_loss(
 
 
 def soft_label_loss(logits: Tensor, labels: Tensor, weight: Tensor | None, gamma: float) -> Tensor:
-    """Cross entropy against shares of the classes, as mixup makes them.
+    """Cross entropy against probabilities of the classes, as mixup makes them.
 
     Args:
         logits: float (B, num_classes), before softmax.

@@ -1,4 +1,4 @@
-"""The non-local block (Wang et al. 2018): every position of a feature map looks at all others.
+"""The non-local block (Wang et al. 2018): every position attends to all others.
 
 Of the public SlowFast networks, PySlowFast's R101 ones for AVA have it, three times in res4.
 """
@@ -26,7 +26,7 @@ class NonLocal:
     """
 
     at: BlocksPerStage  # for each of the four stages, behind which residual blocks; 0 is the first
-    pool: Kernel3d = (1, 2, 2)  # positions that are looked at: the strongest of so many, T x H x W
+    pool: Kernel3d = (1, 2, 2)  # max pooling of the attended positions, T x H x W
     instantiation: Instantiation = "dot_product"  # f and C(x) in the paper's equation 1
 
     def __post_init__(self) -> None:

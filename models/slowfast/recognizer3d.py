@@ -16,7 +16,7 @@ ClipAverage = Literal["prob", "score"]
 
 
 class Recognizer3D(nn.Module):
-    """A SlowFast network that knows what it wants to see.
+    """A SlowFast network: backbone, head and the spec of its input.
 
     Args:
         architecture: of the backbone and the head.
@@ -68,13 +68,13 @@ class Recognizer3D(nn.Module):
         return self.forward_pathways(*self.select_pathways(clip), boxes=boxes)
 
     def select_pathways(self, clip: Tensor) -> tuple[Tensor, ...]:
-        """What each pathway sees of a clip (B, 3, T, H, W): slow and fast, or slow alone."""
+        """Pick the frames of slow and fast, or of slow alone, from a clip (B, 3, T, H, W)."""
         fast = clip[:, :, :: self.architecture.fast_stride]
         slow = select_slow(fast, self.architecture.alpha, self.input_spec.slow_sampling)
         return (slow,) if self.architecture.fast_depth is None else (slow, fast)
 
     def forward_pathways(self, *pathways: Tensor, boxes: Tensor | None = None) -> Tensor:
-        """The same for callers that pick the frames themselves.
+        """Logits, for callers that pick the frames of the pathways themselves.
 
         Args:
             pathways: slow (B, 3, T / alpha, H, W) and fast (B, 3, T, H, W), or slow alone.
@@ -85,7 +85,7 @@ class Recognizer3D(nn.Module):
             boxes = whole_frames(pathways[0]) if boxes is None else boxes
             return cast(Tensor, self.cls_head(features, boxes))
         if boxes is not None:
-            raise ValueError("this network has no RoI head: it answers for clips, not for boxes")
+            raise ValueError("this network has no RoI head: it predicts for clips, not for boxes")
         return cast(Tensor, self.cls_head(features))
 
     def forward_train(self, clips: Tensor, labels: Tensor) -> dict[str, Tensor]:

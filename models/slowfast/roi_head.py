@@ -1,4 +1,4 @@
-"""The head of action detection (AVA): one answer per box in a scene."""
+"""The head of action detection (AVA): one prediction per box in a scene."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class RoIHead(BaseHead):
         in_channels: of all pathways together, 2048 + 256 for R50.
         feature_stride: pixels of the clip per cell of the features, 16 for AVA.
         resolution: cells per side into which a box is divided; 7 in PySlowFast, 8 in mmaction2.
-        aligned: half a pixel's shift before sampling; as the weights were trained.
+        aligned: shift by half a pixel before sampling; must be as in training.
         dropout_ratio: 0.5 in the paper.
         multi_label: see `BaseHead`; people do several of AVA's actions at once.
     """
@@ -77,7 +77,7 @@ class RoIHead(BaseHead):
 
 
 def whole_frames(clip: Tensor) -> Tensor:
-    """One box per clip that holds all of it: (B, 3, T, H, W) -> (B, 5)."""
+    """Return one box per clip that covers the frame: (B, 3, T, H, W) -> (B, 5)."""
     count, (height, width) = len(clip), clip.shape[-2:]
     index = torch.arange(count, device=clip.device, dtype=torch.float32)[:, None]
     box = torch.tensor([[0.0, 0.0, width, height]], device=clip.device)

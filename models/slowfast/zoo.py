@@ -1,4 +1,4 @@
-"""The networks by name, each with the input it is made for."""
+"""The networks by name, each with the input it is designed for."""
 
 from __future__ import annotations
 

@@ -13,6 +13,7 @@ from torch import Tensor
 from models.inference.clip_transform import ClipTransform
 from models.slowfast.losses import LossSpec
 from models.slowfast.recognizer3d import Recognizer3D
+from pipeline.errors import ConfigError
 from training.fitting.clip_dataset import Batch
 from training.fitting.optimization import OptimizerSpec, Schedule, WeightAverage, build_optimizer
 
@@ -139,7 +140,16 @@ class Trainer:
         }
 
     def restore(self, state: dict[str, Any]) -> None:
-        """Resume from what `state` returned."""
+        """Resume from what `state` returned.
+
+        Raises:
+            ConfigError: if an earlier version of the program saved it, which had other names.
+        """
+        if state["model"].keys() != self.model.state_dict().keys():
+            raise ConfigError(
+                "--output: another version of the program began this run, and its state does not "
+                "fit this one; take another folder"
+            )
         self.model.load_state_dict(state["model"])
         self._average.restore(state["average"])
         self._optimizer.load_state_dict(state["optimizer"])

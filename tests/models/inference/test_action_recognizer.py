@@ -104,7 +104,7 @@ def test_a_clip_of_another_shape_is_refused(model: Recognizer3D) -> None:
 
 
 def test_a_missing_gpu_is_named() -> None:
-    with pytest.raises(ValueError, match="device 'cuda:99' is not there"):
+    with pytest.raises(ValueError, match="device 'cuda:99' does not exist"):
         select_device("cuda:99")
 
 

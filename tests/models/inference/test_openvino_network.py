@@ -121,7 +121,7 @@ def test_only_the_exports_used_last_are_kept(tmp_path: Path) -> None:
         folder.mkdir()
         (folder / "model.xml").touch()
         os.utime(folder, (index, index))
-    openvino_network._forget_oldest(tmp_path)
+    openvino_network._delete_oldest(tmp_path)
     kept = {int(path.name) for path in tmp_path.iterdir()}
     assert kept == set(range(2, KEPT_EXPORTS + 2))
 

@@ -12,6 +12,7 @@ from lightning_fabric import Fabric
 from torch import Tensor, nn
 
 from models.slowfast.recognizer3d import Recognizer3D
+from pipeline.errors import ConfigError
 from tests.training.factories import CROP, float32_fabric, tiny_model
 from training.fitting.clip_dataset import Batch
 from training.fitting.optimization import OptimizerSpec, Schedule
@@ -110,6 +111,16 @@ def test_a_restored_trainer_goes_on_bit_by_bit() -> None:
     ):
         expected = theirs.state_dict()
         assert all(torch.equal(value, expected[name]) for name, value in mine.state_dict().items())
+
+
+def test_a_state_of_another_version_is_refused_before_anything_changes() -> None:
+    trainer = Trainer(float32_fabric(), tiny_model(), SPEC)
+    before = weights(trainer.model)
+    old = trainer.state()
+    old["model"] = {name.replace("res2", "layer1"): v for name, v in old["model"].items()}
+    with pytest.raises(ConfigError, match="another version of the program"):
+        trainer.restore(old)
+    assert all(torch.equal(value, before[name]) for name, value in weights(trainer.model).items())
 
 
 def test_mixed_precision_reaches_the_convolutions_and_not_the_loss() -> None:
