@@ -1,6 +1,6 @@
-"""Images for a detector to train on: no labels, so anything may be done to them.
+"""Augment images without labels: anything may be done to them.
 
-The teacher looks at the very image that the student looks at, and says what is in it.
+The teacher sees the same augmented image as the student; its outputs are the labels.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MIN_ZOOM, MAX_ZOOM = 0.35, 1.8
 MIN_ZOOM_ALONE = 0.7  # of an image that is not one of four: no canvas is mostly empty
 MAX_TURN_DEGREES = 6.0
 MAX_STRETCH = 0.25  # of the aspect ratio
-MAX_OUTSIDE = 0.2  # share of an image, or of its canvas, that may lie outside of the other
+MAX_OUTSIDE = 0.2  # fraction of an image, or of its canvas, that may lie outside of the other
 MOSAIC_PROB = 0.55  # of images made of four
 MIX_PROB = 0.12  # of images with another one shining through
 PASTE_PROB = 0.25  # of images with patches of another one
@@ -27,7 +27,7 @@ FILLING = 114  # grey level outside of images, as ultralytics pads
 
 
 def make_view(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) -> Image:
-    """One augmented image.
+    """Make one augmented image.
 
     Args:
         draw: gives a random image, uint8 (H, W, 3) BGR.
@@ -55,7 +55,7 @@ def _geometry(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) ->
 
 
 def mosaic(draw: Draw, rng: np.random.Generator, size: int, shown_at: int) -> Image:
-    """Four images around a random point, each with a random cut of its own."""
+    """Combine four images around a random point, each with its own random cut."""
     x, y = (int(size * rng.uniform(0.25, 0.75)) for _ in range(2))
     view = np.empty((size, size, 3), np.uint8)
     for rows in (slice(0, y), slice(y, size)):

@@ -1,4 +1,4 @@
-"""Score person detectors on what the compact one never saw: the numbers of its model card."""
+"""Score person detectors on the held-out images: the numbers of the compact one's model card."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def main(
 
 
 def build_cpu_detector(weights: str, confidence: float) -> YoloPersonDetector | HogPersonDetector:
-    """A detector as the pipeline has it unless told otherwise, but for its confidence."""
+    """Build a detector with the pipeline's defaults, but for its confidence."""
     from models.detectors.factory import build_person_detector
 
     return build_person_detector(

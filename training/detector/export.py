@@ -1,4 +1,4 @@
-"""Turn a checkpoint of the compact detector into what ships: INT8 for OpenVINO, one fixed size."""
+"""Export a checkpoint of the compact detector: INT8 for OpenVINO, one fixed size."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 CALIBRATION_IMAGES = 300  # nncf's own default
 # Decoding boxes and rating people stays in float: 1 % of the work, and most of the loss.
 KEPT_IN_FLOAT = ".*model.23/.*|.*model.23.dfl.*|.*model.23.cv[23].[0-2].2/.*"
-# logit(0.4) - logit(0.3): a short time of learning leaves it unsure. At 0.3 it finds a
+# logit(0.4) - logit(0.3): a short training leaves its confidences low. At 0.3 it finds a
 # third more people than at 0.4 on cameras it has never seen, and is still right nine times
 # in ten; `detector.confidence` 0.4 is to mean that. The order of the boxes stays.
 PERSON_SHIFT = 0.442
@@ -48,7 +48,7 @@ def main(
     size: Annotated[int, typer.Option(help="Sides of the input, pixels, multiple of 32.")] = 416,
     quantize: Annotated[bool, typer.Option(help="INT8; else float16 weights.")] = True,
     shift: Annotated[
-        float, typer.Option(help="Added to the logit of a person: above 0 it is surer.")
+        float, typer.Option(help="Added to the logit of a person: above 0 its confidences rise.")
     ] = PERSON_SHIFT,
 ) -> None:
     """Write the weights that `detector.weights: compact` takes.
@@ -71,7 +71,7 @@ def main(
 
 
 def load_student(checkpoint: Path) -> nn.Module:
-    """The moving average of a run's weights, ready to detect: float32, batch norm fused."""
+    """Load the moving average of a run's weights: float32, batch norm fused, evaluation mode."""
     import torch
 
     from training.detector.student import new_student
@@ -113,7 +113,7 @@ def to_openvino(model: nn.Module, size: int) -> openvino.Model:
 
 
 def quantized(model: openvino.Model, frames: Path, size: int) -> openvino.Model:
-    """INT8 weights and activations, their ranges taken from augmented images to train on."""
+    """Quantize weights and activations to INT8, with ranges from augmented training images."""
     import nncf
 
     images = nncf.Dataset(calibration_images(frames, size))
@@ -127,7 +127,7 @@ def quantized(model: openvino.Model, frames: Path, size: int) -> openvino.Model:
 
 
 def calibration_images(frames: Path, size: int) -> list[NDArray[np.float32]]:
-    """Float32 (1, 3, size, size) RGB in 0..1, padded as the detector pads."""
+    """Draw float32 (1, 3, size, size) RGB in 0..1, padded as the detector pads."""
     import cv2
     import numpy as np
 

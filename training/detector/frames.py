@@ -1,4 +1,4 @@
-"""Which images the compact detector is trained on, which are held out, and a cache of the former.
+"""Images that the compact detector is trained on, those that are held out, and their cache.
 
 Held out are whole recordings: neighbouring frames of one video look alike.
 """
@@ -22,7 +22,7 @@ Image = NDArray[np.uint8]  # (H, W, 3) BGR
 LONGER_SIDE = 640  # pixels of a cached image; what the teacher was trained at
 HELD_OUT_GROUPS = frozenset({"7", "12", "24", "39", "41"})  # of fight_surv: source videos
 PETS_FRAMES = 560  # of PETS09-S2L1 to train on; the other 235 are for the score
-_PARTS = (  # folder, pattern, images of each video, share of all draws
+_PARTS = (  # folder, pattern, images of each video, probability of a draw
     ("fight_surv", "*/*.mp4", 8, 0.36),
     ("coco_train128", "images/*.jpg", 1, 0.30),
     ("ut_interaction", "*/*.avi", 8, 0.10),
@@ -44,7 +44,7 @@ class FrameSource:
 
 
 def list_sources(data: Path) -> list[FrameSource]:
-    """Everything to train on, in a fixed order; what is held out is not in it.
+    """List the training set in a fixed order; what is held out is not in it.
 
     Args:
         data: the folder with fight_surv, coco_train128, ut_interaction, daily_living and video.
@@ -69,12 +69,12 @@ def list_sources(data: Path) -> list[FrameSource]:
 
 
 def held_out_images(data: Path) -> list[Path]:
-    """Every second image of COCO, from the second in order of name."""
+    """List every second image of COCO, from the second in order of name."""
     return sorted((data / "coco_train128/images").glob("*.jpg"))[1::2]
 
 
 def held_out_clips(data: Path) -> list[Path]:
-    """The clips of the held-out cameras of fight_surv.
+    """List the clips of the held-out cameras of fight_surv.
 
     Raises:
         FileNotFoundError: if there is no fight_surv/labels.csv.
@@ -117,7 +117,7 @@ def shrink(image: Image) -> Image:
 
 
 class FrameCache:
-    """Decoded images on disk, drawn at random: data sets by their share, then an image.
+    """Decoded images on disk, drawn at random: a data set by its probability, then an image.
 
     Args:
         folder: what `fill` wrote; about two gigabytes for the data it was made for.
@@ -152,7 +152,7 @@ class FrameCache:
         return sum(map(len, self._parts))
 
     def draw(self, rng: np.random.Generator) -> Image:
-        """One image, uint8 (H, W, 3) BGR, read-only."""
+        """Draw one image, uint8 (H, W, 3) BGR, read-only."""
         part = self._parts[rng.choice(len(self._parts), p=self._probs)]
         image: Image = np.load(part[rng.integers(len(part))], mmap_mode="r")
         return image

@@ -1,4 +1,4 @@
-"""The images that the compact detector never trained on, and who is in them."""
+"""The images that the compact detector was never trained on, and the people in them."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class HeldOut:
 
 
 def labelled_sets(data: Path) -> list[HeldOut]:
-    """Sets with a ground truth of their own: photographs, a known and an unknown recording."""
+    """Collect the sets with ground truth: photographs, a known and an unknown recording."""
     mot, video = data / "mot", data / "video"
     pets = mot / "PETS09-S2L1/gt/gt.txt"
     campus = mot / "TUD-Campus"
@@ -101,12 +101,12 @@ def _video_pairs(video: Path, truth: Path, indices: range) -> Pairs:
 
 
 def _inside(xyxy: FloatArray, width: int, height: int) -> FloatArray:
-    """Ground truth goes on outside of the image; detectors stop at its border."""
+    """Clip ground truth, which extends beyond the image, to the image's border."""
     return np.clip(xyxy, 0, np.array([width, height, width, height], np.float32))
 
 
 def _take(video: Path, indices: range) -> Iterator[Image]:
-    """The frames with these indices, as far as there are."""
+    """Decode the frames with these indices, as far as there are."""
     with closing(VideoReader(video)) as reader:
         for index, decoded in enumerate(reader.frames()):
             if index in indices:

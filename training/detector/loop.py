@@ -22,8 +22,8 @@ EMA_DECAY = 0.998
 WEIGHT_DECAY = 0.01
 WARM_UP_STEPS = 150
 FINAL_RATE_RATIO = 0.01  # of the learning rate, at the end
-GIVEN_UNTIL = 0.35  # share of the run after which every block lives on the student's own features
-LARGE_FROM = 0.95  # share of the run after which images have the size they are shown at
+GIVEN_UNTIL = 0.35  # fraction of the run after which every block sees the student's features
+LARGE_FROM = 0.95  # fraction of the run after which images have the size they are shown at
 FEATURES_WEIGHT = (5.0, 1.0)  # at the start and at the end
 MAX_GRADIENT_NORM = 20.0
 
@@ -40,21 +40,21 @@ class DetectorPlan:
     seed: int = 0
 
     def size(self, step: int) -> int:
-        """Sides of the images of a step, pixels."""
+        """Return the sides of the images of a step, pixels."""
         return self.shown_at if step >= LARGE_FROM * self.steps else self.view_size
 
     def rate_factor(self, step: int) -> float:
-        """Share of the learning rate: linear warm-up, then a cosine."""
+        """Return the ratio to the highest learning rate: linear warm-up, then a cosine."""
         warm_up = min(1.0, (step + 1) / WARM_UP_STEPS)
         cosine = 0.5 * (1 + math.cos(math.pi * min(1.0, step / self.steps)))
         return warm_up * (FINAL_RATE_RATIO + (1 - FINAL_RATE_RATIO) * cosine)
 
     def teacher_prob(self, step: int) -> float:
-        """Share of the images for which a block sees the teacher's features."""
+        """Return the probability with which a block sees the teacher's features of an image."""
         return max(0.0, 1 - step / (GIVEN_UNTIL * self.steps))
 
     def features_weight(self, step: int) -> float:
-        """Weight of the features' error, falling in a straight line."""
+        """Return the weight of the features' error, which falls linearly."""
         first, last = FEATURES_WEIGHT
         return first + (last - first) * step / self.steps
 
@@ -83,12 +83,12 @@ class DetectorTrainer:
 
     @property
     def averaged(self) -> torch.nn.Module:
-        """The moving average of the weights: what is shipped."""
+        """Network with the moving average of the weights: what is shipped."""
         module: torch.nn.Module = self._average.module
         return module
 
     def run(self) -> Iterator[dict[str, float]]:
-        """Do the steps that are left; yields each one's losses.
+        """Do the remaining steps; yields the losses of each.
 
         Raises:
             FloatingPointError: if a loss is not a number; the checkpoint before it is good.
@@ -99,7 +99,7 @@ class DetectorTrainer:
             yield losses
 
     def state(self) -> dict[str, Any]:
-        """Everything that `restore` needs to resume as if nothing had happened."""
+        """Return everything that `restore` needs."""
         return {
             "step": self.step,
             "model": self._model.state_dict(),
@@ -140,7 +140,7 @@ class DetectorTrainer:
         self._average.update_parameters(self._model)
 
     def _images(self) -> tuple[Tensor, int]:
-        """A batch, float32 (B, 3, S, S) RGB in 0..1, and S."""
+        """Make a batch, float32 (B, 3, S, S) RGB in 0..1; returns it and S."""
         rng = np.random.default_rng([self.plan.seed, self.step])
         size = self.plan.size(self.step)
         views = [
@@ -152,7 +152,7 @@ class DetectorTrainer:
 
 
 def _average_of_recent(averages: Any, current: Any, count: Any) -> None:
-    """Moving average that forgets the random beginning: a mean of all steps at first."""
+    """Average recent weights; the first steps are averaged evenly, as random ones must fade."""
     decay = min(EMA_DECAY, (1 + float(count)) / (10 + float(count)))
     for average, now in zip(averages, current, strict=True):
         if average.dtype.is_floating_point:

@@ -1,4 +1,4 @@
-"""How far the student is from the teacher: features, person logits, boxes.
+"""Distillation losses between student and teacher: features, person logits, boxes.
 
 The box and class terms follow ultralytics' detection loss (its weights 7.5, 1.5 and 0.5), with the
 teacher's answer at every location in the place of assigned labels; weighing the class term by the
@@ -17,8 +17,8 @@ from torch.nn import functional
 from training.detector.teacher import DetectorOutputs
 
 BINS = 16  # of each distance from a location to a side of its box, in strides
-CHANNEL_FLOOR = 0.1  # share of a layer's mean variance below which no channel counts as quieter
-MIN_PERSON = 0.02  # teacher's probability below which a location has no box to learn
+CHANNEL_FLOOR = 0.1  # fraction of a layer's mean variance below which no channel counts as quieter
+MIN_PERSON = 0.02  # teacher's probability below which a location has no box
 IOU_WEIGHT, BINS_WEIGHT, PERSON_WEIGHT = 7.5, 1.5, 3.0
 
 
@@ -26,19 +26,19 @@ IOU_WEIGHT, BINS_WEIGHT, PERSON_WEIGHT = 7.5, 1.5, 3.0
 class Losses:
     """The terms of one batch, each a scalar tensor."""
 
-    features: Tensor  # mean over layers of the error's share of the variance
+    features: Tensor  # mean over layers of the error's ratio to the variance
     person: Tensor
     iou: Tensor
     bins: Tensor
 
     def total(self, features_weight: float) -> Tensor:
-        """The sum to minimise."""
+        """Return the weighted sum to minimise."""
         boxes = IOU_WEIGHT * self.iou + BINS_WEIGHT * self.bins
         return features_weight * self.features + PERSON_WEIGHT * self.person + boxes
 
 
 def compare(student: DetectorOutputs, teacher: DetectorOutputs) -> Losses:
-    """All terms for one batch."""
+    """Compute all terms for one batch."""
     layers = [
         feature_error(feature, teacher.features[layer])
         for layer, feature in student.features.items()
@@ -46,12 +46,12 @@ def compare(student: DetectorOutputs, teacher: DetectorOutputs) -> Losses:
     weight = teacher.person.float().sigmoid().squeeze(1)
     seen = weight > MIN_PERSON
     amount = weight[seen].sum().clamp(min=1)
-    said = student.boxes.float().transpose(1, 2)[seen].view(-1, 4, BINS)
+    predicted = student.boxes.float().transpose(1, 2)[seen].view(-1, 4, BINS)
     true = teacher.boxes.float().transpose(1, 2)[seen].view(-1, 4, BINS)
     divergence = functional.kl_div(
-        said.log_softmax(-1), true.log_softmax(-1), reduction="none", log_target=True
+        predicted.log_softmax(-1), true.log_softmax(-1), reduction="none", log_target=True
     ).sum(-1)
-    iou = distance_iou(to_distances(said), to_distances(true))
+    iou = distance_iou(to_distances(predicted), to_distances(true))
     return Losses(
         features=torch.stack(layers).mean(),
         person=person_error(student.person.float(), teacher.person.float()),
@@ -61,7 +61,7 @@ def compare(student: DetectorOutputs, teacher: DetectorOutputs) -> Losses:
 
 
 def feature_error(student: Tensor, teacher: Tensor) -> Tensor:
-    """Mean squared error of (B, C, H, W) features in units of each channel's variance.
+    """Average the squared error of (B, C, H, W) features in units of each channel's variance.
 
     Both in one dtype; the sums are float32.
     """
@@ -73,7 +73,7 @@ def feature_error(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 class _ScaledSquares(torch.autograd.Function):
-    """The mean of squared differences, each channel by its scale.
+    """Mean of squared differences, each channel divided by its scale.
 
     Plain operations do the same, at a fifth more time for the whole training step: their
     gradients pass through float32 copies of every feature map.
@@ -94,7 +94,7 @@ class _ScaledSquares(torch.autograd.Function):
 
 
 def person_error(student: Tensor, teacher: Tensor) -> Tensor:
-    """Cross entropy with the teacher's probabilities, most where the student is most wrong.
+    """Compute cross entropy with the teacher's probabilities, focused on the largest errors.
 
     Args:
         student: logits of any shape.
@@ -113,12 +113,12 @@ def person_error(student: Tensor, teacher: Tensor) -> Tensor:
 
 
 def to_distances(bins: Tensor) -> Tensor:
-    """(N, 4, 16) logits -> (N, 4) expected distances to left, top, right, bottom, in strides."""
+    """Convert (N, 4, 16) logits to (N, 4) distances to left, top, right, bottom, in strides."""
     return bins.softmax(-1) @ torch.arange(BINS, dtype=bins.dtype)
 
 
 def distance_iou(a: Tensor, b: Tensor) -> Tensor:
-    """Generalised IoU (Rezatofighi et al. 2019) of boxes around one location each, (N, 4) both."""
+    """Compute generalised IoU (Rezatofighi et al. 2019), (N, 4) boxes around a location each."""
     near, far = torch.minimum(a, b), torch.maximum(a, b)
     overlap = (near[:, :2] + near[:, 2:]).clamp(min=0).prod(1)
     area_a, area_b = ((box[:, :2] + box[:, 2:]).prod(1) for box in (a, b))

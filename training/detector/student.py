@@ -14,7 +14,7 @@ ARCHITECTURE = "yolo11n.yaml"  # 2.6 million parameters
 
 
 def new_student(seed: int) -> nn.Module:
-    """An untrained detector of one class, person."""
+    """Build an untrained detector of one class, person."""
     import_ultralytics()
     from ultralytics.nn.tasks import DetectionModel
 
@@ -30,10 +30,10 @@ def student_outputs(
     taught: dict[int, Tensor] | None = None,
     given: dict[int, Tensor] | None = None,
 ) -> DetectorOutputs:
-    """Run the student, some of its blocks on what the teacher saw there.
+    """Run the student, some of its blocks on the teacher's features.
 
-    Each block then learns its own step of the way at once, instead of waiting until all before it
-    have learned theirs.
+    Each block is then trained from the start, instead of waiting until those before it are
+    trained.
 
     Args:
         model: of `new_student`.

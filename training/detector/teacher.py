@@ -1,4 +1,4 @@
-"""The teacher: a YOLO11 in OpenVINO's format that tells what it thinks at every layer."""
+"""The teacher: a YOLO11 in OpenVINO's format with the features of every layer as outputs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ATTENTION = 10  # the layer with constant shapes inside
 
 @dataclass(frozen=True, slots=True, eq=False)
 class DetectorOutputs:
-    """What a network says about a batch."""
+    """Features and logits of a network for a batch."""
 
     features: dict[int, Tensor]  # layer -> bfloat16 (B, C, H, W), after the activation
     boxes: Tensor  # (B, 64, A) logits of the distances to the box's sides, A locations
@@ -62,7 +62,7 @@ class Teacher:
         self._compiled = core.compile_model(cut, "CPU", settings)
 
     def __call__(self, images: NDArray[np.float32]) -> DetectorOutputs:
-        """DetectorOutputs for a batch: float32 (B, 3, size, size) RGB in 0..1."""
+        """Run a batch: float32 (B, 3, size, size) RGB in 0..1."""
         layers = [
             np.empty((len(images), *port.get_shape()[1:]), np.float32)
             for port in self._compiled.outputs
@@ -86,14 +86,14 @@ class Teacher:
 
 
 def _activation(nodes: dict[str, openvino.Node], layer: int) -> openvino.Output:
-    """A block's output: behind the SiLU of its last convolution."""
+    """Find a block's output: behind the SiLU of its last convolution."""
     biased = nodes[f"__module.model.{layer}.cv2.conv/aten::_convolution/Add"]
     (use,) = biased.output(0).get_target_inputs()
     return use.get_node().output(0)
 
 
 def _head_outputs(nodes: dict[str, openvino.Node], scale: int) -> openvino.Output:
-    """Box and class logits of one scale, (1, 64 + classes, H, W)."""
+    """Find the box and class logits of one scale, (1, 64 + classes, H, W)."""
     name = f"__module.model.{HEAD}/aten::cat/Concat" + (f"_{scale}" if scale else "")
     return nodes[name].output(0)
 

@@ -1,4 +1,4 @@
-"""Train the compact person detector: from random weights, by learning from a larger detector."""
+"""Train the compact person detector from random weights, distilled from a larger detector."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ def main(
         Path | None, typer.Option(help="OpenVINO folder of a YOLO11; default: in DATA/weights.")
     ] = None,
     output: Annotated[
-        Path, typer.Option(help="Cache, log and checkpoint; an unfinished run goes on.")
+        Path, typer.Option(help="Cache, log and checkpoint; an unfinished run is resumed.")
     ] = Path("runs/detector"),
     steps: Annotated[int, typer.Option(help="Optimisation steps.")] = 5800,
     threads: Annotated[int, typer.Option(help="One is best where other work runs too.")] = 1,
     seed: Annotated[int, typer.Option(help="Of weights and images.")] = 0,
 ) -> None:
-    """Train the compact person detector; Ctrl-C keeps what was learned, the same command goes on.
+    """Train the compact person detector; Ctrl-C saves it and the same command resumes.
 
     Example: python -m training.detector.train --data ../shared/data
     """
@@ -52,7 +52,7 @@ def main(
     checkpoint = output / "last.pt"
     if checkpoint.is_file():
         trainer.restore(torch.load(checkpoint, weights_only=True))
-        typer.echo(f"going on from step {trainer.step} of {checkpoint}")
+        typer.echo(f"resuming from step {trainer.step} of {checkpoint}")
     _train(trainer, checkpoint, output / "log.csv")
     typer.echo(f"trained; now: python -m training.detector.export --checkpoint {checkpoint}")
 
@@ -83,7 +83,7 @@ def _save(trainer: DetectorTrainer, checkpoint: Path) -> None:
 def _report(
     trainer: DetectorTrainer, rows: list[dict[str, float]], seconds: float, log: Path
 ) -> None:
-    """One line for the user and one in the log: means since the last one."""
+    """Print one line and log another: means since the last one."""
     means = {name: sum(row[name] for row in rows) / len(rows) for name in rows[0]}
     line: dict[str, object] = {"step": trainer.step} | {k: f"{v:.4f}" for k, v in means.items()}
     line["images_per_s"] = f"{len(rows) * trainer.plan.batch_size / seconds:.1f}"

@@ -1,4 +1,4 @@
-"""Make a trained recognizer say a class more or less readily."""
+"""Make a trained recognizer predict a class more or less readily."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from models.slowfast.recognizer3d import Recognizer3D
 def shift_bias(model: Recognizer3D, shifts: dict[str, float]) -> None:
     """Add to the logits of some classes, in place.
 
-    That is what another share of the class in the training data would do (Saerens et al. 2002,
+    That is what another frequency of the class in the training data would do (Saerens et al. 2002,
     "Adjusting the outputs of a classifier to new a priori probabilities"): the order of the clips
     by score stays, where the border between two classes lies does not.
 
@@ -54,7 +54,7 @@ def main(
         list[str], typer.Option(metavar="LABEL=NUMBER", help="Added to the logit of a class.")
     ],
 ) -> None:
-    """Make a trained recognizer say a class more or less readily.
+    """Make a trained recognizer predict a class more or less readily.
 
     Example: python -m training.recipe.class_bias a.safetensors b.safetensors --shift fight=0.5
     """

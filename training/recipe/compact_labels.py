@@ -21,23 +21,23 @@ from training.crops.person_tracks import PersonTrack, link_detections, write_mot
 from training.recipe.compact_sources import DEMO_GROUP, Source, list_sources
 from training.recipe.compact_stretches import Stretch, people_of
 
-MAX_FPS = 15.0  # pictures closer together are skipped: a clip's grid has 7.5 a second
+MAX_FPS = 15.0  # frames closer together are skipped: a clip's grid has 7.5 a second
 CONFIDENCE = 0.3
 COLUMNS = ("path", "label", "start", "end", "track", "track_id", "group", "split")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Look:
-    """Everybody whom the detector sees in a source."""
+class SourceDetections:
+    """People whom the detector finds in a source."""
 
-    frames: NDArray[np.intp]  # int (N,) indices of the pictures in the video
+    frames: NDArray[np.intp]  # int (N,) indices of the frames in the video
     pts_s: NDArray[np.float64]  # (N,) their times
     wh: tuple[int, int]  # pixels of a picture, or of the camera's part of a collage
     people: list[Detections]  # N; boxes in pixels of that picture or part
 
 
-def look_at(source: Source, detector: YoloPersonDetector) -> Look:
-    """Detect people in at most `MAX_FPS` pictures a second.
+def detect_source(source: Source, detector: YoloPersonDetector) -> SourceDetections:
+    """Detect people in at most `MAX_FPS` frames a second.
 
     Raises:
         DecodeError: if the video cannot be read to its end.
@@ -59,22 +59,22 @@ def look_at(source: Source, detector: YoloPersonDetector) -> Look:
             times.append(decoded.pts_s)
             people += detector.detect([image])
             wh = image.shape[1], image.shape[0]
-    return Look(np.array(frames), np.array(times), wh, people)
+    return SourceDetections(np.array(frames), np.array(times), wh, people)
 
 
-def find_stretches(source: Source, look: Look) -> list[Stretch]:
+def find_stretches(source: Source, detections: SourceDetections) -> list[Stretch]:
     """Find who is trained on, as what and when; where no person is seen, the whole frame."""
-    tracks = link_detections(look.people)
-    found: list[Stretch] = people_of(tracks, look.pts_s, label=source.label, rule=source.rule)
+    tracks = link_detections(detections.people)
+    found: list[Stretch] = people_of(tracks, detections.pts_s, label=source.label, rule=source.rule)
     if found or source.dataset not in ("ut_interaction", "fight_surv"):
         return found
-    picture = np.tile(np.array([0, 0, *look.wh], np.float32), (len(look.frames), 1))
-    whole = PersonTrack(np.arange(len(look.frames)), picture)
-    return [Stretch(source.label, whole, float(look.pts_s[0]), float(look.pts_s[-1]))]
+    whole_frame = np.tile(np.array([0, 0, *detections.wh], np.float32), (len(detections.frames), 1))
+    whole = PersonTrack(np.arange(len(detections.frames)), whole_frame)
+    return [Stretch(source.label, whole, float(detections.pts_s[0]), float(detections.pts_s[-1]))]
 
 
 def write_source(
-    source: Source, look: Look, stretches: Sequence[Stretch], output: Path
+    source: Source, detections: SourceDetections, stretches: Sequence[Stretch], output: Path
 ) -> list[dict[str, object]]:
     """Write the tracks of a source; returns its rows of the label file."""
     part = "" if source.part is None else f"-{source.part[0]}"
@@ -82,7 +82,7 @@ def write_source(
     name = f"tracks/{source.dataset}-{source.path.parent.name}-{source.path.stem}{part}{start}.txt"
     offset = np.array([0, 0, 0, 0] if source.part is None else source.part[:2] * 2, np.float32)
     tracks = [
-        PersonTrack(look.frames[one.track.frames], one.track.xyxy + offset, number)
+        PersonTrack(detections.frames[one.track.frames], one.track.xyxy + offset, number)
         for number, one in enumerate(stretches, start=1)
     ]
     write_mot_tracks(output / name, tracks)
@@ -118,10 +118,10 @@ def main(
         Path | None, typer.Option(help="YOLO weights; default: the YOLO11n of DATA/weights.")
     ] = None,
 ) -> None:
-    """Find everybody in the training videos and write what they do.
+    """Detect all people of the training videos and write what they do.
 
     held_out.csv has whole groups for testing; in everything.csv all of them are for training.
-    demo.csv has the stretch of which the demo shows a part: nothing is ever learned from it.
+    demo.csv has the stretch of which the demo shows a part: it is never trained on.
 
     Example: python -m training.recipe.compact_labels --data ../shared/data
     """
@@ -137,9 +137,9 @@ def main(
     rows: list[dict[str, object]] = []
     with typer.progressbar(list_sources(data), label="videos", show_pos=True) as bar:
         for source in bar:
-            look = look_at(source, detector)
-            if len(look.frames):
-                rows += write_source(source, look, find_stretches(source, look), output)
+            detections = detect_source(source, detector)
+            if len(detections.frames):
+                rows += write_source(source, detections, find_stretches(source, detections), output)
     demo = [row for row in rows if row["group"] == DEMO_GROUP]
     others = [row for row in rows if row["group"] != DEMO_GROUP]
     write_labels(output / "held_out.csv", others)

@@ -1,4 +1,4 @@
-"""The videos that the compact recognizer learns from: what they show and what is held out."""
+"""The videos that the compact recognizer is trained on: what they show and what is held out."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ import numpy as np
 
 Rule = Literal["as labelled", "by speed", "walk"]
 
-# The rest of pets09_s2l1.avi is the demo's video; nothing is ever learned from it.
-PETS_LEARNED_S = 56.0
+# The rest of pets09_s2l1.avi is the demo's video; it is never trained on.
+PETS_TRAINED_S = 56.0
 DEMO_GROUP = "pets:demo"
 # daily_living is a collage: left, top, right, bottom of each camera's picture in pixels.
 COLLAGE = ((0, 0, 852, 640), (854, 0, 1280, 318))
-# Falls are skipped: no everyday behaviour, and two clips are too few to learn them. Two clips of
+# Falls are skipped: no everyday behaviour, and two clips are too few to train on. Two clips of
 # jogging in one room are too few for a class of their own as well: they are "nothing".
 DAILY_LABELS = {"01": "walk", "02": "walk"}
 DAILY_HELD_OUT = ("01", "04", "13", "17")
@@ -30,7 +30,7 @@ class Source:
 
     dataset: str
     path: Path
-    label: str  # of everybody; "" where the rule says it
+    label: str  # of all people; "" where the rule says it
     rule: Rule
     group: str  # recordings that belong together and are never split
     held_out: bool
@@ -88,8 +88,8 @@ def _scenes(data: Path) -> list[Source]:
         return Source(path.stem, path, label, rule, path.stem, held_out)
 
     return [
-        Source("pets", pets, "", "by speed", "pets:learned", False, end_s=PETS_LEARNED_S),
-        Source("pets", pets, "", "by speed", DEMO_GROUP, True, start_s=PETS_LEARNED_S),
+        Source("pets", pets, "", "by speed", "pets:learned", False, end_s=PETS_TRAINED_S),
+        Source("pets", pets, "", "by speed", DEMO_GROUP, True, start_s=PETS_TRAINED_S),
         scene(campus, "walk"),
         scene(video / "one_by_one.mp4", "by speed"),
         scene(video / "people.mp4", "by speed", held_out=True),
@@ -98,10 +98,10 @@ def _scenes(data: Path) -> list[Source]:
 
 
 def held_out_groups(groups: Sequence[str], fraction: float, seed: int) -> set[str]:
-    """Draw whole groups for testing, from each data set its fraction.
+    """Draw whole groups for testing, the same fraction of each data set.
 
     Groups, because cuts of one recording sit in several classes: a random split would test on
-    backgrounds and people that were learned.
+    backgrounds and people that were trained on.
 
     Args:
         groups: `dataset:number` of every video, with repetitions.

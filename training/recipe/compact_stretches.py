@@ -141,7 +141,7 @@ def height_change(pts_s: NDArray[np.float64], xyxy: FloatArray) -> NDArray[np.fl
         xyxy: float32 (N, 4) boxes of one person.
 
     Returns:
-        float64 (N,) without sign, share of the height per second, over the second around each box.
+        float64 (N,) without sign, fraction of the height per second, over one second.
     """
     height = np.log(np.maximum(xyxy[:, 3] - xyxy[:, 1], 1.0))
     before = np.maximum(pts_s - SMOOTH_S / 2, pts_s[0])

@@ -23,8 +23,7 @@ from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame
 from testbed.fakes import BrightnessRecognizer, fake_components
 from tests.conftest import make_frame, make_tracked, write_video
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
-from training.evaluation.score_cache import ScoreCache
-from training.evaluation.video_scores import TrackScores, VideoScores, decide_events, score_video
+from training.evaluation.video_scores import TrackScores, decide_events, score_video
 
 CONFIG = load_config()
 STRIDE_S = CONFIG.clip.stride_s
@@ -106,39 +105,6 @@ def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path) -> None:
         score_video(bad, fake_components(), stride_s=STRIDE_S)
     with pytest.raises(SourceError, match="no such file"):
         score_video(tmp_path / "none.mp4", fake_components(), stride_s=STRIDE_S)
-
-
-def test_scores_come_back_from_the_cache_as_they_were(tmp_path: Path) -> None:
-    video = flashing(tmp_path / "a.mp4")
-    scores = score_video(video, fake_components(), stride_s=STRIDE_S)
-    cache = ScoreCache(tmp_path / "cache", "these components")
-    assert cache.load(video) is None
-    cache.save(scores)
-    known = cache.load(video)
-    assert known is not None
-    assert_same(known, scores)
-    assert ScoreCache(tmp_path / "cache", "other components").load(video) is None
-
-
-def test_a_video_that_changed_is_not_taken_from_the_cache(tmp_path: Path) -> None:
-    video = flashing(tmp_path / "a.mp4")
-    cache = ScoreCache(tmp_path / "cache", "these components")
-    cache.save(score_video(video, fake_components(), stride_s=STRIDE_S))
-    flashing(video, seconds=4.0)
-    assert cache.load(video) is None
-
-
-def assert_same(one: VideoScores, other: VideoScores) -> None:
-    assert (one.path, one.labels, one.wh, one.people) == (
-        other.path, other.labels, other.wh, other.people,
-    )  # fmt: skip
-    assert (one.frame_pts_s == other.frame_pts_s).all()
-    assert len(one.tracks) == len(other.tracks)
-    for mine, theirs in zip(one.tracks, other.tracks, strict=True):
-        assert mine.track_id == theirs.track_id
-        assert (mine.path.pts_s == theirs.path.pts_s).all()
-        assert (mine.path.xyxy == theirs.path.xyxy).all()
-        assert (mine.scores == theirs.scores).all()
 
 
 def test_events_are_those_that_the_decision_stage_makes() -> None:

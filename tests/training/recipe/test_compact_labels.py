@@ -11,7 +11,12 @@ from tests.training.factories import path_of
 from training.crops.person_tracks import read_mot_tracks
 from training.labels.label_files import read_samples
 from training.labels.samples import TrackFile
-from training.recipe.compact_labels import Look, find_stretches, write_labels, write_source
+from training.recipe.compact_labels import (
+    SourceDetections,
+    find_stretches,
+    write_labels,
+    write_source,
+)
 from training.recipe.compact_sources import Source
 from training.recipe.compact_stretches import Stretch
 
@@ -23,15 +28,15 @@ def source(dataset: str, **kwargs: object) -> Source:
     return Source(dataset, Path("/videos/a.avi"), **values)  # type: ignore[arg-type]
 
 
-def look(people: Detections) -> Look:
-    return Look(FRAMES, FRAMES / 20, (320, 240), [people] * len(FRAMES))
+def detections(people: Detections) -> SourceDetections:
+    return SourceDetections(FRAMES, FRAMES / 20, (320, 240), [people] * len(FRAMES))
 
 
 def test_what_is_written_is_read_by_train(tmp_path: Path) -> None:
     (tmp_path / "tracks").mkdir()
     track = path_of(0.5)
     stretch = Stretch("hug", track, 0.5, 2.5)
-    rows = write_source(source("scene"), look(Detections.empty()), [stretch], tmp_path)
+    rows = write_source(source("scene"), detections(Detections.empty()), [stretch], tmp_path)
     write_labels(tmp_path / "labels.csv", rows)
     (sample,) = read_samples(tmp_path / "labels.csv")
     assert (sample.labels, sample.start_s, sample.end_s) == (("hug",), 0.5, 2.5)
@@ -49,20 +54,20 @@ def test_boxes_of_one_camera_of_a_collage_are_written_where_they_are_in_the_vide
     (tmp_path / "tracks").mkdir()
     right = source("daily_living", part=(854, 10, 1280, 318))
     write_source(
-        right, look(Detections.empty()), [Stretch("walk", path_of(0.0), 0.0, 3.9)], tmp_path
+        right, detections(Detections.empty()), [Stretch("walk", path_of(0.0), 0.0, 3.9)], tmp_path
     )
     (written,) = read_mot_tracks(next((tmp_path / "tracks").iterdir()))
     assert written.xyxy[0].tolist() == [854, 60, 894, 160]
 
 
 def test_where_nobody_is_seen_a_labelled_clip_is_learned_whole() -> None:
-    (whole,) = find_stretches(source("ut_interaction"), look(Detections.empty()))
+    (whole,) = find_stretches(source("ut_interaction"), detections(Detections.empty()))
     assert whole.label == "hug" and whole.track.xyxy[0].tolist() == [0, 0, 320, 240]
-    assert not find_stretches(source("daily_living"), look(Detections.empty()))
+    assert not find_stretches(source("daily_living"), detections(Detections.empty()))
 
 
 def test_the_people_of_a_clip_get_its_label() -> None:
     boxes = np.array([[0, 50, 40, 150], [45, 50, 85, 150]], np.float32)
     people = Detections(boxes, np.array([0.9, 0.8], np.float32))
-    stretches = find_stretches(source("ut_interaction"), look(people))
+    stretches = find_stretches(source("ut_interaction"), detections(people))
     assert [one.label for one in stretches] == ["hug", "hug"]

@@ -1,0 +1,56 @@
+"""Options of `evaluate` that do not go together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pipeline.errors import ConfigError
+from training.commands.evaluate_request import EvaluateRequest
+
+DEFAULTS: dict[str, Any] = {
+    "data": None,
+    "events": None,
+    "tracking": None,
+    "video": None,
+    "detection": None,
+    "label_file": None,
+    "through_pipeline": False,
+    "split": None,
+    "aliases": {},
+    "actions": (),
+    "iou": 0.5,
+    "false_alarms_per_hour": None,
+    "seed": 0,
+    "cache": Path("cache"),
+    "json_file": None,
+    "report": None,
+    "rules_file": None,
+    "command": "evaluate",
+}
+FILE = Path("file")
+
+
+@pytest.mark.parametrize(
+    ("options", "complaint"),
+    [
+        ({}, "nothing to evaluate"),
+        ({"detection": FILE, "report": FILE}, "--report shows clips and events"),
+        ({"tracking": FILE}, "--tracking and --video belong together"),
+        ({"data": FILE, "video": FILE}, "--tracking and --video belong together"),
+        ({"data": FILE, "false_alarms_per_hour": 1.0}, "give --events"),
+        ({"events": FILE, "rules_file": FILE}, "--write-config writes what"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(
+    options: dict[str, Any], complaint: str
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        EvaluateRequest(**DEFAULTS | options)
+
+
+def test_everything_may_be_evaluated_in_one_run() -> None:
+    asked = dict.fromkeys(("data", "events", "tracking", "video", "detection"), FILE)
+    assert EvaluateRequest(**DEFAULTS | asked | {"false_alarms_per_hour": 0.0, "rules_file": FILE})
