@@ -103,6 +103,8 @@ class YoloPersonDetector:
             with signal_stack_kept():  # an OpenVINO folder changes it
                 self._model = import_ultralytics().YOLO(str(weights), task="detect")
                 self._predict([np.zeros(WARM_UP_SHAPE, np.uint8)])
+        except ModuleNotFoundError:  # the caller knows which extra brings it
+            raise
         except ImportError as error:
             raise ValueError(f"{weights} needs a package: pip install {error.name}") from error
         except Exception as error:  # whatever the format's own library raises on bad files

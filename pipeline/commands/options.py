@@ -41,8 +41,10 @@ EXTRA_OF_MODULE = {
     "paho": "bridges",
 }
 OWN_PACKAGES = ("models", "pipeline", "training")
-BUILT_IN_DETECTOR = "`--set detector.weights=builtin` runs without it"
-HINT_OF_EXTRA = {"yolo": f" (ultralytics is AGPL-3.0; {BUILT_IN_DETECTOR})"}
+HINT_OF_EXTRA = {
+    "yolo": " (ultralytics is AGPL-3.0; without it run with "
+    "`--set detector.weights=builtin --set tracker.name=deepsort`)"
+}
 
 log = logging.getLogger("behaviour-stream")
 console = Console(stderr=True)

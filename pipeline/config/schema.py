@@ -346,4 +346,5 @@ def load_model_config(path: Path) -> ModelConfig:
     try:
         return load_sections(ModelConfig, path, (), "configs/recognizer")
     except ConfigError as error:
-        raise ConfigError(f"{path}: {error}") from error
+        named = str(error).startswith(f"{path}: ")  # it could not be read
+        raise ConfigError(str(error) if named else f"{path}: {error}") from error
