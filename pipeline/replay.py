@@ -1,13 +1,15 @@
 """Replay recorded video from Python: for notebooks and other programs, and for the command line.
 
-The files are decoded in processes that import the main module again, so a script needs the guard:
-
+    from pipeline.config.schema import load_config
     from pipeline.replay import replay_events
 
     if __name__ == "__main__":
-        for event in replay_events(["demo/pedestrians.mp4"]):
-            if event.kind == "start":
-                print(f"{event.start_pts_s:.1f} s: {event.track_id} starts {event.action}")
+        config = load_config(settings=["detector.weights=builtin"])
+        for event in replay_events(["demo/pedestrians.mp4"], config):
+            print(event.camera_id, event.seq, event.kind)
+
+A script needs its `if __name__ == "__main__":`, because files are decoded in processes that import
+the script; a notebook does not.
 """
 
 from __future__ import annotations
