@@ -15,7 +15,7 @@ FILES = documents() | train_documents()
 
 @pytest.mark.parametrize("name", FILES)
 def test_the_committed_file_is_current(name: str) -> None:
-    """Else: `make config-docs`."""
+    """Else run `python -m pipeline.config.document` and `python -m training.config`."""
     assert (REPOSITORY / name).read_text() == FILES[name]
 
 
