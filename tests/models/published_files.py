@@ -6,15 +6,25 @@ import pickle
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from models.checkpoints.naming_schemes import OUR_HEAD, NamingScheme, find_naming_scheme
+from models.checkpoints.naming_schemes import (
+    NAMING_SCHEMES,
+    OUR_HEAD,
+    NamingScheme,
+    find_naming_scheme,
+)
 from models.slowfast.architecture import Architecture
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import slowfast_compact
+
+MMACTION2, SLOWONLY, PYTORCHVIDEO, SLOW, PYSLOWFAST = (scheme.marker for scheme in NAMING_SCHEMES)
+FACEBOOK = {"lateral_norm": True}
+ONE_PATHWAY = {"fast_depth": None, "alpha": 1, "beta_inv": 8, "fusion_kernel": 5}
 
 
 def small_network(**changes: object) -> Recognizer3D:
@@ -99,3 +109,23 @@ def _caffe2_name(name: str) -> str:
     assert match is not None, name
     fast = "t_" if match[2] == "1" else ""
     return f"{fast}res{match[1]}_{match[3]}_branch{match[4]}{match[5] or ''}_{end}"
+
+
+def clip_of(model: Recognizer3D) -> Tensor:
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(2, 3, 16, 48, 64, generator=generator)
+
+
+def same_logits(loaded: Recognizer3D, model: Recognizer3D, sampling: str) -> None:
+    """The file's owner picks slow frames by its own rule; the rest is the network's."""
+    model.input_spec = replace(model.input_spec, slow_sampling=sampling)
+    with torch.inference_mode():
+        torch.testing.assert_close(
+            loaded(clip_of(model)), model(clip_of(model)), rtol=1e-4, atol=1e-4
+        )
+
+
+def save(model: Recognizer3D, marker: str, path: Path, **beside: Any) -> Path:
+    container = "state_dict" if "backbone" in marker else "model_state"
+    torch.save({container: in_naming_scheme(model, marker)} | beside, path)
+    return path
