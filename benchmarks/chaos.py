@@ -31,10 +31,10 @@ from rich.table import Table
 
 from benchmarks.chaos_check import Findings, check, reports
 from benchmarks.chaos_processes import GROUP, STREAM
+from pipeline.config.shipped_files import PROJECT
 from pipeline.redis_store.redis_server import find_redis_server, free_port
 from testbed.tcp_proxy import TcpProxy
 
-PROJECT = Path(__file__).resolve().parents[1]
 CLAIM_AFTER_S = 3.0
 _PATIENCE_S = 600.0  # for what is left when the faults are over
 

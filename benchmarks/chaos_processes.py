@@ -22,7 +22,6 @@ from pipeline.events import ActionEvent, CameraEvent, Event
 from pipeline.subscriber import EventFilter, Report, Subscriber
 from pipeline.types import DecidedEnd, StreamEnd
 
-PROJECT = Path(__file__).resolve().parents[1]
 STREAM, GROUP = "chaos:events", "alarms"
 CAMERAS = ("gate", "yard", "hall")
 BATCH = 5  # events decided at once

@@ -24,13 +24,13 @@ import typer
 from benchmarks.storm import FPS, people
 from pipeline.components import Components, build_components
 from pipeline.config.schema import load_config
+from pipeline.config.shipped_files import PROJECT
 from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame
 from testbed.live_runs import LiveRun
 from testbed.rtsp_camera import RtspCamera
 from testbed.videos_h264 import encode_h264
 
-PROJECT = Path(__file__).resolve().parents[1]
 WARM_UP_S, MEASURED_S = 8.0, 20.0
 WITHIN_S, LOOKED_AT = 1.0, 0.95
 COUNTS = (1, 2, 3, 4, 6, 8, 10, 12, 16, 20, 24, 32, 40, 48, 64)
@@ -161,7 +161,7 @@ def main(
     detect_fps: Annotated[float, typer.Option(help="As live.detect_fps.")] = 5.0,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
 ) -> None:
-    """See above."""
+    """Run the benchmark and print its results."""
     given = list(settings or ())
     busy = Busy()
     components = busy.watch(build_components(load_config(None, given), PROJECT))

@@ -19,10 +19,11 @@ from typing import Annotated
 import numpy as np
 import typer
 
-from benchmarks.storm import PROJECT, people
+from benchmarks.storm import people
 from pipeline.app import replay
 from pipeline.components import build_components
 from pipeline.config.schema import load_config
+from pipeline.config.shipped_files import PROJECT
 from pipeline.events import ActionEvent, Event
 from pipeline.live.camera_source import parse_source
 from pipeline.runtime.shutdown import Shutdown
@@ -85,7 +86,7 @@ def main(
     fps: Annotated[float, typer.Option(help="At which the pictures are played.")] = 5.0,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
 ) -> None:
-    """See above."""
+    """Run the benchmark and print its results."""
     # What is compared is what was not left out.
     patient = ["live.waiting_frames=100", "live.max_staleness_s=20", "live.max_clip_staleness_s=20"]
     many = ["decision.start_threshold=0.4", "decision.end_threshold=0.3"]

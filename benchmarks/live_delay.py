@@ -23,6 +23,7 @@ import typer
 from benchmarks.storm import FPS, people
 from pipeline.components import Components, build_components
 from pipeline.config.schema import load_config
+from pipeline.config.shipped_files import PROJECT
 from pipeline.events import ActionEvent
 from pipeline.live.camera_source import parse_source
 from pipeline.types import DecidedFrame, Frame
@@ -30,7 +31,6 @@ from testbed.live_runs import Kept, LiveRun
 from testbed.rtsp_camera import RtspCamera
 from testbed.videos_h264 import Image, draw_clock, encode_h264, read_clock
 
-PROJECT = Path(__file__).resolve().parents[1]
 SECONDS = 12
 CAMERAS = 2
 WARM_UP_S = 12.0  # the first sender report has come by then
@@ -118,7 +118,7 @@ def main(
     slower: Annotated[float, typer.Option(help="Times that the recognizer takes longer.")] = 1.0,
     settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
 ) -> None:
-    """See above."""
+    """Run the benchmark and print its results."""
     many = ["decision.update_interval_s=0", "decision.start_threshold=0.3"]  # events to look at
     given = [*many, "decision.end_threshold=0.2", *(settings or ())]
     shown = ShownFrames()

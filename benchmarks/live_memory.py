@@ -88,7 +88,7 @@ def main(
     frames: Annotated[int, typer.Option(help="Frames in all.")] = 200_000,
     cameras: Annotated[int, typer.Option(help="Files played at once.")] = 4,
 ) -> None:
-    """See above."""
+    """Run the benchmark and print its results."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         film = encode_h264(folder / "film.mp4", flicker(), FPS)

@@ -16,7 +16,7 @@ from typing import Annotated
 import av
 import typer
 
-PROJECT = Path(__file__).resolve().parents[1]
+from pipeline.config.shipped_files import PROJECT
 
 
 def repeat_video(source: Path, target: Path, times: int) -> None:

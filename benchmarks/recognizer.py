@@ -38,13 +38,13 @@ from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import build_components
 from pipeline.config.schema import load_config
+from pipeline.config.shipped_files import PROJECT
 from pipeline.sources.file_decoder import VideoReader
 from pipeline.stages.clips import cut_clips
 from pipeline.stages.detection import detect_people
 from pipeline.stages.tracking import track_people
 from pipeline.types import ClippedFrame, Frame
 
-PROJECT = Path(__file__).resolve().parents[1]
 EAGER, BARE = "plain eager float32", "bare OpenVINO"
 
 BACKENDS: tuple[Backend, ...] = ("torch", "openvino")

@@ -30,6 +30,7 @@ from models.detectors.appearance import AppearanceEncoder
 from pipeline.app import replay
 from pipeline.components import Components, build_components
 from pipeline.config.schema import PipelineConfig, load_config
+from pipeline.config.shipped_files import PROJECT
 from pipeline.outputs.sinks import JsonLinesSink
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.file_decoder import VideoReader
@@ -37,8 +38,6 @@ from pipeline.sources.video_files import find_videos
 from pipeline.stages.decisions import EventStamp
 from pipeline.stages.recognition import ClipScorer
 from pipeline.types import Frame, Image, TrackedPerson
-
-PROJECT = Path(__file__).resolve().parents[1]
 
 
 @dataclass

@@ -33,6 +33,7 @@ import psutil
 import typer
 import yaml
 
+from pipeline.config.shipped_files import PROJECT
 from pipeline.event_filter import parse_filter
 from pipeline.events import CameraEvent
 from pipeline.redis_store.embedded_redis import embedded_redis
@@ -42,7 +43,6 @@ from testbed.bit_flipping_proxy import BitFlippingProxy
 from testbed.rtsp_camera import RtspCamera
 from testbed.videos_h264 import Image, encode_h264
 
-PROJECT = Path(__file__).resolve().parents[1]
 FPS, NAMES = 25, ("gate", "yard", "hall", "dock")
 STEADY = "gate"  # nobody touches it
 WARM_UP = 0.2  # of the run: models and allocators settle
@@ -302,7 +302,7 @@ def main(
     log: Annotated[Path | None, typer.Option(help="Where the run's own log is kept.")] = None,
     json_file: Annotated[Path | None, typer.Option("--json", help="Everything measured.")] = None,
 ) -> None:
-    """See above."""
+    """Run the benchmark and print its results."""
     with tempfile.TemporaryDirectory() as name, ExitStack() as stack:
         folder, port = Path(name), free_port()
         content = {

@@ -14,10 +14,9 @@ from rich.console import Console
 
 from pipeline.components import build_components
 from pipeline.config.schema import load_config
+from pipeline.config.shipped_files import PROJECT
 from training.labels.mot_files import read_mot
 from training.metrics.tracking import evaluate_tracking, score_tracks
-
-PROJECT = Path(__file__).resolve().parents[1]
 
 
 def main(
