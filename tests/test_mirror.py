@@ -48,18 +48,12 @@ TESTED_IN = {
     "pipeline/telemetry/test_run_status.py": ["pipeline/telemetry/snapshots.py"],
     "integration/test_train_command.py": [
         "training/commands/train.py",
-        "training/fitting/train.py",
     ],
     "training/commands/test_evaluate.py": [
         "training/commands/evaluate_data.py",
-        "training/commands/evaluate_request.py",
         "training/evaluation/evaluated_model.py",
         "training/report/tables.py",
         "training/report/write.py",
-    ],
-    "training/crops/test_preparation.py": [
-        "training/crops/sample_cut.py",
-        "training/crops/video_cut.py",
     ],
     "training/detector/test_loop.py": [
         "training/detector/export.py",
@@ -67,21 +61,9 @@ TESTED_IN = {
         "training/detector/teacher.py",
     ],
     "training/evaluation/test_clips.py": [
-        "training/evaluation/clip_results.py",
         "training/report/json_document.py",
     ],
-    "training/evaluation/test_videos.py": ["training/evaluation/labelled_videos.py"],
-    "training/evaluation/test_video_scores.py": ["training/evaluation/score_cache.py"],
-    "training/fitting/test_epochs.py": ["training/fitting/run_state.py"],
-    "training/test_config.py": ["training/fitting/specs.py"],
-    "training/labels/test_label_files.py": [
-        "training/labels/label_lists.py",
-        "training/labels/label_tables.py",
-        "training/labels/samples.py",
-    ],
-    "training/metrics/test_tracking.py": ["training/labels/mot_files.py"],
-    "training/metrics/test_detection.py": ["training/labels/yolo_folder.py"],
-    "training/report/test_html.py": ["training/report/mistakes.py", "training/report/plots.py"],
+    "training/report/test_html.py": ["training/report/plots.py"],
 }
 # Programs that made the bundled detector, run by hand with the commands of its model card.
 UNTESTED = {"training/detector/evaluate.py", "training/detector/train.py"}
