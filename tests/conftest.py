@@ -16,15 +16,32 @@ from pipeline.types import Frame, TrackedFrame, TrackedPerson
 REPOSITORY = Path(__file__).resolve().parents[1]
 # A test that uses one of these, directly or through another fixture, is slow, whoever wrote it:
 # they start a server or hold a real video or a large model.
-SLOW_FIXTURES = {"redis_program", "start_broker", "rtsp_server", "shared_data", "demo_video"}
+SLOW_FIXTURES = {"redis_program", "start_broker", "shared_data", "demo_video"}
 WHOLE_PROGRAM = REPOSITORY / "tests" / "integration"  # each test runs it: all are slow
+# Files whose tests build, compile or train networks over and over: three quarters of the processor
+# time of what is left.
+SLOW_FILES = {
+    REPOSITORY / "tests" / path
+    for path in (
+        "models/checkpoints/test_foreign_checkpoint.py",
+        "models/detectors/test_weights_download.py",
+        "models/detectors/test_yolo.py",
+        "models/inference/test_action_recognizer.py",
+        "models/inference/test_openvino_network.py",
+        "models/inference/test_scene_recognizer.py",
+        "pipeline/commands/test_recognizer_tools.py",
+        "pipeline/sources/test_decoder_process.py",
+        "training/fitting/test_epochs.py",
+    )
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark as slow what `make test-fast` leaves out, by the fixtures that a test uses."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
-        if fixtures & SLOW_FIXTURES or WHOLE_PROGRAM in item.path.parents:
+        in_slow_place = item.path in SLOW_FILES or WHOLE_PROGRAM in item.path.parents
+        if fixtures & SLOW_FIXTURES or in_slow_place:
             item.add_marker(pytest.mark.slow)
 
 
@@ -33,7 +50,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     outcomes = ("passed", "failed", "error", "skipped", "xfailed")
     reports = [report for name in outcomes for report in terminalreporter.getreports(name)]
     functions = {report.nodeid.partition("[")[0] for report in reports}
-    terminalreporter.write_line(f"{len(functions)} test functions")
+    if functions:
+        terminalreporter.write_line(f"{len(functions)} test functions")
 
 
 @pytest.fixture(scope="session")

@@ -11,7 +11,6 @@ import pytest
 from models.detectors.factory import COMPACT_WEIGHTS, build_person_detector
 from models.detectors.yolo import YoloPersonDetector
 from pipeline.sources.file_decoder import VideoReader
-from tests.conftest import REPOSITORY
 from tests.models.detection_scores import detection_score
 
 SETTINGS: dict[str, Any] = {
@@ -43,8 +42,8 @@ def test_it_keeps_its_own_size_whatever_the_configuration_says(compact: YoloPers
     assert compact.description.startswith("YOLO person_detector_openvino_model (openvino, ")
 
 
-def test_it_sees_the_pedestrians_of_the_demo(compact: YoloPersonDetector) -> None:
-    with closing(VideoReader(REPOSITORY / "demo/pedestrians.mp4")) as reader:
+def test_it_sees_the_pedestrians_of_the_demo(compact: YoloPersonDetector, demo_video: Path) -> None:
+    with closing(VideoReader(demo_video)) as reader:
         image = next(reader.frames()).image
     people = compact.detect([image])[0]
     assert len(people) >= 4
