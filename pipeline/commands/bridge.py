@@ -19,7 +19,7 @@ from pipeline.commands.options import (
     load,
 )
 from pipeline.errors import ConfigError
-from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
+from pipeline.runtime.shutdown import Shutdown, on_signals
 
 if TYPE_CHECKING:
     from pipeline.bridges.mqtt import MqttBridge
@@ -84,7 +84,7 @@ def bridge(
             claim_after_s=max(60.0, 6 * section.timeout_s),
         )
         shutdown.on_request(subscriber.stop)
-        shutdown.bind(raise_interrupt)
+        shutdown.bind_interrupt()
         stack.enter_context(receiver)
         log.info("events of %s go to the %s", subscriber.name, receiver.name)
         subscriber.handle(retrying_while_unavailable(receiver.send, shutdown.stop))

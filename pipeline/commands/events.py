@@ -25,7 +25,7 @@ from pipeline.commands.options import (
 )
 from pipeline.errors import ConfigError
 from pipeline.events import CameraEvent, Event, encode_event, event_json_schema
-from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
+from pipeline.runtime.shutdown import Shutdown, on_signals
 from pipeline.time_text import format_media_time
 
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def subscribe(
             on_report=partial(print_report, err=sys.stderr),
         )
         shutdown.on_request(subscriber.stop)
-        shutdown.bind(raise_interrupt)
+        shutdown.bind_interrupt()
         if run is not None:
             subscriber.handle(run, count=count)
         else:
@@ -165,7 +165,7 @@ def flush(
         with running_server(config.redis.url, config.output / "redis") as url:
             folder = config.output / "outbox"
             shutdown.on_request(shutdown.now.set)
-            shutdown.bind(raise_interrupt)
+            shutdown.bind_interrupt()
             delivered = flush_events(url, config.redis, folder, shutdown.now)
             console.print(f"{delivered} events of {folder} delivered to {mask_url(url)}")
 

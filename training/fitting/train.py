@@ -23,7 +23,7 @@ from models.inference.action_recognizer import ActionRecognizer
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.components import choose_device
 from pipeline.errors import ConfigError, PipelineError
-from pipeline.runtime.shutdown import Shutdown, on_signals, raise_interrupt
+from pipeline.runtime.shutdown import Shutdown, on_signals
 from training.config import TrainConfig
 from training.crops.crop_cache import CachedTrack, CutSpec
 from training.crops.people_finder import ConfiguredPeopleFinder
@@ -234,7 +234,7 @@ def _stop_on_signals(fabric: Fabric, console: Console) -> Iterator[threading.Eve
     if fabric.world_size > 1:
         yield shutdown.stop
         return
-    shutdown.bind(raise_interrupt)
+    shutdown.bind_interrupt()
     with on_signals(
         shutdown, lambda _: console.print("stopping after this step; once more ends immediately")
     ):

@@ -13,25 +13,68 @@ def send(number: int) -> None:
     os.kill(os.getpid(), number)
 
 
+class Seen:
+    """Calls of a function, to be awaited: a signal passes them on from another thread."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[object, ...]] = []
+        self._called = threading.Event()
+
+    def __call__(self, *arguments: object) -> None:
+        self.calls.append(arguments)
+        self._called.set()
+
+    def wait(self) -> bool:
+        return self._called.wait(30)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_first_signal_asks_to_stop_and_says_so(number: int) -> None:
-    shutdown, said, cancelled = Shutdown(), list[str](), list[bool]()
-    shutdown.bind(lambda: cancelled.append(True))
-    with on_signals(shutdown, said.append):
+    shutdown, said, cancelled = Shutdown(), Seen(), Seen()
+    shutdown.bind(cancelled)
+    with on_signals(shutdown, said):
         send(number)
-    assert shutdown.stop.is_set()
-    assert len(said) == 1
-    assert cancelled == []
+    assert shutdown.stop.wait(30)
+    assert said.wait()
+    assert len(said.calls) == 1
+    assert cancelled.calls == []
 
 
 def test_a_second_signal_cancels() -> None:
-    shutdown, said, cancelled = Shutdown(), list[str](), list[bool]()
-    shutdown.bind(lambda: cancelled.append(True))
-    with on_signals(shutdown, said.append):
+    shutdown, said, cancelled = Shutdown(), Seen(), Seen()
+    shutdown.bind(cancelled)
+    with on_signals(shutdown, said):
         send(signal.SIGINT)
         send(signal.SIGTERM)
-    assert cancelled == [True]
-    assert len(said) == 1
+    assert cancelled.wait()
+    assert said.wait()
+    assert len(cancelled.calls) == 1
+    assert len(said.calls) == 1
+
+
+def test_a_second_signal_interrupts_where_nothing_can_be_cancelled() -> None:
+    shutdown = Shutdown()
+    shutdown.bind_interrupt()
+    with pytest.raises(KeyboardInterrupt), on_signals(shutdown, Seen()):
+        send(signal.SIGINT)
+        send(signal.SIGINT)
+    assert shutdown.now.wait(30)
+
+
+def test_a_signal_that_interrupts_the_holder_of_a_lock_still_arrives() -> None:
+    """The main thread may be inside `wait` of the event, or take an item of a channel."""
+    shutdown, lock, cancelled = Shutdown(), threading.Lock(), Seen()
+
+    def cancel() -> None:
+        with lock:
+            cancelled()
+
+    shutdown.bind(cancel)
+    with on_signals(shutdown, Seen()), lock, shutdown.stop._cond:
+        send(signal.SIGINT)
+        send(signal.SIGINT)
+    assert shutdown.stop.wait(30)
+    assert cancelled.wait()
 
 
 def test_a_signal_before_anything_runs_ends_the_program() -> None:
