@@ -10,14 +10,6 @@ PACKAGES = ("models", "pipeline", "training")
 # Source files without a test file of their name, by the test that covers them (below `tests/`):
 # they are one half of what the other test is about, or need the whole program around them.
 TESTED_IN = {
-    "models/checkpoints/test_foreign_checkpoint.py": [
-        "models/checkpoints/architecture_inference.py",
-        "models/checkpoints/caffe2_names.py",
-        "models/checkpoints/label_files.py",
-        "models/checkpoints/naming_schemes.py",
-        "models/checkpoints/training_config.py",
-    ],
-    "models/checkpoints/test_checkpoint.py": ["models/checkpoints/weight_files.py"],
     "models/detectors/test_yolo.py": ["models/detectors/ultralytics_import.py"],
     "models/inference/test_action_recognizer.py": ["models/inference/device.py"],
     "models/inference/test_scene_recognizer.py": ["models/slowfast/roi_head.py"],
