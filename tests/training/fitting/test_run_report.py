@@ -41,7 +41,7 @@ def test_the_report_has_numbers_confusion_and_what_is_wrong() -> None:
     assert "2 samples: top-1 0.500" in text
     assert "| stand | 1 |  | 100% |" in text
     assert "| b.mp4 | walk\\|run | stand |" in text
-    assert "In 2 samples nobody was tracked" in text
+    assert "In 2 samples no person was tracked" in text
     assert "* labels.csv:3: c.mp4: no such file" in text
 
 
