@@ -144,7 +144,7 @@ def _with_labels(spec: InputSpec, file: WeightFile, saved: SavedTrainingConfig) 
     if saved.labels is not None and len(set(saved.labels)) == count:
         return replace(spec, labels=saved.labels)
     log.warning(
-        "%s: does not say what its %d classes are called; they are class_0, class_1, ... "
+        "%s: does not name its %d classes; they are class_0, class_1, ... "
         "until a file %s.labels.txt beside it names them, one per line",
         file.path,
         count,

@@ -86,7 +86,7 @@ def build_person_detector(
     log.warning(
         "%s is not here and cannot be fetched, so people are detected by our own, which finds"
         " fewer of them: %s; for the better one run once with a network, or save %s/%s in %s;"
-        " detector.weights=%s says that this one is wanted",
+        " detector.weights=%s selects this one explicitly",
         weights,
         compact.description,
         base_url,

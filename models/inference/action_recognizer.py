@@ -42,7 +42,7 @@ class ActionRecognizer:
         model: is copied, not changed.
         device: "auto", "cpu" or "cuda:N".
         precision: of the convolutions; the head and the scores are float32.
-        batch_size: clips that a GPU runs at once.
+        batch_size: clips per call on a GPU.
         backend: what computes; "auto" is OpenVINO on a CPU and PyTorch on a GPU.
         cache_dir: of OpenVINO's exports; None keeps none.
 

@@ -82,7 +82,7 @@ class OpenVinoNetwork:
             key = export_key(module, example_inputs, description)
             model = _read_or_export(core, cache_dir, key, export)
         settings = {
-            # One clip at a time on all cores: two at once are no faster and twice as late.
+            # One clip at a time on all cores: two concurrently are no faster and twice as late.
             "PERFORMANCE_HINT": "LATENCY",
             "INFERENCE_PRECISION_HINT": "bf16" if self.precision == "bfloat16" else "f32",
         }

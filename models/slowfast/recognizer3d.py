@@ -134,7 +134,7 @@ def average_views(
     """Average over the views of each video.
 
     Args:
-        head: says whether scores are softmax or sigmoid.
+        head: decides whether scores are softmax or sigmoid.
         logits: float (B * num_views, num_classes), the views of a video one after the other.
         num_views: per video.
         average_clips: see `Recognizer3D.forward_test`.

@@ -69,7 +69,7 @@ class Lateral:
 
 
 class ResNet3dSlowFast(Backbone):
-    """Two pathways over the same clip; see the picture and the shapes at the top of this module.
+    """Two pathways over the same clip; see the diagram and the shapes at the top of this module.
 
     Args:
         slow: the pathway of few frames.

@@ -49,7 +49,7 @@ class Publisher:
 
     Attributes:
         counts: what happened so far.
-        last_error: why nothing can be delivered at the moment; None while events are accepted.
+        last_error: why nothing can be delivered now; None while events are accepted.
     """
 
     def __init__(

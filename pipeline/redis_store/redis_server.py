@@ -54,7 +54,7 @@ def server_url(port: int) -> str:
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback interface that is unused at the moment."""
+    """Return a TCP port of the loopback interface that is unused now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -164,8 +164,8 @@ def _spawn(program: Path, directory: Path, port: int) -> None:
                 pass_fds=(alive.fileno(),),
             )
         except (OSError, subprocess.SubprocessError) as error:
-            said = getattr(error, "stdout", None) or getattr(error, "stderr", None) or ""
-            raise EventStoreError(f"cannot run {program}: {error}\n{said}".rstrip()) from error
+            output = getattr(error, "stdout", None) or getattr(error, "stderr", None) or ""
+            raise EventStoreError(f"cannot run {program}: {error}\n{output}".rstrip()) from error
 
 
 def _becomes_ready(directory: Path, port: int, deadline: float) -> bool:

@@ -68,7 +68,7 @@ class GroupReader:
         self._retry_at: dict[
             str, float
         ] = {}  # monotonic seconds by entry id, of events that failed here
-        self._current: str | None = None  # entry that the user handles at the moment
+        self._current: str | None = None  # entry that the user is handling
 
     def steps(self) -> Steps:
         """Yield the steps of reading; they never end."""

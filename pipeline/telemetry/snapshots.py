@@ -1,4 +1,4 @@
-"""What a live run reports of itself at one moment.
+"""What a live run reports of itself at one time.
 
 The health page, the metrics, the console's status line and the camera hashes on Redis all show
 this, so that they cannot disagree.
@@ -22,7 +22,7 @@ DROP_CAUSES: tuple[DropCause, ...] = ("late", "stale", "full", "busy", "corrupt"
 
 @dataclass(frozen=True, slots=True)
 class CameraSnapshot:
-    """One camera at one moment."""
+    """One camera at one time."""
 
     camera_id: str
     state: CameraState
@@ -42,7 +42,7 @@ class CameraSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class Snapshot:
-    """The whole run at one moment."""
+    """The whole run at one time."""
 
     started_at: float  # Unix seconds
     healthy: bool  # no stage is stuck

@@ -1,7 +1,7 @@
 """Person crops on disk: decoded, detected and cut once, read by every epoch.
 
 An entry of the cache is one sample: `KEY.jpegs` holds its crops one behind the other, `KEY.json`
-says where each of them is and when it was seen. The JSON is written last: it makes the entry whole.
+holds the place and time of each of them. The JSON is written last: it makes the entry whole.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class CutSpec:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CachedTrack:
-    """One person doing what its sample says."""
+    """One person doing what its sample is labelled with."""
 
     sample: Sample
     file: Path  # KEY.jpegs

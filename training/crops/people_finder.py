@@ -1,4 +1,4 @@
-"""The detector and the tracker that the pipeline's configuration says, loaded when needed."""
+"""The detector and the tracker of the pipeline's configuration, loaded when needed."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ class PersonPath:
 
 
 def read_mot_tracks(path: Path) -> list[PersonTrack]:
-    """Read MOTChallenge ground truth, without the rows that it says to ignore.
+    """Read MOTChallenge ground truth, without the rows that it marks as ignored.
 
     Raises:
         ValueError: if a line cannot be read; file and line are named.
@@ -95,7 +95,7 @@ def region_of(
         frame_pts_s: float64 (F,) seconds of every frame.
 
     Returns:
-        None if the sample is of whoever is there.
+        None if the sample is of every person there.
 
     Raises:
         DataError: if its track file cannot be read or has other frames than the video.
@@ -153,7 +153,7 @@ def link_detections(looks: Sequence[Detections]) -> list[PersonTrack]:
 
 
 def touches_another(track: PersonTrack, others: Sequence[PersonTrack], reach: float = 0.25) -> bool:
-    """Tell whether this person is close to another one in at least half of the frames.
+    """Return whether this person is close to another one in at least half of the frames.
 
     Args:
         track: the person.

@@ -54,7 +54,7 @@ class SampleCut:
         return self._to_s
 
     def covers(self, pts_s: float) -> bool:
-        """Tell whether a frame of that time belongs to the sample."""
+        """Return whether a frame of that time belongs to the sample."""
         return self._from_s - 1e-6 <= pts_s <= self._to_s + 1e-6
 
     def add(self, frame: Frame, people: People) -> None:

@@ -31,7 +31,7 @@ class HeldOut:
     """A set of images with their people."""
 
     name: str
-    pairs: Callable[[], Pairs]  # decodes anew at each call
+    pairs: Callable[[], Pairs]  # decodes again at each call
 
 
 def labelled_sets(data: Path) -> list[HeldOut]:

@@ -71,7 +71,7 @@ class Measure:
     """A number and where it lies with a probability of 95 %."""
 
     name: str
-    value: float | None  # None: it says nothing here
+    value: float | None  # None: not defined here
     interval: Interval | None
 
 

@@ -34,7 +34,7 @@ MEASURES: dict[str, Callable[[ScoredClips, Weights], Values]] = {
 def evaluate_clips(
     scores: Sequence[ClipScore], mapping: LabelMapping, *, model_multi_label: bool, seed: int
 ) -> ClipEvaluation:
-    """Compare what was said with what is true.
+    """Compare predictions with the truth.
 
     Args:
         scores: one per labelled clip, at least one.

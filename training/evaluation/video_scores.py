@@ -174,7 +174,7 @@ def decide_events(
     Args:
         tracks: the people of one video.
         labels: of the scores, in order.
-        policy: its rules say which actions are decided.
+        policy: its rules name the actions that are decided.
 
     Returns:
         Events by track, in the order in which they ended.

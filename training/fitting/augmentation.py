@@ -53,7 +53,7 @@ def _cut_edges(crops: Crops, max_cut: float, rng: np.random.Generator) -> Crops:
     """Repeat the pixels of a narrower view outwards.
 
     Videos that are cut to the people have crops with such borders; without this the borders alone
-    would tell the data set, and with it the class.
+    would reveal the data set, and with it the class.
     """
     side = crops.shape[1]
     left, right, top, bottom = (int(cut) for cut in rng.uniform(0, max_cut, 4) * side)

@@ -46,7 +46,7 @@ class MirrorRule:
         )
 
     def allows(self, labels: Sequence[str]) -> bool:
-        """Tell whether a clip with these labels may be mirrored."""
+        """Return whether a clip with these labels may be mirrored."""
         return self.flip and not self.never.intersection(labels)
 
     def mirrored(self, labels: Sequence[str]) -> tuple[str, ...]:

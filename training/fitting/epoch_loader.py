@@ -13,7 +13,7 @@ from training.crops.crop_cache import CachedTrack
 from training.fitting.clip_dataset import Batch, ClipDataset, Place
 
 Balance = Literal["class", "class_and_group", "loss", "none"]
-MIN_CLIPS = 256  # of an epoch: fewer say little about the progress
+MIN_CLIPS = 256  # of an epoch: fewer show little of the progress
 
 
 def clips_per_epoch(tracks: Sequence[CachedTrack], wanted: int | None) -> int:

@@ -70,7 +70,7 @@ class RunReport:
             *(self._split_text(one) for one in self.splits),
         ]
         if not self.splits:
-            parts.append("Nothing was held out, so nothing tells how good it is.")
+            parts.append("Nothing was held out, so its accuracy is unknown.")
         if self.whole_frames:
             parts.append(f"In {self.whole_frames} samples no person was tracked: the whole frame.")
         if self.left_out:

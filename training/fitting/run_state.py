@@ -37,7 +37,7 @@ class EpochRow:
 class RunState:
     """Where a run is, beside the trainer's own state."""
 
-    data: str  # identity of what is learned from
+    data: str  # identity of the training set
     epoch: int = 0  # which is under way
     step: int = 0  # done in it
     loss_sum: float = 0.0  # over these steps

@@ -1,4 +1,4 @@
-"""One network in training: optimiser, schedule, moving average, a step, and how to go on later."""
+"""One network in training: optimizer, schedule, moving average, steps, and resumable state."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Trainer:
         """One optimisation step over all batches together, whose gradients are averaged.
 
         Everything random in it depends on the seed, the number of the step and the process, so
-        that a run that goes on repeats what an uninterrupted one does.
+        that a resumed run repeats what an uninterrupted one does.
 
         Args:
             batches: uint8 (B, T, S, S, 3) BGR and labels, see `clip_dataset.target_of`.

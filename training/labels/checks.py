@@ -13,7 +13,7 @@ from training.labels.samples import Sample
 
 FEW_CLIPS = 10  # of a class; fewer seldom teach anything that holds elsewhere
 SHOWN = 5  # examples in one message
-TWICE = "What was learned would be tested: put each in one split"
+TWICE = "The test would be on training data: put each in one split"
 
 
 @dataclass(frozen=True, slots=True)

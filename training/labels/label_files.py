@@ -75,7 +75,7 @@ def read_samples(
 
 
 def _form(path: Path) -> str:
-    """Tell table (with a header), ava or list, from the first line that is not empty."""
+    """Distinguish table (with a header), ava and list by the first line that is not empty."""
     try:
         with path.open(encoding="utf-8-sig", newline="") as file:
             first = next((row for row in csv.reader(file) if any(row)), [])

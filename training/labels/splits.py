@@ -33,8 +33,8 @@ def with_validation(samples: Sequence[Sample], fraction: float, seed: int) -> tu
     placed = [one if one.split else replace(one, split="train") for one in samples]
     if fraction == 0 or any(one.split == "val" for one in placed):
         return tuple(placed)
-    learned = [one for one in placed if one.split == "train"]
-    held_out = draw_units(learned, fraction, seed)
+    training = [one for one in placed if one.split == "train"]
+    held_out = draw_units(training, fraction, seed)
     return tuple(
         replace(one, split="val") if one.split == "train" and unit_of(one) in held_out else one
         for one in placed

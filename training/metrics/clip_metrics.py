@@ -16,13 +16,13 @@ from models.boxes import FloatArray
 CALIBRATION_BINS = 15  # Guo et al. 2017, "On Calibration of Modern Neural Networks", table 1
 
 Weights = NDArray[np.float64]  # (R, N), how often each clip counts
-Values = NDArray[np.float64]  # (R,), nan where nothing can be said
+Values = NDArray[np.float64]  # (R,), nan where there is no value
 Flags = NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScoredClips:
-    """What was true of N clips and what was said of them.
+    """The truth and the predictions of N clips.
 
     Raises:
         ValueError: if the shapes do not fit together.
@@ -31,7 +31,7 @@ class ScoredClips:
     classes: tuple[str, ...]  # K
     truth: Flags  # (N, K)
     scores: FloatArray  # float32 (N, K): the higher, the more likely
-    answered: Flags  # (N,) something was said
+    answered: Flags  # (N,) the model gave a prediction
     confidence: FloatArray  # float32 (N,) probability of the predicted class; nan: unknown
     groups: tuple[str, ...]  # N; what is drawn together in a confidence interval
     multi_label: bool  # several classes may be true of a clip
@@ -131,23 +131,23 @@ def calibration_bins(
     of every class counts. Clips without a confidence are skipped.
 
     Args:
-        clips: what was said.
+        clips: truth and predictions.
         weights: float (R, N).
         bins: of equal width from 0 to 1; the upper end belongs to a bin.
 
     Returns:
-        Weight, mean confidence and share that is true, float (R, bins) each, nan in empty bins.
+        Weight, mean confidence and fraction that is true, float (R, bins) each, nan in empty bins.
     """
     use = ~np.isnan(clips.confidence)
     if clips.multi_label:
-        said, true = clips.scores[use], clips.truth[use]
+        predicted, true = clips.scores[use], clips.truth[use]
     else:
-        said, true = clips.confidence[use, None], clips.hits()[use, None]
-    index = (np.ceil(said.astype(np.float64) * bins).astype(np.intp) - 1).clip(0, bins - 1)
-    rows = np.arange(len(said))[:, None]
-    count, confidence, right = (np.zeros((len(said), bins)) for _ in range(3))
+        predicted, true = clips.confidence[use, None], clips.hits()[use, None]
+    index = (np.ceil(predicted.astype(np.float64) * bins).astype(np.intp) - 1).clip(0, bins - 1)
+    rows = np.arange(len(predicted))[:, None]
+    count, confidence, right = (np.zeros((len(predicted), bins)) for _ in range(3))
     np.add.at(count, (rows, index), 1.0)
-    np.add.at(confidence, (rows, index), said)
+    np.add.at(confidence, (rows, index), predicted)
     np.add.at(right, (rows, index), true)
     weights = weights[:, use]
     total = weights @ count

@@ -97,7 +97,7 @@ def evaluate_detection(
         found += detector.detect([image])
         progress(done, len(images))
     if not any(len(people.xyxy) for people in truth):
-        raise ValueError(f"{folder / 'labels'}: nobody in any image (class 0 is person)")
+        raise ValueError(f"{folder / 'labels'}: no person in any image (class 0 is person)")
     return score_detections(truth, found, confidence=confidence)
 
 

@@ -33,13 +33,13 @@ class TrueEvent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundEvent:
-    """What the pipeline said that a person does."""
+    """An action of a person as the pipeline reported it."""
 
     action: str
     track_id: int
     start_s: float  # seconds of the video
     end_s: float
-    decided_s: float  # when the start was said
+    decided_s: float  # when the start was reported
     peak_score: float
     path: PersonPath  # of the person
 
@@ -52,7 +52,7 @@ class Matching:
     repeated: tuple[int, ...]  # events that a scene's truth fits, but another person has it
     wrong: tuple[int, ...]  # events that are in no pair and not repeated
     false_alarms: tuple[int, ...]  # of `wrong`: mostly at times at which nothing of it is true
-    delays_s: tuple[float, ...]  # of each pair: from the true start until the start was said
+    delays_s: tuple[float, ...]  # of each pair: from the true start until the reported one
 
 
 def match_events(truths: Sequence[TrueEvent], events: Sequence[FoundEvent], iou: float) -> Matching:
@@ -100,7 +100,7 @@ def true_fraction(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
     """Return the fraction of an event's time inside true intervals of its person or the scene."""
     mine = [truth for truth in truths if is_same_person(truth, event)]
     spans = sorted((max(t.start_s, event.start_s), min(t.end_s, event.end_s)) for t in mine)
-    if event.end_s <= event.start_s:  # a moment
+    if event.end_s <= event.start_s:  # without a duration
         return float(any(start <= end for start, end in spans))
     covered, reached = 0.0, event.start_s
     for start, end in spans:
@@ -110,13 +110,13 @@ def true_fraction(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
 
 
 def is_same_person(truth: TrueEvent, event: FoundEvent) -> bool:
-    """Tell whether the event's person is where the truth's person is, while both last."""
+    """Return whether the event's person is where the truth's person is, while both last."""
     common = max(truth.start_s, event.start_s), min(truth.end_s, event.end_s)
     return is_where(event.path, truth.path, *common)
 
 
 def is_where(person: PersonPath, region: PersonPath | None, start_s: float, end_s: float) -> bool:
-    """Tell whether a person is in a region, on average over a stretch; None is everywhere."""
+    """Return whether a person is in a region, on average over a stretch; None is everywhere."""
     if region is None:
         return True
     times = person.pts_s

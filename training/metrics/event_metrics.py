@@ -34,7 +34,7 @@ class EventCounts:
     repeated: int  # further people at a true event of the scene: neither right nor wrong
     wrong: int  # events that fit no truth
     false_alarms: int  # of these, the ones at times at which nothing of it is true
-    delays_s: tuple[float, ...]  # of the matched: from the true start until the start was said
+    delays_s: tuple[float, ...]  # of the matched: from the true start until the reported one
     camera_hours: float
 
     @property
@@ -45,8 +45,8 @@ class EventCounts:
     @property
     def precision(self) -> float | None:
         """Fraction of the events that are right; None without events."""
-        said = self.matched + self.wrong
-        return self.matched / said if said else None
+        judged = self.matched + self.wrong
+        return self.matched / judged if judged else None
 
     @property
     def recall(self) -> float | None:

@@ -21,7 +21,7 @@ class LabelMapping:
     class_of_score: tuple[int, ...]  # for each of the model's M labels
     class_of_label: Mapping[str, int]  # for each label of the data
     background: int | None  # the class that stands for nothing of interest; None: there is none
-    aliases: Mapping[str, str]  # what the user said: label of the data -> label of the model
+    aliases: Mapping[str, str]  # as the user gave them: label of the data -> label of the model
     taken_as_background: Mapping[str, int]  # labels the model does not have -> number of clips
     merged_predictions: tuple[str, ...]  # labels of the model that count as background
 
@@ -48,22 +48,22 @@ class LabelMapping:
 
     def warnings(self) -> list[str]:
         """Explain how labels were counted, one sentence each."""
-        said = []
+        warnings = []
         if self.taken_as_background:
             assert self.background is not None
             name = self.classes[self.background]
             listed = ", ".join(f"{label} ({n} clips)" for label, n in self._taken())
             first = next(iter(self.taken_as_background))
-            said.append(
+            warnings.append(
                 f"the model has no label {listed}: counted as its background {name!r}; "
                 f"say so with --alias {first}={name}, or name another of its labels there"
             )
         if self.merged_predictions:
-            said.append(
+            warnings.append(
                 f"the data has background clips and none of {', '.join(self.merged_predictions)}: "
-                "where the model says one of these, that counts as background"
+                "a prediction of one of these counts as background"
             )
-        return said
+        return warnings
 
     def _taken(self) -> list[tuple[str, int]]:
         return sorted(self.taken_as_background.items())

@@ -82,7 +82,7 @@ def evaluate_tracking(
     """
     people = read_mot(truth)
     if not any(boxes.counts.any() for boxes in people.values()):
-        raise ValueError(f"{truth}: nobody to track (column 7, the confidence, is 0 everywhere)")
+        raise ValueError(f"{truth}: no person to track (column 7, the confidence, is 0 everywhere)")
     return score_tracks(people, track_video(video, detector, new_tracker, progress))
 
 

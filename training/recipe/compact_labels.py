@@ -32,8 +32,8 @@ class SourceDetections:
 
     frames: NDArray[np.intp]  # int (N,) indices of the frames in the video
     pts_s: NDArray[np.float64]  # (N,) their times
-    wh: tuple[int, int]  # pixels of a picture, or of the camera's part of a collage
-    people: list[Detections]  # N; boxes in pixels of that picture or part
+    wh: tuple[int, int]  # pixels of an image, or of the camera's part of a collage
+    people: list[Detections]  # N; boxes in pixels of that image or part
 
 
 def detect_source(source: Source, detector: YoloPersonDetector) -> SourceDetections:

@@ -15,7 +15,7 @@ Rule = Literal["as labelled", "by speed", "walk"]
 # The rest of pets09_s2l1.avi is the demo's video; it is never trained on.
 PETS_TRAINED_S = 56.0
 DEMO_GROUP = "pets:demo"
-# daily_living is a collage: left, top, right, bottom of each camera's picture in pixels.
+# daily_living is a collage: left, top, right, bottom of each camera's image in pixels.
 COLLAGE = ((0, 0, 852, 640), (854, 0, 1280, 318))
 # Falls are skipped: no everyday behaviour, and two clips are too few to train on. Two clips of
 # jogging in one room are too few for a class of their own as well: they are "nothing".
@@ -30,13 +30,13 @@ class Source:
 
     dataset: str
     path: Path
-    label: str  # of all people; "" where the rule says it
+    label: str  # of all people; "" where the rule gives it
     rule: Rule
     group: str  # recordings that belong together and are never split
     held_out: bool
     start_s: float = 0.0
     end_s: float = np.inf
-    part: tuple[int, int, int, int] | None = None  # xyxy pixels of the camera's picture
+    part: tuple[int, int, int, int] | None = None  # xyxy pixels of the camera's image
 
 
 def list_sources(data: Path) -> list[Source]:

@@ -189,5 +189,5 @@ def test_a_folder_without_images_or_labels_says_what_it_looked_for(tmp_path: Pat
     with pytest.raises(FileNotFoundError, match="none of the 1 images"):
         evaluate_detection(tmp_path, SeesTheBrightBox(), confidence=0.5)
     (tmp_path / "labels/a.txt").write_text("17 0.5 0.5 1 1\n")
-    with pytest.raises(ValueError, match="nobody in any image"):
+    with pytest.raises(ValueError, match="no person in any image"):
         evaluate_detection(tmp_path, SeesTheBrightBox(), confidence=0.5)

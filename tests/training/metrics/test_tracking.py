@@ -114,5 +114,5 @@ def test_a_video_is_tracked_and_its_first_frame_is_number_one(tmp_path: Path) ->
 def test_ground_truth_without_anybody_is_an_error(tmp_path: Path) -> None:
     truth = tmp_path / "gt.txt"
     truth.write_text(mot_line(1, 1, 100, counts=0))
-    with pytest.raises(ValueError, match="nobody to track"):
+    with pytest.raises(ValueError, match="no person to track"):
         evaluate_tracking(truth, tmp_path / "none.mp4", SeesOnePerson(), OneTrack)
