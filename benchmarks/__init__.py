@@ -1,1 +1,1 @@
-"""The command behind every number in docs/benchmarks.md."""
+"""Commands that produce the numbers in docs/benchmarks.md."""

@@ -1,11 +1,11 @@
-"""Kill, freeze and cut whatever carries events, for minutes, and count what was lost.
+"""Measure event loss, duplication and reordering while faults are injected into the delivery.
 
     python -m benchmarks.chaos [--faults 100] [--rate 1000] [--seed 0] [--json FILE]
 
-A real redis-server with an append-only file, behind a TCP proxy; two processes that publish, two
-consumers of one group. A seeded schedule kills (-9) server, publishers and consumers, freezes the
-server, cuts and delays connections and loses replies. In the end every event that was decided must
-be on the stream exactly once and in order, and dealt with by the group at least once.
+Two publishers and two consumers of one group use a real redis-server with an append-only file,
+behind a TCP proxy. A seeded schedule kills (SIGKILL) the server, publishers and consumers, freezes
+the server, cuts, refuses and delays connections and drops replies. Afterwards every decided event
+must be on the stream exactly once and in order, and acknowledged by the group at least once.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.chaos_check import Findings, check, reports
+from benchmarks.chaos_check import Findings, check, count_reports
 from benchmarks.chaos_processes import GROUP, STREAM
 from pipeline.config.shipped_files import PROJECT
 from pipeline.redis_store.redis_server import find_redis_server, free_port
 from testbed.tcp_proxy import TcpProxy
 
 CLAIM_AFTER_S = 3.0
-_PATIENCE_S = 600.0  # for what is left when the faults are over
+_DRAIN_TIMEOUT_S = 600.0  # for the remaining events after the last fault
 
 
-class Server:
-    """A redis-server that is killed and comes back on the same port with the same file."""
+class RestartableRedis:
+    """A redis-server that can be killed and restarted on the same port and append-only file."""
 
     def __init__(self, folder: Path, *settings: str) -> None:
         self.port = free_port()
@@ -50,11 +50,11 @@ class Server:
 
     @property
     def url(self) -> str:
-        """Without the proxy."""
+        """Return the URL of the server itself, not of the proxy."""
         return f"redis://127.0.0.1:{self.port}/0"
 
     def start(self) -> None:
-        """Start; it loads its file while clients try already."""
+        """Start the process; return before it has loaded its file."""
         options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec"
         arguments = [*options.split(), "--save", "", *self._settings]
         self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
@@ -62,19 +62,23 @@ class Server:
         )
 
     def signal(self, number: int) -> None:
-        """Send a signal; a kill waits for the end."""
+        """Send a signal; after SIGKILL wait until the process has ended."""
         assert self._process is not None
         self._process.send_signal(number)
         if number == signal.SIGKILL:
             self._process.wait()
 
     def wait(self) -> None:
-        """Until it has ended."""
+        """Wait until the process has ended."""
         assert self._process is not None
         self._process.wait()
 
     def client(self) -> redis.Redis:
-        """Connected to it when it answers."""
+        """Return a client as soon as the server replies.
+
+        Raises:
+            redis.RedisError: if it does not reply within 120 s.
+        """
         client = redis.Redis.from_url(self.url, protocol=2, socket_timeout=30)
         deadline = time.monotonic() + 120.0
         while True:
@@ -89,7 +93,7 @@ class Server:
 
 
 class Workers:
-    """The publishers and consumers, by name."""
+    """The publisher and consumer processes, by name."""
 
     def __init__(self, url: str, folder: Path, rate: float) -> None:
         self._url, self._folder, self._rate = url, folder, rate
@@ -97,13 +101,13 @@ class Workers:
         self._starting: set[str] = set()
 
     def start(self, name: str) -> None:
-        """One process; a publisher takes over what its last life left."""
+        """Start a process; a publisher resumes the outbox of its predecessor."""
         if name.startswith("publisher"):
             arguments = ["publish", name, self._url, str(self._folder), str(self._rate)]
         else:
             arguments = ["consume", name, self._url, str(self._folder), str(CLAIM_AFTER_S), "0"]
         with (self._folder / f"log-{name}").open("ab") as log:
-            self._running[name] = subprocess.Popen(  # noqa: S603 - ourselves
+            self._running[name] = subprocess.Popen(  # noqa: S603 - this project's program
                 [sys.executable, "-m", "benchmarks.chaos_processes", *arguments],
                 cwd=PROJECT,
                 stdout=subprocess.PIPE,
@@ -112,7 +116,7 @@ class Workers:
         self._starting.add(name)
 
     def wait_until_ready(self) -> None:
-        """Until all of them know what SIGTERM means."""
+        """Wait until all started processes handle SIGTERM."""
         for name in self._starting & self._running.keys():
             stdout = self._running[name].stdout
             assert stdout is not None
@@ -120,42 +124,46 @@ class Workers:
         self._starting.clear()
 
     def kill(self, name: str) -> None:
-        """As the kernel would when memory is out."""
+        """Send SIGKILL and wait until the process has ended."""
         process = self._running.pop(name)
         process.kill()
         process.communicate()
 
     def finish(self, prefix: str) -> None:
-        """Ask those of a kind to end in order, and wait."""
+        """Terminate the processes whose name starts with `prefix`, and wait for them.
+
+        Raises:
+            RuntimeError: if one of them fails; the end of its log is in the message.
+        """
         self.wait_until_ready()
-        chosen = [name for name in self._running if name.startswith(prefix)]
-        for name in chosen:
+        names = [name for name in self._running if name.startswith(prefix)]
+        for name in names:
             self._running[name].terminate()
-        for name in chosen:
+        for name in names:
             process = self._running[name]
-            process.communicate(timeout=_PATIENCE_S)
+            process.communicate(timeout=_DRAIN_TIMEOUT_S)
             del self._running[name]
             if process.returncode:
                 log = (self._folder / f"log-{name}").read_text()
                 raise RuntimeError(f"{name} ended with {process.returncode}:\n{log[-2000:]}")
 
     def kill_all(self) -> None:
-        """Whatever still runs."""
+        """Kill all running processes."""
         for name in list(self._running):
             self.kill(name)
 
 
 @dataclass(slots=True)
-class Chaos:
-    """The faults, by name."""
+class FaultInjector:
+    """Faults of the server, the network and the processes."""
 
-    server: Server
+    server: RestartableRedis
     proxy: TcpProxy
     workers: Workers
     random: random.Random
 
     def faults(self) -> dict[str, Callable[[], None]]:
-        """Each returns when what it broke has been put together again."""
+        """Return the faults by name; each call returns after the fault has been undone."""
         return {
             "server killed": self._kill_server,
             "server frozen": self._freeze_server,
@@ -203,32 +211,35 @@ class Chaos:
 
 @dataclass(frozen=True, slots=True)
 class ChaosOutcome:
-    """Of one run."""
+    """Result of one run."""
 
     faults: dict[str, int]
     findings: Findings
-    reports: dict[str, int]
+    reports: dict[str, int]  # of the subscribers, by kind
     seconds: float
 
 
 def run_chaos(
     folder: Path, *, faults: int, rate: float, seed: int, pause_s: float = 0.5
 ) -> ChaosOutcome:
-    """Break things `faults` times, about every `pause_s`, then wait for the rest and look.
+    """Inject faults, wait until all events are delivered, and check the stream.
 
     Args:
-        folder: empty; everything is kept there.
-        faults: how many.
+        folder: empty folder for the outboxes, logs and records of the run.
+        faults: number of faults.
         rate: events per second and publisher.
-        seed: of the schedule.
-        pause_s: mean time between two faults.
+        seed: seed of the schedule.
+        pause_s: mean time between two faults, in seconds.
+
+    Raises:
+        RuntimeError: if a process fails, or the group does not acknowledge all events in time.
     """
     rng = random.Random(seed)  # noqa: S311
     injected: Counter[str] = Counter()
     began = time.monotonic()
     with _system(folder, rate) as (server, proxy, workers):
         workers.wait_until_ready()
-        kinds = Chaos(server, proxy, workers, rng).faults()
+        kinds = FaultInjector(server, proxy, workers, rng).faults()
         for _ in range(faults):
             time.sleep(rng.uniform(0.2, 1.8) * pause_s)
             kind = rng.choice(sorted(kinds))
@@ -239,12 +250,12 @@ def run_chaos(
         workers.finish("consumer")
         findings = check(server.url, STREAM, folder)
     seconds = time.monotonic() - began
-    return ChaosOutcome(dict(injected), findings, dict(reports(folder)), seconds)
+    return ChaosOutcome(dict(injected), findings, dict(count_reports(folder)), seconds)
 
 
 @contextmanager
-def _system(folder: Path, rate: float) -> Iterator[tuple[Server, TcpProxy, Workers]]:
-    server = Server(folder / "redis")
+def _system(folder: Path, rate: float) -> Iterator[tuple[RestartableRedis, TcpProxy, Workers]]:
+    server = RestartableRedis(folder / "redis")
     server.start()
     server.client().close()
     proxy = TcpProxy(server.port)
@@ -260,9 +271,9 @@ def _system(folder: Path, rate: float) -> Iterator[tuple[Server, TcpProxy, Worke
         server.signal(signal.SIGKILL)
 
 
-def _wait_for_group(server: Server) -> None:
-    """Until everything on the stream was given out and answered."""
-    deadline = time.monotonic() + _PATIENCE_S
+def _wait_for_group(server: RestartableRedis) -> None:
+    """Wait until the group has received and acknowledged every entry of the stream."""
+    deadline = time.monotonic() + _DRAIN_TIMEOUT_S
     with server.client() as client:
         while time.monotonic() < deadline:
             newest = client.xrevrange(STREAM, count=1)[0][0]
@@ -270,22 +281,24 @@ def _wait_for_group(server: Server) -> None:
             if group["last-delivered-id"] == newest and not group["pending"]:
                 return
             time.sleep(0.2)
-    raise RuntimeError(f"after {_PATIENCE_S:g} s the group has not dealt with everything: {group}")
+    raise RuntimeError(f"entries unacknowledged after {_DRAIN_TIMEOUT_S:g} s: {group}")
 
 
 def main(
-    faults: Annotated[int, typer.Option(min=1)] = 100,
+    faults: Annotated[int, typer.Option(min=1, help="Faults to inject.")] = 100,
     rate: Annotated[float, typer.Option(help="Events per second and publisher.")] = 500.0,
-    seed: Annotated[int, typer.Option()] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the schedule.")] = 0,
     pause_s: Annotated[float, typer.Option("--pause", help="Mean seconds between faults.")] = 0.5,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the results to this file.")
+    ] = None,
 ) -> None:
-    """Print faults and findings; the exit code is 1 if anything was lost or doubled."""
+    """Print faults and findings; exit with 1 if a check of the delivery failed."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
         outcome = run_chaos(Path(folder), faults=faults, rate=rate, seed=seed, pause_s=pause_s)
     counts = {name: value for name, value in asdict(outcome.findings).items() if name != "origins"}
     table = Table("", "count", title=f"seed {seed}, {outcome.seconds:.0f} s")
-    for name, value in (*sorted(outcome.faults.items()), ("faults in all", faults)):
+    for name, value in (*sorted(outcome.faults.items()), ("faults in total", faults)):
         table.add_row(name, str(value))
     table.add_section()
     for name, value in counts.items():

@@ -1,4 +1,4 @@
-"""What a chaos run left behind: is every event on the stream once, in order, and dealt with?"""
+"""Check the events of a chaos run: published once, in order, and consumed."""
 
 from __future__ import annotations
 
@@ -20,62 +20,69 @@ _GAP = re.compile(
 
 @dataclass(slots=True)
 class Findings:
-    """Counts of events."""
+    """Numbers of events after a run."""
 
     produced: int = 0
     on_stream: int = 0
-    lost: int = 0  # produced, not on the stream
-    doubled: int = 0
+    lost: int = 0  # produced, but not on the stream
+    duplicated: int = 0
     out_of_order: int = 0
-    not_ended: int = 0  # actions and cameras that were begun and never ended
-    consumed: int = 0  # different ones
+    not_ended: int = 0  # actions and cameras with a start but no end
+    consumed: int = 0  # distinct events
     consumed_again: int = 0
-    not_consumed: int = 0  # on the stream
-    gaps_told: int = 0  # events that the group was told are missing
-    gaps_wrong: int = 0  # missing and not told, or told and not missing
+    not_consumed: int = 0  # on the stream, but not consumed
+    gaps_reported: int = 0  # events reported to the group as missing
+    gaps_wrong: int = 0  # missing but not reported, or reported but not missing
     origins: dict[str, list[int]] = field(default_factory=dict, repr=False)
 
     @property
     def is_clean(self) -> bool:
-        """Nothing lost, doubled or out of order, and every gap told."""
-        wrong = self.lost + self.doubled + self.out_of_order + self.not_ended
+        """Return whether no event is lost, duplicated or out of order, and every gap reported."""
+        wrong = self.lost + self.duplicated + self.out_of_order + self.not_ended
         return wrong + self.not_consumed + self.gaps_wrong == 0
 
 
 def check(url: str, stream: str, folder: Path) -> Findings:
-    """Compare what was produced, what is on the stream and what was consumed."""
-    found = Findings()
-    _read_stream(url, stream, found)
+    """Compare the events produced, on the stream, and consumed.
+
+    Args:
+        url: URL of the Redis server.
+        stream: key of the stream.
+        folder: records of the run.
+    """
+    findings = Findings()
+    _read_stream(url, stream, findings)
     produced = _produced(folder)
     for origin, count in produced.items():
-        on_stream = set(found.origins.get(origin, ()))
-        found.lost += sum(seq not in on_stream for seq in range(1, count + 1))
-    found.produced = sum(produced.values())
+        on_stream = set(findings.origins.get(origin, ()))
+        findings.lost += sum(seq not in on_stream for seq in range(1, count + 1))
+    findings.produced = sum(produced.values())
     consumed = _consumed(folder)
-    found.consumed, found.consumed_again = len(consumed), consumed.total() - len(consumed)
-    there = {(origin, seq) for origin, seqs in found.origins.items() for seq in seqs}
-    found.not_consumed = len(there - consumed.keys())
-    return found
+    findings.consumed, findings.consumed_again = len(consumed), consumed.total() - len(consumed)
+    published = {(origin, seq) for origin, seqs in findings.origins.items() for seq in seqs}
+    findings.not_consumed = len(published - consumed.keys())
+    return findings
 
 
 def check_trimmed(folder: Path) -> Findings:
-    """For a stream that forgets: every event is consumed, or told as missing; never both."""
-    found = Findings()
-    produced, consumed, told = _produced(folder), _consumed(folder), _told_missing(folder)
-    found.produced = sum(produced.values())
-    found.consumed, found.gaps_told = len(consumed), len(told)
+    """Check a trimmed stream: every event is either consumed or reported missing, never both."""
+    findings = Findings()
+    produced, consumed = _produced(folder), _consumed(folder)
+    reported = _reported_missing(folder)
+    findings.produced = sum(produced.values())
+    findings.consumed, findings.gaps_reported = len(consumed), len(reported)
     everything = {(origin, seq) for origin, n in produced.items() for seq in range(1, n + 1)}
-    neither = everything - consumed.keys() - told
-    found.gaps_wrong = len(neither) + len(told & consumed.keys())
-    return found
+    neither = everything - consumed.keys() - reported
+    findings.gaps_wrong = len(neither) + len(reported & consumed.keys())
+    return findings
 
 
-def reports(folder: Path) -> Counter[str]:
-    """How often each kind of report was made."""
+def count_reports(folder: Path) -> Counter[str]:
+    """Count the reports of the subscribers, by kind."""
     return Counter(line.split(" ", 1)[0] for line in _lines(folder, "reported-*"))
 
 
-def _read_stream(url: str, stream: str, found: Findings) -> None:
+def _read_stream(url: str, stream: str, findings: Findings) -> None:
     client = connect(url, socket_timeout_s=30.0, retries=3)
     numbers: dict[str, list[int]] = defaultdict(list)
     unfinished: set[str] = set()
@@ -90,17 +97,17 @@ def _read_stream(url: str, stream: str, found: Findings) -> None:
                 unfinished.add(event.subject)
         begin = f"({entries[-1][0].decode()}"
     client.close()
-    found.origins = dict(numbers)
-    found.on_stream = sum(map(len, numbers.values()))
-    found.doubled = sum(len(seqs) - len(set(seqs)) for seqs in numbers.values())
-    found.out_of_order = sum(
+    findings.origins = dict(numbers)
+    findings.on_stream = sum(map(len, numbers.values()))
+    findings.duplicated = sum(len(seqs) - len(set(seqs)) for seqs in numbers.values())
+    findings.out_of_order = sum(
         later < earlier for seqs in numbers.values() for earlier, later in pairwise(seqs)
     )
-    found.not_ended = len(unfinished)
+    findings.not_ended = len(unfinished)
 
 
 def _produced(folder: Path) -> dict[str, int]:
-    """The newest number of each camera and run that was kept on disk for certain."""
+    """Return the highest sequence number per origin that was certainly written to the outbox."""
     newest: dict[str, int] = {}
     for path in folder.glob("produced-*"):
         run_id = path.name.removeprefix("produced-")
@@ -119,7 +126,7 @@ def _consumed(folder: Path) -> Counter[tuple[str, int]]:
     return pairs
 
 
-def _told_missing(folder: Path) -> set[tuple[str, int]]:
+def _reported_missing(folder: Path) -> set[tuple[str, int]]:
     matches = filter(None, map(_GAP.match, _lines(folder, "reported-*")))
     return {
         (match["origin"], seq)
@@ -129,7 +136,7 @@ def _told_missing(folder: Path) -> set[tuple[str, int]]:
 
 
 def _lines(folder: Path, pattern: str) -> list[str]:
-    """Whole lines; a kill may cut the last one of a process' life."""
+    """Read complete lines; the last line of a killed process may be truncated."""
     return [
         line.strip()
         for path in folder.glob(pattern)

@@ -1,10 +1,10 @@
-"""The programs that the chaos run starts and kills: one that publishes, one that consumes.
+"""Publisher and consumer processes of `benchmarks.chaos`.
 
     python -m benchmarks.chaos_processes publish NAME URL FOLDER RATE
     python -m benchmarks.chaos_processes consume NAME URL FOLDER CLAIM_AFTER_S PAUSE_S
 
-Both write down what they did in FOLDER: a line is there before the next thing happens, and a killed
-process takes none of it along. SIGTERM ends them in order.
+Both record their events in FOLDER, one flushed line each, so that the records outlive a SIGKILL.
+SIGTERM ends them in order.
 """
 
 from __future__ import annotations
@@ -24,12 +24,20 @@ from pipeline.types import DecidedEnd, StreamEnd
 
 STREAM, GROUP = "chaos:events", "alarms"
 CAMERAS = ("gate", "yard", "hall")
-BATCH = 5  # events decided at once
+BATCH = 5  # events per decision
 MAXLEN = 10_000_000
 
 
 def publish(name: str, url: str, folder: Path, rate: float, maxlen: int = MAXLEN) -> None:
-    """Decide events of some cameras at a rate per second and deliver them as `live` does."""
+    """Produce events of several cameras and deliver them as `live` does, until SIGTERM.
+
+    Args:
+        name: name of the process; names the outbox.
+        url: URL of the Redis server.
+        folder: outboxes and records of the run.
+        rate: events per second.
+        maxlen: length to which the stream is trimmed.
+    """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     print("ready", flush=True)
@@ -60,13 +68,13 @@ def publish(name: str, url: str, folder: Path, rate: float, maxlen: int = MAXLEN
 
 
 class CameraScript:
-    """Events as a camera gives them: up, then actions that start, go on and end."""
+    """Scripted events of one camera: up, then actions with a start, updates and an end."""
 
     def __init__(self, run_id: str, camera_id: str) -> None:
         self.run_id, self.camera_id, self.seq = run_id, camera_id, 0
 
     def next_event(self) -> Event:
-        """The one with the next number."""
+        """Return the event with the next sequence number."""
         self.seq += 1
         if self.seq == 1:
             return self._camera_event("camera_up")
@@ -75,7 +83,7 @@ class CameraScript:
         return self._action_event(kind, f"{self.run_id}/{self.camera_id}/{number}")
 
     def down(self) -> tuple[Event, ...]:
-        """What ends in order what is open."""
+        """Return the events that end an open action and the camera."""
         closing: list[Event] = []
         if self.seq > 1 and (self.seq - 2) % 4 != 3:
             number = (self.seq - 2) // 4
@@ -119,15 +127,23 @@ class CameraScript:
 
 
 def consume(name: str, url: str, folder: Path, claim_after_s: float, pause_s: float) -> None:
-    """Deal with events as a member of the group: write each one down."""
-    seen = (folder / f"consumed-{name}").open("a")
+    """Record events as a member of the group, until SIGTERM.
+
+    Args:
+        name: name of the consumer.
+        url: URL of the Redis server.
+        folder: records of the run.
+        claim_after_s: idle time in seconds after which entries of other consumers are claimed.
+        pause_s: time between two events, in seconds.
+    """
+    consumed = (folder / f"consumed-{name}").open("a")
     reported = (folder / f"reported-{name}").open("a")
 
-    def note(report: Report) -> None:
+    def record_report(report: Report) -> None:
         reported.write(f"{type(report).__name__} {report}\n")
         reported.flush()
 
-    with seen, reported:
+    with consumed, reported:
         subscriber = Subscriber(
             url,
             stream=STREAM,
@@ -137,22 +153,22 @@ def consume(name: str, url: str, folder: Path, claim_after_s: float, pause_s: fl
             wanted=EventFilter(kinds=("start", "update", "end", "camera_up", "camera_down")),
             claim_after_s=claim_after_s,
             max_tries=1000,
-            on_report=note,
+            on_report=record_report,
         )
         signal.signal(signal.SIGTERM, lambda *_: subscriber.stop())
         print("ready", flush=True)
         for event in subscriber:
-            seen.write(f"{event.origin} {event.seq}\n")
-            seen.flush()
+            consumed.write(f"{event.origin} {event.seq}\n")
+            consumed.flush()
             time.sleep(pause_s)
         subscriber.close()
 
 
 if __name__ == "__main__":
-    what, who, server, where, *numbers = sys.argv[1:]
-    if what == "publish":
-        rate, *limit = numbers
-        publish(who, server, Path(where), float(rate), *map(int, limit))
+    command, name, url, folder, *numbers = sys.argv[1:]
+    if command == "publish":
+        rate, *maxlen = numbers
+        publish(name, url, Path(folder), float(rate), *map(int, maxlen))
     else:
-        claim, pause = map(float, numbers)
-        consume(who, server, Path(where), claim, pause)
+        claim_after_s, pause_s = map(float, numbers)
+        consume(name, url, Path(folder), claim_after_s, pause_s)

@@ -1,9 +1,9 @@
-"""Frames per second of person detectors on one video, side by side.
+"""Measure the speed of person detectors, in frames per second, on one video.
 
 python -m benchmarks.detectors pedestrians.mp4 compact builtin YOLO_FOLDER
 
-Rounds alternate between the detectors, so that a busy machine slows all of them down; the fastest
-round of each counts. Decoding is not timed. On one core: taskset -c 0 python -m ...
+Rounds alternate between the detectors, so that load on the machine affects all of them; the fastest
+round of each is reported. Decoding is not timed. For one core: taskset -c 0 python -m ...
 """
 
 from __future__ import annotations
@@ -26,78 +26,82 @@ from pipeline.stages.detection import PersonDetector
 from pipeline.types import Image
 from training.detector.evaluate import build_cpu_detector
 
-CONFIDENCE = 0.4  # detector.confidence of the pipeline
+CONFIDENCE = 0.4  # the pipeline's default of detector.confidence
 
 
 @dataclass(frozen=True, slots=True)
-class Pace:
-    """How fast one detector is."""
+class DetectorSpeed:
+    """Speed of one detector at batch size 1."""
 
     weights: str
     description: str
-    best_ms: float  # per frame, the median of the fastest round
+    best_ms: float  # per frame, median of the fastest round
     median_ms: float  # per frame, over all rounds
 
     @property
     def fps(self) -> float:
-        """Frames per second of the fastest round."""
+        """Return the frames per second of the fastest round."""
         return 1000 / self.best_ms
 
 
-def read_frames(video: Path, count: int) -> list[Image]:
-    """The first frames of a video."""
+def read_images(video: Path, count: int) -> list[Image]:
+    """Decode the first `count` frames of a video, each (height, width, 3) uint8 in BGR order."""
     with closing(VideoReader(video)) as reader:
-        return [picture.image for _, picture in zip(range(count), reader.frames(), strict=False)]
+        return [frame.image for _, frame in zip(range(count), reader.frames(), strict=False)]
 
 
-def time_round(detector: PersonDetector, frames: Sequence[Image]) -> list[float]:
-    """Milliseconds of each frame, one at a time."""
-    spent = []
-    for frame in frames:
+def time_round(detector: PersonDetector, images: Sequence[Image]) -> list[float]:
+    """Run the detector on one image at a time; return the milliseconds of each call."""
+    spent_ms = []
+    for image in images:
         started = time.perf_counter()
-        detector.detect([frame])
-        spent.append(1000 * (time.perf_counter() - started))
-    return spent
+        detector.detect([image])
+        spent_ms.append(1000 * (time.perf_counter() - started))
+    return spent_ms
 
 
 def main(
-    video: Annotated[Path, typer.Argument(help="Any video.", exists=True)],
-    weights: Annotated[list[str], typer.Argument(help="compact, builtin, or a path.")],
-    frames: Annotated[int, typer.Option(help="Of the video, each round.")] = 30,
-    rounds: Annotated[int, typer.Option(help="Of each detector.")] = 5,
+    video: Annotated[Path, typer.Argument(help="Video to run the detectors on.", exists=True)],
+    weights: Annotated[
+        list[str], typer.Argument(help="compact, builtin, or a path, once per detector.")
+    ],
+    frames: Annotated[int, typer.Option(help="Frames of the video per round.")] = 30,
+    rounds: Annotated[int, typer.Option(help="Rounds per detector.")] = 5,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the numbers here.")
+        Path | None, typer.Option("--json", help="Write the results to this file.")
     ] = None,
 ) -> None:
-    """Time person detectors on a video, one frame after the other."""
-    pictures = read_frames(video, frames)
-    detectors = {one: build_cpu_detector(one, CONFIDENCE) for one in weights}
-    spent: dict[str, list[list[float]]] = {one: [] for one in weights}
+    """Time person detectors on a video at batch size 1."""
+    images = read_images(video, frames)
+    detectors = {name: build_cpu_detector(name, CONFIDENCE) for name in weights}
+    rounds_ms: dict[str, list[list[float]]] = {name: [] for name in weights}
     for _ in range(rounds):
-        for one, detector in detectors.items():
-            spent[one].append(time_round(detector, pictures))
-    paces = [
-        Pace(
-            one,
-            detectors[one].description,
-            min(map(statistics.median, spent[one])),
-            statistics.median(ms for own in spent[one] for ms in own),
+        for name, detector in detectors.items():
+            rounds_ms[name].append(time_round(detector, images))
+    speeds = [
+        DetectorSpeed(
+            name,
+            detectors[name].description,
+            min(map(statistics.median, rounds_ms[name])),
+            statistics.median(ms for round_ms in rounds_ms[name] for ms in round_ms),
         )
-        for one in weights
+        for name in weights
     ]
-    height, width = pictures[0].shape[:2]
-    Console(width=120).print(_table(paces, f"{video.name}, {width}x{height}"))
+    height, width = images[0].shape[:2]
+    Console(width=120).print(_table(speeds, f"{video.name}, {width}x{height}"))
     if json_file is not None:
-        json_file.write_text(json.dumps([asdict(p) | {"fps": p.fps} for p in paces], indent=2))
+        json_file.write_text(
+            json.dumps([asdict(one) | {"fps": one.fps} for one in speeds], indent=2)
+        )
 
 
-def _table(paces: Sequence[Pace], title: str) -> Table:
+def _table(speeds: Sequence[DetectorSpeed], title: str) -> Table:
     table = Table("detector", title=title)
-    for heading in ("frames per second", "ms", "ms, all rounds"):
+    for heading in ("frames per second", "ms per frame", "ms per frame, all rounds"):
         table.add_column(heading, justify="right")
-    for pace in paces:
-        ms = (f"{value:.1f}" for value in (pace.fps, pace.best_ms, pace.median_ms))
-        table.add_row(pace.description, *ms)
+    for speed in speeds:
+        cells = (f"{value:.1f}" for value in (speed.fps, speed.best_ms, speed.median_ms))
+        table.add_row(speed.description, *cells)
     return table
 
 

@@ -1,12 +1,12 @@
-"""What delivery costs: events per second to the stream and to a subscriber, and the added latency.
+"""Measure the throughput and latency of event delivery against bare Redis commands.
 
     python -m benchmarks.events [--count 20000] [--json FILE]
 
-One real redis-server with an append-only file on this machine. From decision to stream: through the
-outbox and its publisher, as in a run, against a bare XADD per event by the same client library, one
-call each. From stream to subscriber: one member of a group that acknowledges every event, against a
-bare XREAD. Latency: from handing an event to the outbox to the moment at which a reader of the
-stream has it, at several rates, against a bare XADD read in the same way.
+All run against one real redis-server with an append-only file on this machine. Throughput to the
+stream: the outbox and its publisher, against one XADD call per event. Throughput to a subscriber:
+one consumer of a group that acknowledges each event, against a bare XREAD. Latency: from writing an
+event to the outbox until a blocking reader of the stream receives it, at several rates, against a
+bare XADD.
 """
 
 from __future__ import annotations
@@ -46,14 +46,14 @@ Send = Callable[[Event], object]
 
 
 def events_of(run_id: str, count: int) -> list[Event]:
-    """Those of one camera."""
+    """Return the first `count` scripted events of one camera."""
     camera = CameraScript(run_id, "gate")
     return [camera.next_event() for _ in range(count)]
 
 
 @contextmanager
-def delivered(url: str, folder: Path, run_id: str) -> Iterator[tuple[Send, Publisher]]:
-    """A way to send: onto disk, and from there to Redis."""
+def outbox_sender(url: str, folder: Path, run_id: str) -> Iterator[tuple[Send, Publisher]]:
+    """Provide a call that appends an event to an outbox, and the publisher of that outbox."""
     with (
         EventStream(url, stream=STREAM, trimming=Trimming(MAXLEN)) as stream,
         Outbox(folder / f"{run_id}.outbox") as outbox,
@@ -72,24 +72,28 @@ def delivered(url: str, folder: Path, run_id: str) -> Iterator[tuple[Send, Publi
 
 
 def bare_sender(client: redis.Redis) -> Send:
-    """One XADD per event, waited for."""
+    """Return a call that sends an event by one synchronous XADD."""
     return lambda event: client.xadd(BARE, {"event": encode_event(event)}, maxlen=MAXLEN)
 
 
 def rate_to_stream(url: str, folder: Path, count: int, run_id: str) -> float:
-    """Events per second until the last one is on the stream."""
+    """Return the events per second from the outbox to the stream.
+
+    Raises:
+        RuntimeError: if the outbox is not empty after 600 s.
+    """
     events = events_of(run_id, count)
-    with delivered(url, folder, run_id) as (send, publisher):
+    with outbox_sender(url, folder, run_id) as (send, publisher):
         started = time.perf_counter()
         for event in events:
             send(event)
         if publisher.drain(600.0):
-            raise RuntimeError("the server did not take all events")
+            raise RuntimeError("the server did not accept all events")
         return count / (time.perf_counter() - started)
 
 
 def bare_rate(client: redis.Redis, count: int, run_id: str) -> float:
-    """The same by XADD alone."""
+    """Return the events per second of one synchronous XADD per event."""
     send, events = bare_sender(client), events_of(run_id, count)
     started = time.perf_counter()
     for event in events:
@@ -98,7 +102,7 @@ def bare_rate(client: redis.Redis, count: int, run_id: str) -> float:
 
 
 def rate_to_subscriber(url: str, count: int, group: str) -> float:
-    """Events per second that one consumer is given and acknowledges."""
+    """Return the events per second that one consumer of a group receives and acknowledges."""
     with Subscriber(
         url, stream=STREAM, group=group, start="0", wanted=EventFilter(kinds=KINDS), block_s=0.1
     ) as subscriber:
@@ -108,7 +112,7 @@ def rate_to_subscriber(url: str, count: int, group: str) -> float:
 
 
 def bare_reading_rate(client: redis.Redis, count: int) -> float:
-    """Entries per second by XREAD alone, a hundred at a time, undecoded."""
+    """Return the entries per second of XREAD, 100 entries per call, undecoded."""
     position, read = "0", 0
     started = time.perf_counter()
     while read < count:
@@ -121,8 +125,8 @@ def bare_reading_rate(client: redis.Redis, count: int) -> float:
 def latencies(
     url: str, stream: str, send: Send, events: Sequence[Event], rate: float
 ) -> NDArray[np.float64]:
-    """Milliseconds from sending each event to its arrival at a reader that waits for it."""
-    arrived: list[float] = []
+    """Send events at a rate per second; return the milliseconds until a reader receives each."""
+    received_at: list[float] = []
     ready = threading.Event()
 
     def read() -> None:
@@ -130,32 +134,36 @@ def latencies(
             newest = client.xrevrange(stream, count=1)
             position = newest[0][0] if newest else "0"
             ready.set()
-            while len(arrived) < len(events):
+            while len(received_at) < len(events):
                 entries = client.xread({stream: position}, block=50_000)[0][1]
                 position = entries[-1][0]
-                arrived.extend([time.perf_counter()] * len(entries))
+                received_at.extend([time.perf_counter()] * len(entries))
 
     reader = threading.Thread(target=read)
     reader.start()
     ready.wait()
-    sent = []
-    begin = time.perf_counter() + 0.2
+    sent_at = []
+    began = time.perf_counter() + 0.2
     for index, event in enumerate(events):
-        time.sleep(max(0.0, begin + index / rate - time.perf_counter()))
-        sent.append(time.perf_counter())
+        time.sleep(max(0.0, began + index / rate - time.perf_counter()))
+        sent_at.append(time.perf_counter())
         send(event)
     reader.join()
-    waited_s: NDArray[np.float64] = np.subtract(arrived, sent)
-    return 1e3 * waited_s
+    latency_s: NDArray[np.float64] = np.subtract(received_at, sent_at)
+    return 1e3 * latency_s
 
 
 def main(
-    count: Annotated[int, typer.Option(min=100, help="Events for the throughput.")] = 20_000,
-    rounds: Annotated[int, typer.Option(min=1)] = 3,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers.")] = None,
+    count: Annotated[
+        int, typer.Option(min=100, help="Events per throughput measurement.")
+    ] = 20_000,
+    rounds: Annotated[int, typer.Option(min=1, help="Throughput measurements.")] = 3,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the results to this file.")
+    ] = None,
 ) -> None:
-    """Print throughput and latency beside those of bare commands."""
-    numbers: dict[str, Any] = {}
+    """Print the throughput and latency of delivery and of bare Redis commands."""
+    results: dict[str, Any] = {}
     with tempfile.TemporaryDirectory(prefix="events-") as name, embedded_redis(Path(name)) as url:
         folder = Path(name)
         client = redis.Redis.from_url(url, protocol=2)
@@ -167,33 +175,35 @@ def main(
             rates["bare XADD"].append(bare_rate(client, count, f"bare-{turn}"))
             rates["to a subscriber"].append(rate_to_subscriber(url, count, f"group-{turn}"))
             rates["bare XREAD"].append(bare_reading_rate(client, count))
-        numbers["per_second"] = {key: statistics.median(values) for key, values in rates.items()}
-        numbers["latency_ms"] = list(measure_latency(url, folder, client))
+        results["per_second"] = {key: statistics.median(values) for key, values in rates.items()}
+        results["latency_ms"] = list(measure_latency(url, folder, client))
         client.close()
     out = Console()
     table = Table("", "events per second", title=f"{count} events, median of {rounds}")
-    for key, value in numbers["per_second"].items():
+    for key, value in results["per_second"].items():
         table.add_row(key, f"{value:,.0f}")
     out.print(table)
-    table = Table("events per second", "way", "median ms", "p99 ms")
-    for row in numbers["latency_ms"]:
-        table.add_row(f"{row['rate']:g}", row["way"], f"{row['median']:.1f}", f"{row['p99']:.1f}")
+    table = Table("events per second", "method", "median ms", "p99 ms")
+    for row in results["latency_ms"]:
+        table.add_row(
+            f"{row['rate']:g}", row["method"], f"{row['median']:.1f}", f"{row['p99']:.1f}"
+        )
     out.print(table)
     if json_file is not None:
-        json_file.write_text(json.dumps(numbers, indent=1))
+        json_file.write_text(json.dumps(results, indent=1))
 
 
 def measure_latency(url: str, folder: Path, client: redis.Redis) -> Iterator[dict[str, Any]]:
-    """Both ways in turn at each rate."""
+    """Measure both methods in turn at each rate; yield one result per method and rate."""
     for rate in RATES:
-        amount = max(20, int(min(10 * rate, 3000)))
-        with delivered(url, folder, f"late-{rate:g}") as (send, _):
-            ours = latencies(url, STREAM, send, events_of(f"late-{rate:g}", amount), rate)
-        bare = latencies(url, BARE, bare_sender(client), events_of(f"b-{rate:g}", amount), rate)
-        for way, values in (("outbox", ours), ("bare XADD", bare)):
+        count = max(20, int(min(10 * rate, 3000)))
+        with outbox_sender(url, folder, f"late-{rate:g}") as (send, _):
+            delivered = latencies(url, STREAM, send, events_of(f"late-{rate:g}", count), rate)
+        bare = latencies(url, BARE, bare_sender(client), events_of(f"b-{rate:g}", count), rate)
+        for method, values in (("outbox", delivered), ("bare XADD", bare)):
             yield {
                 "rate": rate,
-                "way": way,
+                "method": method,
                 "median": float(np.median(values)),
                 "p99": float(np.percentile(values, 99)),
             }

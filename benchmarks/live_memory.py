@@ -1,10 +1,10 @@
-"""Whether memory grows with the number of live frames: months of them in minutes.
+"""Measure the growth of memory with the number of live frames.
 
 python -m benchmarks.live_memory [--frames 200000] [--cameras 4]
 
-Files at full speed through the live path: decoder processes (one of which is killed every ten
+Files run at full speed through the live path: decoder processes (one of which is killed every ten
 thousand frames), queues, a real tracker, clip buffers, decisions, the outbox and a real Redis. The
-detector and the recognizer are stand-ins, so that it is done in minutes: people come and go.
+detector and the recognizer are stand-ins, so that the frames of months take minutes.
 """
 
 from __future__ import annotations
@@ -37,26 +37,26 @@ from testbed.live_runs import LiveRun
 from testbed.videos_h264 import Image, encode_h264
 
 FPS, SECONDS, WH = 25, 8, (320, 180)
-WARM_UP = 0.2  # of the frames
+WARM_UP = 0.2  # fraction of the frames before the slope is measured
 KILL_EVERY = 10_000
 
 
-class ComingAndGoing:
-    """Three people who walk through, and others behind them when they are gone."""
+class WalkingPeopleDetector:
+    """Detect three people who cross the image again and again, as a stand-in for a network."""
 
     def __init__(self) -> None:
         self._calls = 0
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
-        """See `PersonDetector`."""
+        """Return three boxes per image, which advance with each image."""
         self._calls += len(images)
-        left = [(40 * n + self._calls / 8) % 300 for n in range(3)]
-        boxes = np.array([[x, 60, x + 24, 140] for x in left], np.float32)
+        x_min = [(40 * n + self._calls / 8) % 300 for n in range(3)]
+        boxes = np.array([[x, 60, x + 24, 140] for x in x_min], np.float32)
         return [Detections(boxes, np.full(3, 0.9, np.float32)) for _ in images]
 
 
-def flicker() -> Iterator[Image]:
-    """Dark and bright by turns, so that actions begin and end."""
+def flickering_images() -> Iterator[Image]:
+    """Yield images whose brightness alternates, so that actions start and end."""
     rng = np.random.default_rng(0)
     for index in range(FPS * SECONDS):
         level = 220 if index // FPS % 2 else 30
@@ -64,20 +64,20 @@ def flicker() -> Iterator[Image]:
 
 
 def resident_mib() -> tuple[float, float]:
-    """Of the whole tree, and of this process alone."""
-    us = psutil.Process()
-    mine = us.memory_info().rss
+    """Return the resident memory of the process tree and of this process alone, in MiB."""
+    process = psutil.Process()
+    own = process.memory_info().rss
     children = 0
-    for child in us.children(recursive=True):
+    for child in process.children(recursive=True):
         try:
             children += child.memory_info().rss
         except psutil.NoSuchProcess:
             continue
-    return (mine + children) / 2**20, mine / 2**20
+    return (own + children) / 2**20, own / 2**20
 
 
-def kill_a_decoder() -> None:
-    """The oldest one; its camera comes back."""
+def kill_oldest_decoder() -> None:
+    """Send SIGKILL to the oldest decoder process; its camera reconnects."""
     children = psutil.Process().children()
     decoders = [one for one in children if "spawn_main" in " ".join(one.cmdline())]
     if decoders:
@@ -85,20 +85,20 @@ def kill_a_decoder() -> None:
 
 
 def main(
-    frames: Annotated[int, typer.Option(help="Frames in all.")] = 200_000,
-    cameras: Annotated[int, typer.Option(help="Files played at once.")] = 4,
+    frames: Annotated[int, typer.Option(help="Frames of all cameras together.")] = 200_000,
+    cameras: Annotated[int, typer.Option(help="Files played concurrently.")] = 4,
 ) -> None:
-    """Run the benchmark and print its results."""
+    """Run many live frames and print the slope of the memory."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        film = encode_h264(folder / "film.mp4", flicker(), FPS)
+        recording = encode_h264(folder / "camera.mp4", flickering_images(), FPS)
         components = replace(
             fake_components(),
-            detector=ComingAndGoing(),
+            detector=WalkingPeopleDetector(),
             new_tracker=partial(UltralyticsTracker, "bytetrack", max_age=30),
         )
-        text = f"{film}?live&loop&speed=1000"
-        sources: list[CameraSource] = [parse_source(text, f"cam-{n}") for n in range(cameras)]
+        source = f"{recording}?live&loop&speed=1000"
+        sources: list[CameraSource] = [parse_source(source, f"cam-{n}") for n in range(cameras)]
         url = stack.enter_context(embedded_redis(folder / "redis"))
         redis = load_config().redis
         delivery = deliver_events(url, redis, folder / "outbox", "run", threading.Event())
@@ -106,23 +106,24 @@ def main(
         run.kept = stack.enter_context(delivery)  # type: ignore[assignment]
         samples: list[tuple[float, float, float]] = []
         with run:
-            done = killed = 0
+            processed = killed_at = 0
             began = time.monotonic()
-            while done < frames:
+            while processed < frames:
                 time.sleep(0.5)
-                done = sum(one.frames_detected for one in run.snapshot().cameras)
-                samples.append((done, *resident_mib()))
-                if done - killed >= KILL_EVERY:
-                    killed = done
-                    kill_a_decoder()
-            events, lasted = run.snapshot().events, time.monotonic() - began
+                processed = sum(one.frames_detected for one in run.snapshot().cameras)
+                samples.append((processed, *resident_mib()))
+                if processed - killed_at >= KILL_EVERY:
+                    killed_at = processed
+                    kill_oldest_decoder()
+            events, elapsed_s = run.snapshot().events, time.monotonic() - began
             connects = sum(one.connects for one in run.snapshot().cameras)
     kept = np.array([sample for sample in samples if sample[0] > WARM_UP * frames])
     slopes = [float(np.polyfit(kept[:, 0] / 1000, kept[:, column], 1)[0]) for column in (1, 2)]
     print(
-        f"{done} frames of {cameras} cameras in {lasted:.0f} s, {events} events, "
+        f"{processed} frames of {cameras} cameras in {elapsed_s:.0f} s, {events} events, "
         f"{connects} connections\n"
-        f"in all {kept[0, 1]:.0f} -> {kept[-1, 1]:.0f} MiB, {slopes[0]:+.3f} MiB per 1000 frames; "
+        f"process tree {kept[0, 1]:.0f} -> {kept[-1, 1]:.0f} MiB, "
+        f"{slopes[0]:+.3f} MiB per 1000 frames; "
         f"this process {kept[0, 2]:.0f} -> {kept[-1, 2]:.0f} MiB, {slopes[1]:+.3f}"
     )
 

@@ -1,12 +1,13 @@
-"""What a clip costs, by everything that can compute it, and whether the answers agree.
+"""Measure the time per clip of several implementations, and the agreement of their scores.
 
     python -m benchmarks.recognizer [--network slowfast_r50_4x16] [--batches 1,4,16] [--rounds 3]
     python -m benchmarks.recognizer --video demo/pedestrians.mp4   # agreement on real clips instead
 
-Same weights, same clips, all ways in turn within each round: plain eager PyTorch in float32 on
-contiguous memory, pytorchvideo's own network where it is installed (it is in no requirements file;
-8x8 only, so compare it with --network slowfast_r50_8x8), our two backends through their public
-call from uint8 crops to scores, and OpenVINO bare: a compiled network from ready tensors to logits.
+Each round runs every method in turn, with the same weights and clips: plain eager PyTorch in
+float32 on contiguous memory; the network of pytorchvideo where it is installed (it is in no
+requirements file and has only the 8x8 network: use --network slowfast_r50_8x8); both backends of
+this project through their public call, from uint8 crops to scores; and bare OpenVINO, from prepared
+tensors to logits.
 """
 
 from __future__ import annotations
@@ -49,96 +50,98 @@ EAGER, BARE = "plain eager float32", "bare OpenVINO"
 
 BACKENDS: tuple[Backend, ...] = ("torch", "openvino")
 
-Way = Callable[[NDArray[np.uint8]], object]
+ScoreCrops = Callable[[NDArray[np.uint8]], object]  # crops: (N, T, H, W, 3), BGR
 
 
 class Pathways(nn.Module):
-    """From ready tensors to logits."""
+    """Compute logits from prepared pathway tensors."""
 
     def __init__(self, model: Recognizer3D) -> None:
         super().__init__()
         self.model = model
 
     def forward(self, *pathways: Tensor) -> Tensor:
-        """The network and nothing around it."""
+        """Run the network without transform and activation."""
         return self.model.forward_pathways(*pathways)
 
 
-def ways(model: Recognizer3D) -> dict[str, Way]:
-    """Everything that can score a batch of crops, by name."""
+def build_methods(model: Recognizer3D) -> dict[str, ScoreCrops]:
+    """Build every available method that scores a batch of crops, by name."""
     spec = model.input_spec
     transform = ClipTransform(spec)
     ours = [ActionRecognizer(model, device="cpu", backend=backend) for backend in BACKENDS]
-    found: dict[str, Way] = {EAGER: lambda crops: eager(model, transform, crops)}
+    methods: dict[str, ScoreCrops] = {EAGER: lambda crops: score_eagerly(model, transform, crops)}
     if importlib.util.find_spec("pytorchvideo") and spec.alpha == 4 and spec.clip_len == 32:
-        theirs = pytorchvideo_network(len(spec.labels))
-        found["pytorchvideo"] = lambda crops: theirs(list(pathways(model, transform, crops)))
+        network = pytorchvideo_network(len(spec.labels))
+        methods["pytorchvideo"] = lambda crops: network(list(pathways(model, transform, crops)))
     for recognizer in ours:
-        found[f"ours, {recognizer.describe().partition(' on ')[2]}"] = recognizer_way(recognizer)
-    found[BARE] = bare_openvino(model, transform)
+        methods[f"ours, {recognizer.describe().partition(' on ')[2]}"] = public_call(recognizer)
+    methods[BARE] = bare_openvino(model, transform)
     if torch.cuda.is_available():
         on_gpu = ActionRecognizer(model, device="cuda:0", batch_size=16)
-        found[f"ours, {on_gpu.describe().partition(' on ')[2]}"] = recognizer_way(on_gpu)
-    return found
+        methods[f"ours, {on_gpu.describe().partition(' on ')[2]}"] = public_call(on_gpu)
+    return methods
 
 
-def recognizer_way(recognizer: ActionRecognizer) -> Way:
-    """The public call."""
+def public_call(recognizer: ActionRecognizer) -> ScoreCrops:
+    """Return the public `predict` of a recognizer, from uint8 crops to scores."""
     return lambda crops: recognizer.predict(list(crops))
 
 
 def pathways(model: Recognizer3D, transform: ClipTransform, crops: Any) -> tuple[Tensor, ...]:
-    """Contiguous, as who does not think of memory formats has them."""
+    """Prepare the input tensors of both pathways in contiguous memory, (N, C, T, H, W)."""
     clip = transform(torch.from_numpy(crops)).contiguous()
     return tuple(x.contiguous() for x in model.select_pathways(clip))
 
 
-def eager(model: Recognizer3D, transform: ClipTransform, crops: Any) -> Tensor:
-    """The reference structure as it stands in the paper's code: nothing folded."""
+def score_eagerly(model: Recognizer3D, transform: ClipTransform, crops: Any) -> Tensor:
+    """Score crops with the unmodified network (no batch norm folded); return (N, classes)."""
     return model.cls_head.scores(model.forward_pathways(*pathways(model, transform, crops)))
 
 
 def pytorchvideo_network(num_classes: int) -> nn.Module:
-    """Its SlowFast R50 8x8 with random weights; the time does not depend on them."""
+    """Build pytorchvideo's SlowFast R50 8x8; the random weights do not affect the time."""
     from pytorchvideo.models.slowfast import create_slowfast
 
     network: nn.Module = create_slowfast(model_num_class=num_classes)
     return network.eval()
 
 
-def bare_openvino(model: Recognizer3D, transform: ClipTransform) -> Way:
-    """A compiled network called on tensors that are ready: the least that a clip can cost."""
+def bare_openvino(model: Recognizer3D, transform: ClipTransform) -> ScoreCrops:
+    """Return a call of the compiled network on prepared tensors: the lower bound of the time."""
     spec = model.input_spec
     prepared = prepare_for_inference(model, torch.device("cpu"), torch.float32)
     crops = np.zeros((1, spec.clip_len, spec.crop_size, spec.crop_size, 3), np.uint8)
-    ready = pathways(model, transform, crops)
-    network = OpenVinoNetwork(Pathways(prepared).eval(), ready, description="bare")
-    arrays = [x.numpy() for x in ready]
+    inputs = pathways(model, transform, crops)
+    network = OpenVinoNetwork(Pathways(prepared).eval(), inputs, description="bare")
+    arrays = [x.numpy() for x in inputs]
     return lambda crops: [network(*arrays) for _ in crops]
 
 
-def measure(found: dict[str, Way], crops: NDArray[np.uint8], rounds: int) -> dict[str, list[float]]:
-    """Seconds per clip of every round; the first round, which warms up, is left out."""
-    seconds: dict[str, list[float]] = {name: [] for name in found}
+def measure(
+    methods: dict[str, ScoreCrops], crops: NDArray[np.uint8], rounds: int
+) -> dict[str, list[float]]:
+    """Time each method; return the seconds per clip of each round after the warm-up round."""
+    seconds: dict[str, list[float]] = {name: [] for name in methods}
     with torch.inference_mode():
         for index in range(rounds + 1):
-            for name, way in found.items():
+            for name, score_crops in methods.items():
                 started = time.perf_counter()
-                way(crops)
+                score_crops(crops)
                 if index:
                     seconds[name].append((time.perf_counter() - started) / len(crops))
     return seconds
 
 
 def real_clips(video: Path, settings: list[str], limit: int) -> Iterator[NDArray[np.uint8]]:
-    """Person clips as the pipeline cuts them, a tenth of a second apart."""
+    """Yield at most `limit` person clips, cut by the pipeline every 0.1 s; (T, H, W, 3) uint8."""
     config = load_config(None, settings)
     components = build_components(config, PROJECT)
 
     def frames() -> Iterator[list[Frame]]:
         with closing(VideoReader(video)) as reader:
-            for index, picture in enumerate(reader.frames()):
-                yield [Frame(video.stem, index, picture.pts_s, 0.0, picture.image, 0.0)]
+            for index, decoded in enumerate(reader.frames()):
+                yield [Frame(video.stem, index, decoded.pts_s, 0.0, decoded.image, 0.0)]
 
     detected = detect_people(frames(), components.detector, time.time)
     tracked = track_people(detected, components.new_tracker, time.time)
@@ -150,10 +153,16 @@ def real_clips(video: Path, settings: list[str], limit: int) -> Iterator[NDArray
 def agreement(
     model: Recognizer3D, clips: list[NDArray[np.uint8]]
 ) -> list[tuple[str, float, float]]:
-    """Share of equal top-1 answers and largest difference of a score, against plain float32."""
+    """Compare each backend with plain float32.
+
+    Returns:
+        Per backend: its name, the fraction of equal top-1 classes, the largest score difference.
+    """
     transform = ClipTransform(model.input_spec)
     with torch.inference_mode():
-        expected = np.concatenate([eager(model, transform, clip[None]).numpy() for clip in clips])
+        expected = np.concatenate(
+            [score_eagerly(model, transform, clip[None]).numpy() for clip in clips]
+        )
     rows = []
     for backend in BACKENDS:
         recognizer = ActionRecognizer(model, device="cpu", backend=backend)
@@ -165,29 +174,30 @@ def agreement(
 
 def main(
     network: Annotated[
-        str, typer.Option(help="An architecture's name, or a checkpoint.")
+        str, typer.Option(help="Name of an architecture, or a checkpoint.")
     ] = "slowfast_r50_4x16",
-    batches: Annotated[str, typer.Option(help="Clips at once, separated by commas.")] = "1,4,16",
-    rounds: Annotated[int, typer.Option(min=1)] = 3,
+    batches: Annotated[str, typer.Option(help="Batch sizes, separated by commas.")] = "1,4,16",
+    rounds: Annotated[int, typer.Option(min=1, help="Measured rounds.")] = 3,
     video: Annotated[
-        Path | None, typer.Option(help="Compare the answers on its people's clips instead.")
+        Path | None, typer.Option(help="Compare the scores on person clips of it instead.")
     ] = None,
-    clips: Annotated[int, typer.Option(min=1, help="Of the video, at most.")] = 600,
+    clips: Annotated[int, typer.Option(min=1, help="Maximum number of clips of the video.")] = 600,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="As in replay.")
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a config key.")
     ] = None,
-    json_file: Annotated[Path | None, typer.Option("--json", help="Write the numbers.")] = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the results to this file.")
+    ] = None,
 ) -> None:
-    """Print a table of milliseconds per clip, or of agreement."""
+    """Print the milliseconds per clip, or with --video the agreement of the scores."""
     out = Console()
     if video is not None:
         path = PROJECT / "models/weights/slowfast_compact.safetensors"
         model = load_recognizer(path if network in ARCHITECTURES else Path(network))
-        chosen = list(real_clips(video, settings or [], clips))
-        table = Table(
-            "backend", "top-1 as float32", "largest difference", title=f"{len(chosen)} clips"
-        )
-        for name, same, difference in agreement(model, chosen):
+        person_clips = list(real_clips(video, settings or [], clips))
+        title = f"{len(person_clips)} clips"
+        table = Table("backend", "same top-1 as float32", "largest score difference", title=title)
+        for name, same, difference in agreement(model, person_clips):
             table.add_row(name, f"{same:.1%}", f"{difference:.4f}")
         out.print(table)
         return
@@ -195,13 +205,14 @@ def main(
     build = ARCHITECTURES.get(network)
     model = build(400).eval() if build else load_recognizer(Path(network))
     spec = model.input_spec
-    found = ways(model)
+    methods = build_methods(model)
     results: list[dict[str, Any]] = []
     for batch in map(int, batches.split(",")):
         shape = (batch, spec.clip_len, spec.crop_size, spec.crop_size, 3)
         crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-        seconds = measure(found, crops, rounds)
-        table = Table("way", "ms per clip", "spread", "x eager", "x bare", title=f"batch {batch}")
+        seconds = measure(methods, crops, rounds)
+        columns = ("method", "ms per clip", "range", "against eager", "time / bare")
+        table = Table(*columns, title=f"batch {batch}")
         medians = {name: statistics.median(values) for name, values in seconds.items()}
         for name, values in seconds.items():
             table.add_row(
@@ -211,7 +222,7 @@ def main(
                 f"{medians[EAGER] / medians[name]:.2f} times faster",
                 f"{medians[name] / medians[BARE]:.2f}",
             )
-            results.append({"batch": batch, "way": name, "ms_per_clip": 1e3 * medians[name]})
+            results.append({"batch": batch, "method": name, "ms_per_clip": 1e3 * medians[name]})
         out.print(table)
     if json_file is not None:
         document = {"network": spec.name, "rounds": rounds, "results": results}

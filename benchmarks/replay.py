@@ -1,10 +1,10 @@
-"""How much of a replay's time is the models' own, and what the pipeline adds to it.
+"""Measure the time of a replay against that of its models alone.
 
     python -m benchmarks.replay demo/pedestrians.mp4 [--set detector.weights=...] [--rounds 3]
 
-The whole run and the bare models alternate on the same frames, boxes and clips: bare is one model
-after the other in one thread, with everything already in memory. A ratio below 1 means that the
-overlap of the stages gains more than decoding, cutting and publishing cost.
+Replays and runs of the bare models alternate on the same frames, boxes and clips. The bare models
+run one after the other in one thread, on inputs in memory. A ratio below 1 means that the
+concurrency of the stages saves more time than decoding, cutting clips and writing events take.
 """
 
 from __future__ import annotations
@@ -42,21 +42,21 @@ from pipeline.types import Frame, Image, TrackedPerson
 
 @dataclass
 class Stopwatch:
-    """Seconds spent in each part, by name; calls of one part never overlap."""
+    """Accumulate the seconds per component, by name; calls of one component never overlap."""
 
     seconds: dict[str, float] = field(default_factory=dict)
 
     @contextmanager
-    def measure(self, part: str) -> Iterator[None]:
-        """Add the time of the block."""
+    def measure(self, component: str) -> Iterator[None]:
+        """Add the duration of the block to a component."""
         started = time.perf_counter()
         yield
-        self.seconds[part] = self.seconds.get(part, 0.0) + time.perf_counter() - started
+        self.seconds[component] = self.seconds.get(component, 0.0) + time.perf_counter() - started
 
 
 @dataclass
-class Work:
-    """Every input that a model was given, to give it again."""
+class RecordedInputs:
+    """Inputs of every model call of a replay, recorded for the bare run."""
 
     images: list[Sequence[Image]] = field(default_factory=list)
     people: list[tuple[Image, FloatArray]] = field(default_factory=list)
@@ -65,37 +65,37 @@ class Work:
 
 @dataclass
 class TimedDetector:
-    """Measures and remembers."""
+    """Time a detector and record its inputs."""
 
     inner: Any
     stopwatch: Stopwatch
-    work: Work
+    inputs: RecordedInputs
 
     def detect(self, images: Sequence[Image]) -> list[Detections]:
-        """As the detector."""
-        self.work.images.append(images)
+        """Detect as the wrapped detector does."""
+        self.inputs.images.append(images)
         with self.stopwatch.measure("detect"):
             return self.inner.detect(images)  # type: ignore[no-any-return]
 
 
 @dataclass
 class TimedEncoder:
-    """Measures and remembers."""
+    """Time an appearance encoder and record its inputs."""
 
     inner: AppearanceEncoder
     stopwatch: Stopwatch
-    work: Work
+    inputs: RecordedInputs
 
     def encode(self, image: Image, xyxy: FloatArray) -> FloatArray:
-        """As the encoder."""
-        self.work.people.append((image, xyxy))
+        """Encode as the wrapped encoder does."""
+        self.inputs.people.append((image, xyxy))
         with self.stopwatch.measure("re-identify"):
             return self.inner.encode(image, xyxy)
 
 
 @dataclass
 class TimedTracker:
-    """Measures; what the encoder inside takes is counted there too."""
+    """Time a tracker; the time of its encoder is included."""
 
     inner: Any
     stopwatch: Stopwatch
@@ -103,42 +103,42 @@ class TimedTracker:
     def update(
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
-        """As the tracker."""
-        with self.stopwatch.measure("track, re-identify included"):
+        """Update as the wrapped tracker does."""
+        with self.stopwatch.measure("track (with re-identify)"):
             return self.inner.update(frame, detections)  # type: ignore[no-any-return]
 
 
 @dataclass
 class TimedRecognizer:
-    """Measures and remembers."""
+    """Time a recognizer and record its inputs."""
 
     inner: Any
     stopwatch: Stopwatch
-    work: Work
+    inputs: RecordedInputs
 
     def predict(self, clips: Sequence[Any]) -> FloatArray:
-        """As the recognizer."""
-        self.work.clips.append(clips)
+        """Score clips as the wrapped recognizer does."""
+        self.inputs.clips.append(clips)
         with self.stopwatch.measure("recognize"):
             return np.asarray(self.inner.predict(clips))
 
 
-def timed(components: Components, stopwatch: Stopwatch, work: Work) -> Components:
-    """The same components, measured."""
+def instrument(components: Components, stopwatch: Stopwatch, inputs: RecordedInputs) -> Components:
+    """Wrap the components so that their calls are timed and their inputs recorded."""
     new_tracker: Callable[[], Any] = components.new_tracker
     encoder = encoder_of(components)
     if encoder is not None:
-        new_tracker = _with_encoder(new_tracker, TimedEncoder(encoder, stopwatch, work))
+        new_tracker = _with_encoder(new_tracker, TimedEncoder(encoder, stopwatch, inputs))
     return replace(
         components,
-        detector=TimedDetector(components.detector, stopwatch, work),
+        detector=TimedDetector(components.detector, stopwatch, inputs),
         new_tracker=lambda: TimedTracker(new_tracker(), stopwatch),
-        recognizer=TimedRecognizer(components.recognizer, stopwatch, work),
+        recognizer=TimedRecognizer(components.recognizer, stopwatch, inputs),
     )
 
 
 def encoder_of(components: Components) -> AppearanceEncoder | None:
-    """The appearance model that all trackers share; None for trackers without one."""
+    """Return the appearance encoder that all trackers share, or None."""
     arguments = getattr(components.new_tracker, "args", ())
     return next((one for one in arguments if isinstance(one, AppearanceEncoder)), None)
 
@@ -147,8 +147,8 @@ def _with_encoder(factory: Any, encoder: TimedEncoder) -> Callable[[], Any]:
     return lambda: factory.func(encoder, *factory.args[1:], **factory.keywords)
 
 
-def run_whole(videos: Sequence[str], components: Components, config: PipelineConfig) -> float:
-    """Seconds of a replay without the loading of models."""
+def run_replay(videos: Sequence[str], components: Components, config: PipelineConfig) -> float:
+    """Replay the videos and return the seconds, model loading excluded."""
     with tempfile.TemporaryDirectory() as folder:
         sink = JsonLinesSink(Path(folder) / "events.jsonl")
         stamp = EventStamp("benchmark", components.model_name, wall_clock=True)
@@ -161,30 +161,30 @@ def run_whole(videos: Sequence[str], components: Components, config: PipelineCon
     return elapsed_s
 
 
-def run_bare(components: Components, work: Work) -> float:
-    """Seconds of the models alone, one after the other, on what they were given before."""
+def run_bare(components: Components, inputs: RecordedInputs) -> float:
+    """Run the models one after the other on recorded inputs; return the seconds."""
     encoder, recognizer = encoder_of(components), components.recognizer
-    assert isinstance(recognizer, ClipScorer), "crops only: a scene is one call for all its people"
+    assert isinstance(recognizer, ClipScorer), "only recognizers of person crops are supported"
     started = time.perf_counter()
 
-    def work_through() -> None:
-        for images in work.images:
+    def run_models() -> None:
+        for images in inputs.images:
             components.detector.detect(images)
         if encoder is not None:
-            for image, xyxy in work.people:
+            for image, xyxy in inputs.people:
                 encoder.encode(image, xyxy)
-        for clips in work.clips:
+        for clips in inputs.clips:
             recognizer.predict(clips)
 
-    # In a thread of its own, as in the pipeline: PyTorch keeps its worker threads per thread.
-    thread = threading.Thread(target=work_through)
+    # In a separate thread, as in the pipeline: PyTorch has worker threads per calling thread.
+    thread = threading.Thread(target=run_models)
     thread.start()
     thread.join()
     return time.perf_counter() - started
 
 
 def run_decoding(videos: Sequence[str]) -> float:
-    """Seconds to decode the same files alone, in this process."""
+    """Decode the videos in this process without any model; return the seconds."""
     started = time.perf_counter()
     for video in find_videos(videos):
         with closing(VideoReader(video.path)) as reader:
@@ -194,33 +194,36 @@ def run_decoding(videos: Sequence[str]) -> float:
 
 
 def main(
-    videos: Annotated[list[str], typer.Argument(help="Files to replay.")],
-    rounds: Annotated[int, typer.Option(help="Pairs of whole and bare runs.")] = 3,
-    settings: Annotated[list[str] | None, typer.Option("--set", metavar="KEY=VALUE")] = None,
+    videos: Annotated[list[str], typer.Argument(help="Videos to replay.")],
+    rounds: Annotated[int, typer.Option(help="Pairs of a replay and a bare run.")] = 3,
+    settings: Annotated[
+        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override a config key.")
+    ] = None,
 ) -> None:
-    """Print the share of each part and the ratio of the whole run to the bare models."""
+    """Print the time fraction of each component and the ratio of a replay to the bare models."""
     config = load_config(None, settings or ())
     components = build_components(config, PROJECT)
-    run_whole(videos, components, config)  # warm-up
-    wholes, bares, ratios = [], [], []
+    run_replay(videos, components, config)  # warm-up
+    replays_s, bares_s, ratios = [], [], []
     for _ in range(rounds):
-        stopwatch, work = Stopwatch(), Work()
-        wholes.append(run_whole(videos, timed(components, stopwatch, work), config))
-        bares.append(run_bare(components, work))
-        ratios.append(wholes[-1] / bares[-1])
-    table = Table("part", "seconds", "share of the whole run")
-    for part, seconds in stopwatch.seconds.items():
-        table.add_row(part, f"{seconds:.1f}", f"{seconds / wholes[-1]:.0%}")
+        stopwatch, inputs = Stopwatch(), RecordedInputs()
+        replays_s.append(run_replay(videos, instrument(components, stopwatch, inputs), config))
+        bares_s.append(run_bare(components, inputs))
+        ratios.append(replays_s[-1] / bares_s[-1])
+    table = Table("component", "seconds", "fraction of the replay")
+    for component, seconds in stopwatch.seconds.items():
+        table.add_row(component, f"{seconds:.1f}", f"{seconds / replays_s[-1]:.0%}")
     decoding_s = run_decoding(videos)
-    table.add_row("decode (alone)", f"{decoding_s:.1f}", f"{decoding_s / wholes[-1]:.0%}")
-    table.add_row("whole run", f"{wholes[-1]:.1f}", "100%")
+    table.add_row("decode (alone)", f"{decoding_s:.1f}", f"{decoding_s / replays_s[-1]:.0%}")
+    table.add_row("replay", f"{replays_s[-1]:.1f}", "100%")
     Console().print(table)
-    frames = sum(len(images) for images in work.images)
-    clips = sum(len(batch) for batch in work.clips)
-    print(f"{frames} frames, {clips} clips; the components overlap, so the shares exceed 100 %")
-    print(f"whole {statistics.median(wholes):.1f} s, bare models {statistics.median(bares):.1f} s")
-    shown = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
-    print(f"ratio whole to bare: median {statistics.median(ratios):.2f} of {shown}")
+    frames = sum(len(images) for images in inputs.images)
+    clips = sum(len(batch) for batch in inputs.clips)
+    print(f"{frames} frames, {clips} clips; components run concurrently: the sum may exceed 100 %")
+    replay_s, bare_s = statistics.median(replays_s), statistics.median(bares_s)
+    print(f"median: replay {replay_s:.1f} s, bare models {bare_s:.1f} s")
+    values = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
+    print(f"ratio of replay to bare models: median {statistics.median(ratios):.2f} of {values}")
 
 
 if __name__ == "__main__":

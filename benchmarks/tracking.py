@@ -1,4 +1,4 @@
-"""Scores tracks against ground truth: MOTA, IDF1, identity switches, mostly tracked and lost.
+"""Measure tracking quality against ground truth: MOTA, IDF1, HOTA and identity switches.
 
 python -m benchmarks.tracking --gt GT.txt --tracks RESULT.txt
 python -m benchmarks.tracking --gt GT.txt --video VIDEO [--set tracker.name=bytetrack]
@@ -22,16 +22,17 @@ from training.metrics.tracking import evaluate_tracking, score_tracks
 def main(
     gt: Annotated[Path, typer.Option(help="Ground truth in MOTChallenge format.", exists=True)],
     tracks: Annotated[
-        Path | None, typer.Option(help="A result in MOTChallenge format.", exists=True)
+        Path | None, typer.Option(help="Tracks in MOTChallenge format to score.", exists=True)
     ] = None,
     video: Annotated[
-        Path | None, typer.Option(help="Track this video and score that.", exists=True)
+        Path | None, typer.Option(help="Video to track and score.", exists=True)
     ] = None,
     settings: Annotated[
-        list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="One key, for --video.")
+        list[str] | None,
+        typer.Option("--set", metavar="KEY=VALUE", help="Override a config key, with --video."),
     ] = None,
 ) -> None:
-    """Score tracks, or what our detector and tracker make of a video, against ground truth."""
+    """Score existing tracks, or those that the pipeline produces on a video."""
     if (tracks is None) == (video is None):
         raise typer.BadParameter("give either --tracks or --video")
     if tracks is not None:

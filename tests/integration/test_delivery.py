@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.chaos import Server, run_chaos
+from benchmarks.chaos import RestartableRedis, run_chaos
 from benchmarks.chaos_check import check, check_trimmed
 from benchmarks.chaos_processes import GROUP, STREAM
 from pipeline.delivery.stream_writer import EventStream, Trimming
@@ -29,8 +29,8 @@ PROGRAM = [sys.executable, str(REPOSITORY / "run_pipeline.py"), "--log-level", "
 
 
 @contextmanager
-def running(folder: Path, *settings: str) -> Iterator[Server]:
-    server = Server(folder / "redis", *settings)
+def running(folder: Path, *settings: str) -> Iterator[RestartableRedis]:
+    server = RestartableRedis(folder / "redis", *settings)
     server.start()
     server.client().close()
     try:
@@ -93,9 +93,9 @@ def test_every_gap_that_trimming_made_is_told_to_the_group(tmp_path: Path) -> No
         until(lambda: client.xinfo_groups(STREAM)[0]["last-delivered-id"] == newest)
         until(lambda: not client.xinfo_groups(STREAM)[0]["pending"])
     found = check_trimmed(tmp_path)
-    assert found.gaps_told > 0
+    assert found.gaps_reported > 0
     assert found.gaps_wrong == 0
-    assert found.consumed + found.gaps_told == found.produced
+    assert found.consumed + found.gaps_reported == found.produced
 
 
 def test_what_a_killed_run_left_is_flushed_with_ends_for_what_was_open(tmp_path: Path) -> None:
@@ -130,7 +130,7 @@ def test_what_a_killed_run_left_is_flushed_with_ends_for_what_was_open(tmp_path:
         assert {ends[-1].end_reason} == {"interrupted"}  # type: ignore[union-attr]
         (tmp_path / "consumed-all").write_text("")
         found = check(server.url, STREAM, tmp_path)
-        assert (found.lost, found.doubled, found.out_of_order, found.not_ended) == (0, 0, 0, 0)
+        assert (found.lost, found.duplicated, found.out_of_order, found.not_ended) == (0, 0, 0, 0)
 
 
 def test_without_a_server_a_flush_keeps_everything_and_says_so(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_without_a_server_a_flush_keeps_everything_and_says_so(tmp_path: Path) -
 
 
 @contextmanager
-def subscribing(server: Server, out: Path) -> Iterator[subprocess.Popen[bytes]]:
+def subscribing(server: RestartableRedis, out: Path) -> Iterator[subprocess.Popen[bytes]]:
     """The command as a user runs it in a second terminal."""
     arguments = ["subscribe", "--redis", server.url, "--set", f"redis.stream={STREAM}"]
     arguments += ["--group", GROUP, "--consumer", "bell", "--from", "0", "--json"]
@@ -172,7 +172,7 @@ def alarms(out: Path) -> list[int]:
     return [json.loads(line)["seq"] for line in lines]
 
 
-def publish(server: Server, *seqs: int) -> None:
+def publish(server: RestartableRedis, *seqs: int) -> None:
     with EventStream(server.url, stream=STREAM, trimming=Trimming(10_000)) as stream:
         stream.append([stored(make_event(seq)) for seq in seqs], time.time())
 
