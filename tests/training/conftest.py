@@ -1,4 +1,4 @@
-"""What all tests of training share."""
+"""Fixtures for all tests of training."""
 
 from __future__ import annotations
 

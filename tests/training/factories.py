@@ -42,7 +42,7 @@ def cached(
     group: str | None = None,
     whole_frame: bool = False,
 ) -> CachedTrack:
-    """Crops of one grey level with some noise, three seconds unless told otherwise."""
+    """Crops of one grey level with some noise, three seconds by default."""
     folder.mkdir(parents=True, exist_ok=True)
     labels = (labels,) if isinstance(labels, str) else tuple(labels)
     rng = np.random.default_rng(level)
@@ -83,7 +83,7 @@ def write_scene(
 
 
 def small_model(*labels: str, multi_label: bool = False) -> Recognizer3D:
-    """An untrained compact network that takes crops of 32 pixels; stand and walk unless told."""
+    """An untrained compact network that takes crops of 32 pixels; stand and walk by default."""
     torch.manual_seed(0)
     names = labels or ("stand", "walk")
     model = slowfast_compact(len(names))
@@ -92,7 +92,7 @@ def small_model(*labels: str, multi_label: bool = False) -> Recognizer3D:
 
 
 class FixedDetector:
-    """Finds the same people in every picture, and counts how often it is asked."""
+    """Finds the same people in every frame and counts its calls."""
 
     def __init__(self, *boxes: Sequence[float]) -> None:
         self.calls = 0
@@ -111,7 +111,7 @@ class InOrder:
         self, frame: Frame, detections: Detections
     ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
         rows = enumerate(zip(detections.xyxy, detections.confidence, strict=True))
-        return tuple(TrackedPerson(n, box, float(sure)) for n, (box, sure) in rows), ()
+        return tuple(TrackedPerson(n, box, float(score)) for n, (box, score) in rows), ()
 
 
 @dataclass

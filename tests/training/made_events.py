@@ -17,7 +17,7 @@ STRIDE_S = 0.5
 
 
 def path_at(x: float, start_s: float = 0.0, end_s: float = 100.0) -> PersonPath:
-    """Somebody who stands at x, 20 wide and 40 high."""
+    """A person who stands at x, 20 wide and 40 high."""
     times = np.arange(start_s, end_s + 1e-6, STRIDE_S)
     box = np.array([x, 10, x + 20, 50], np.float32)
     return PersonPath(times, np.tile(box, (len(times), 1)))
@@ -37,8 +37,8 @@ def found(
     x: float = 0.0,
     decided_s: float | None = None,
 ) -> FoundEvent:
-    said_s = start_s if decided_s is None else decided_s
-    return FoundEvent(action, 1, start_s, end_s, said_s, 0.9, path_at(x, start_s, end_s))
+    reported_s = start_s if decided_s is None else decided_s
+    return FoundEvent(action, 1, start_s, end_s, reported_s, 0.9, path_at(x, start_s, end_s))
 
 
 def track_of(

@@ -56,7 +56,7 @@ def test_a_terminal_gets_a_bar_and_no_lines() -> None:
     assert "3 of 9" not in out.getvalue()
 
 
-def test_the_remaining_time_goes_by_the_speed_so_far() -> None:
+def test_the_remaining_time_follows_from_the_speed_so_far() -> None:
     clock = [0.0]
     progress = printer(StringIO(), clock)
     clock[0] = 30.0

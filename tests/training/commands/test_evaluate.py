@@ -86,7 +86,7 @@ def test_clips_become_a_table_a_document_and_a_report(folder: Path, tmp_path: Pa
 
 @pytest.mark.slow
 def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path: Path) -> None:
-    # The built-in detector finds nobody in grey pictures: everything is missed, nothing is false.
+    # The built-in detector finds no person in grey frames: everything is missed, nothing is false.
     data = table(folder / "events.csv", [("one.mp4", "walk", "0.2", "0.8", ""),
                                          ("two.mp4", "walk", "0.2", "1", BOX)])  # fmt: skip
     out, rules, report = tmp_path / "o.json", tmp_path / "rules.yaml", tmp_path / "r.html"
@@ -103,7 +103,7 @@ def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path
     assert walk["searched"]["reached"] is True
     assert document["events"]["camera_hours"] == pytest.approx(2 / 3600, rel=0.01)
     assert list(document["events"]["actions"]) == ["walk"]
-    # Of the same files as clips: nobody there is background, which is wrong.
+    # Of the same files as clips: no person there is background, which is wrong.
     assert (document["top1"], document["clips_without_a_view"]) == (0.0, 2)
     loaded = load_config(rules)
     assert loaded.decision.per_action["walk"].start_threshold == pytest.approx(
@@ -119,13 +119,13 @@ def test_labels_that_the_model_lacks_are_an_error_that_lists_its_labels(folder: 
     model = str(folder / "model.safetensors")
     result = CliRunner().invoke(app, ["--data", str(data), "--model", model, *SETTINGS])
     assert result.exit_code == 2
-    said = " ".join(result.output.split())
-    assert "no label swim and no background label; its labels are stand, walk" in said
-    assert "--alias swim=LABEL" in said
+    printed = " ".join(result.output.split())
+    assert "no label swim and no background label; its labels are stand, walk" in printed
+    assert "--alias swim=LABEL" in printed
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         ([], "give --data, --events, --tracking or --detection"),
         (["--tracking", "gt.txt"], "--tracking and --video belong together"),
@@ -139,11 +139,11 @@ def test_labels_that_the_model_lacks_are_an_error_that_lists_its_labels(folder: 
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_options_that_cannot_work_are_named_before_anything_is_loaded(
-    arguments: list[str], told: str
+    arguments: list[str], expected: str
 ) -> None:
     result = CliRunner().invoke(app, arguments)
     assert result.exit_code == 2
-    assert told in " ".join(result.output.split())
+    assert expected in " ".join(result.output.split())
 
 
 def test_a_split_that_nothing_is_in_is_named(folder: Path) -> None:

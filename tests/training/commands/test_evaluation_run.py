@@ -18,7 +18,7 @@ BUILTIN = ["--set", "detector.weights=builtin", "--set", "device=cpu"]
 
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
-    """A grey picture that is said to show somebody, and one that shows nobody."""
+    """A grey image that is labelled with a person, and one that is labelled with none."""
     for name in ("images", "labels"):
         (tmp_path / name).mkdir()
     for name in ("a", "b"):
@@ -27,7 +27,7 @@ def images(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_detector_that_finds_nobody_has_no_average_precision(images: Path) -> None:
+def test_a_detector_that_finds_no_person_has_no_average_precision(images: Path) -> None:
     out = images / "out.json"
     result = CliRunner().invoke(
         app, ["--detection", str(images), "--json", str(out), *BUILTIN], catch_exceptions=False
@@ -40,7 +40,7 @@ def test_a_detector_that_finds_nobody_has_no_average_precision(images: Path) -> 
     assert "model" not in document  # no recognizer was needed
 
 
-def test_a_tracker_that_follows_nobody_has_no_accuracy(tmp_path: Path) -> None:
+def test_a_tracker_that_follows_no_person_has_no_accuracy(tmp_path: Path) -> None:
     truth, out = tmp_path / "gt.txt", tmp_path / "out.json"
     truth.write_text("".join(f"{n},1,10,5,12,30,1,-1,-1,-1\n" for n in (1, 2, 3)))
     video = write_video(tmp_path / "a.mp4", [0, 0.1, 0.2], shade=lambda index: 90)
@@ -53,7 +53,7 @@ def test_a_tracker_that_follows_nobody_has_no_accuracy(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told", "code"),
+    ("arguments", "expected", "code"),
     [
         (["--detection", "none"], "none", 2),
         (["--tracking", "gt.txt", "--video", "none.mp4"], "none.mp4: no such file", 2),
@@ -65,7 +65,7 @@ def test_what_cannot_be_read_is_named(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     arguments: list[str],
-    told: str,
+    expected: str,
     code: int,
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -75,4 +75,4 @@ def test_what_cannot_be_read_is_named(
     write_video(Path("a.mp4"), [0, 0.1])
     result = CliRunner().invoke(app, [*arguments, *BUILTIN])
     assert result.exit_code == code, result.output
-    assert told in " ".join(result.output.split())
+    assert expected in " ".join(result.output.split())

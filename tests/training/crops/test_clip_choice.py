@@ -47,7 +47,7 @@ def test_a_short_track_repeats_its_edges() -> None:
     assert (np.diff(chosen) >= 0).all()
 
 
-def test_a_long_hole_gives_no_clip() -> None:
+def test_a_long_gap_gives_no_clip() -> None:
     pts_s = times(40)
     assert choose_frames(pts_s[(pts_s < 1.5) | (pts_s > 2.5)], 3.0, GRID) is None
 
@@ -69,7 +69,7 @@ def test_the_clips_of_evaluation_fit_the_network(tmp_path: Path) -> None:
     assert clips[0].dtype == np.uint8
 
 
-def test_somebody_seen_with_holes_only_is_evaluated_all_the_same(tmp_path: Path) -> None:
+def test_a_person_seen_only_with_gaps_is_still_evaluated(tmp_path: Path) -> None:
     person = cached(tmp_path, "walk", 100, fps=1.5)  # two thirds of a second between two crops
     assert choose_frames(person.pts_s, person.pts_s[-1], GRID) is None
     assert len(evaluation_clips(person, small_model().input_spec)) > 0

@@ -54,10 +54,10 @@ def test_crops_come_back_in_any_order_and_more_than_once(tmp_path: Path) -> None
     np.testing.assert_allclose(crops.mean(axis=(1, 2, 3)), [200, 10, 10, 100], atol=1)
 
 
-def test_an_entry_without_its_pictures_or_cut_off_is_no_entry(tmp_path: Path) -> None:
+def test_an_entry_without_its_frames_or_truncated_is_no_entry(tmp_path: Path) -> None:
     entry = tmp_path / "key.json"
     write_index(entry, [TrackIndex([0.0], [0], [1])], whole_frame=False)
-    assert read_entry(entry, SAMPLE) is None  # no pictures
+    assert read_entry(entry, SAMPLE) is None  # no frames
     (tmp_path / "key.jpegs").write_bytes(b"x")
     assert read_entry(entry, SAMPLE) is not None
     entry.write_text(entry.read_text()[:20])

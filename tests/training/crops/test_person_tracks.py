@@ -16,7 +16,7 @@ from training.crops.person_tracks import (
 )
 
 
-def look(*lefts: float) -> Detections:
+def seen(*lefts: float) -> Detections:
     boxes = np.array([[x, 0, x + 40, 100] for x in lefts], np.float32).reshape(-1, 4)
     return Detections(boxes, np.full(len(boxes), 0.9, np.float32))
 
@@ -32,25 +32,25 @@ def test_ground_truth_starts_at_frame_zero_and_leaves_out_what_is_to_be_ignored(
 
 
 def test_two_people_keep_their_own_boxes() -> None:
-    tracks = link_detections([look(5 * n, 300 - 5 * n) for n in range(20)])
+    tracks = link_detections([seen(5 * n, 300 - 5 * n) for n in range(20)])
     assert [len(track) for track in tracks] == [20, 20]
     assert [track.xyxy[-1, 0] for track in tracks] == [95, 205]
 
 
 def test_a_short_absence_keeps_the_track_and_a_long_one_ends_it() -> None:
-    short = link_detections([look(0)] + [look()] * MAX_MISSED + [look(0)])
-    assert len(short) == 2  # one look more than MAX_MISSED since the last box
-    kept = link_detections([look(0)] + [look()] * (MAX_MISSED - 1) + [look(0)])
+    short = link_detections([seen(0)] + [seen()] * MAX_MISSED + [seen(0)])
+    assert len(short) == 2  # one sample more than MAX_MISSED since the last box
+    kept = link_detections([seen(0)] + [seen()] * (MAX_MISSED - 1) + [seen(0)])
     assert [track.frames.tolist() for track in kept] == [[0, MAX_MISSED]]
 
 
 def test_the_larger_overlap_wins() -> None:
-    (first, second) = link_detections([look(0), look(15, 2)])
+    (first, second) = link_detections([seen(0), seen(15, 2)])
     assert first.xyxy[:, 0].tolist() == [0, 2]
     assert second.frames.tolist() == [1]
 
 
-def test_only_people_close_to_somebody_touch() -> None:
+def test_only_people_close_to_each_other_touch() -> None:
     fighter, other = path_of(0.5), path_of(0.5, start_x=60)
     bystander = path_of(0.0, start_x=2000)
     assert touches_another(fighter, [other, bystander])

@@ -34,9 +34,9 @@ def test_every_tracked_person_is_cut_as_the_pipeline_cuts(tmp_path: Path) -> Non
     assert not prepared.failures
     assert len(first) == len(second) == 30
     np.testing.assert_allclose(first.pts_s, np.arange(30) / 10, atol=1e-6)
-    pictures = [picture.image for picture in VideoReader(video).frames()]
+    images = [frame.image for frame in VideoReader(video).frames()]
     expected = crop_person(
-        pictures[7],
+        images[7],
         np.array(RIGHT, np.float32),
         size=SMALL.cache_size,
         margin=SMALL.cache_margin,
@@ -63,7 +63,7 @@ def test_a_second_run_decodes_and_detects_nothing(
     assert [len(track) for track in second.tracks] == [len(track) for track in first.tracks]
 
 
-def test_a_changed_file_is_cut_anew_and_only_that(tmp_path: Path) -> None:
+def test_only_a_changed_file_is_cut_again(tmp_path: Path) -> None:
     videos = [write_scene(tmp_path / f"{name}.mp4") for name in "ab"]
     samples = [sample(video) for video in videos]
     prepare_tracks(samples, SMALL, tmp_path / "cache", people(LEFT))
@@ -77,7 +77,7 @@ def test_a_changed_file_is_cut_anew_and_only_that(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "change", [{"crop_margin": 0.5}, {"crop_size": 48}, {"fps": 5.0}, {"span_s": 1.0}]
 )
-def test_another_geometry_is_cut_anew(tmp_path: Path, change: dict[str, float]) -> None:
+def test_another_geometry_is_cut_again(tmp_path: Path, change: dict[str, float]) -> None:
     samples = [sample(write_scene(tmp_path / "a.mp4"))]
     prepare_tracks(samples, SMALL, tmp_path / "cache", people(LEFT))
     other = prepare_tracks(samples, replace(SMALL, **change), tmp_path / "cache", people(LEFT))
@@ -101,7 +101,7 @@ def test_samples_of_one_video_are_cut_in_one_pass(
     first, second = prepared.tracks
     assert (first.pts_s[0], first.pts_s[-1]) == pytest.approx((0.0, 3.0), abs=1e-3)
     assert (second.pts_s[0], second.pts_s[-1]) == pytest.approx((5.0, 8.0), abs=1e-3)
-    assert finder.detector.calls == 31 + 31  # nothing between the stretches is looked at
+    assert finder.detector.calls == 31 + 31  # no frame between the stretches is processed
 
 
 def test_a_short_action_is_shown_with_what_happens_around_it(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_short_action_is_shown_with_what_happens_around_it(tmp_path: Path) -> 
     assert (track.pts_s[0], track.pts_s[-1]) == pytest.approx((2.0, 4.0), abs=1e-3)
 
 
-def test_where_nobody_is_tracked_the_whole_frame_is_used(tmp_path: Path) -> None:
+def test_where_no_person_is_tracked_the_whole_frame_is_used(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4")
     prepared = prepare_tracks([sample(video)], SMALL, tmp_path / "cache", people())
     (track,) = prepared.tracks
@@ -120,7 +120,7 @@ def test_where_nobody_is_tracked_the_whole_frame_is_used(tmp_path: Path) -> None
     assert len(track) == 30
 
 
-def test_a_given_box_is_used_and_nobody_looks_for_people(tmp_path: Path) -> None:
+def test_a_given_box_is_used_without_a_search_for_people(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4")
     finder = people(LEFT)
     boxes = [PersonBox(RIGHT), PersonBox((50 / 96, 10 / 64, 80 / 96, 60 / 64), normalized=True)]
@@ -132,10 +132,10 @@ def test_a_given_box_is_used_and_nobody_looks_for_people(tmp_path: Path) -> None
     np.testing.assert_array_equal(in_pixels, in_shares)
 
 
-def test_a_track_file_says_where_the_person_is_in_each_frame(tmp_path: Path) -> None:
+def test_a_track_file_gives_the_box_of_the_person_in_each_frame(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4")
     rows = [f"{n + 1},{who},10,10,30,50,0.9,-1,-1,-1" for n in range(5, 25) for who in (1, 2)]
-    rows.append("26,2,200,10,30,50,0.9,-1,-1,-1")  # outside the picture
+    rows.append("26,2,200,10,30,50,0.9,-1,-1,-1")  # outside the frame
     (tmp_path / "tracks.txt").write_text("\n".join(rows))
     one = sample(video, box=TrackFile(tmp_path / "tracks.txt", 2))
     prepared = prepare_tracks([one], SMALL, tmp_path / "cache", people())
@@ -146,7 +146,7 @@ def test_a_track_file_says_where_the_person_is_in_each_frame(tmp_path: Path) -> 
     assert "a track_id is needed; it has 1, 2" in failure.reason
 
 
-def test_damaged_missing_and_short_videos_are_named_and_left_out(tmp_path: Path) -> None:
+def test_damaged_missing_and_short_videos_are_named_and_skipped(tmp_path: Path) -> None:
     good = write_scene(tmp_path / "good.mp4")
     (tmp_path / "bad.mp4").write_bytes(b"no video at all")
     samples = [
@@ -167,7 +167,7 @@ def test_damaged_missing_and_short_videos_are_named_and_left_out(tmp_path: Path)
     assert not list((tmp_path / "cache").glob("*.part"))
 
 
-def test_somebody_seen_too_briefly_is_left_out(tmp_path: Path) -> None:
+def test_a_person_seen_too_briefly_is_skipped(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4")
     finder = people(LEFT, RIGHT)
     steady = finder.detector.detect

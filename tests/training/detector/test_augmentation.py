@@ -1,4 +1,4 @@
-"""Pictures for the detector to learn from."""
+"""Augmented images that the detector is trained on."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from training.detector.augmentation import (
 Image = NDArray[np.uint8]
 
 
-def some_picture(rng: np.random.Generator) -> Image:
-    """A picture of one colour, small or large, wide or high."""
+def some_image(rng: np.random.Generator) -> Image:
+    """An image of one colour, small or large, wide or high."""
     height, width = rng.integers(40, 400, 2)
     return np.full((height, width, 3), rng.integers(256, size=3), np.uint8)
 
@@ -30,20 +30,20 @@ def white(rng: np.random.Generator) -> Image:
 
 @pytest.mark.parametrize("seed", range(25))
 def test_a_view_has_its_shape_whatever_is_drawn(seed: int) -> None:
-    view = make_view(some_picture, np.random.default_rng(seed), size=96, shown_at=128)
+    view = make_view(some_image, np.random.default_rng(seed), size=96, shown_at=128)
     assert (view.shape, view.dtype) == ((96, 96, 3), np.uint8)
 
 
 def test_the_same_seed_gives_the_same_view() -> None:
     one, two, other = (
-        make_view(some_picture, np.random.default_rng(seed), size=96, shown_at=128)
+        make_view(some_image, np.random.default_rng(seed), size=96, shown_at=128)
         for seed in (3, 3, 4)
     )
     assert (one == two).all()
     assert (one != other).any()
 
 
-def test_a_picture_is_shown_near_the_size_at_which_the_detector_shows_it() -> None:
+def test_an_image_is_shown_near_the_size_at_which_the_detector_shows_it() -> None:
     rng = np.random.default_rng(0)
     areas = []
     for _ in range(200):
@@ -54,7 +54,7 @@ def test_a_picture_is_shown_near_the_size_at_which_the_detector_shows_it() -> No
     assert 1.4 < zooms.max() < 1.9
 
 
-def test_pictures_are_mirrored_half_of_the_time() -> None:
+def test_images_are_mirrored_half_of_the_time() -> None:
     half_white = np.zeros((100, 100, 3), np.uint8)
     half_white[:, :50] = 255
     rng = np.random.default_rng(0)
@@ -68,7 +68,7 @@ def test_pictures_are_mirrored_half_of_the_time() -> None:
     assert 35 < mirrored < 65
 
 
-def test_a_mosaic_shows_up_to_four_pictures() -> None:
+def test_a_mosaic_shows_up_to_four_images() -> None:
     levels = iter([10, 60, 180, 240] * 50)
     view = mosaic(
         lambda rng: np.full((400, 400, 3), next(levels), np.uint8),
@@ -79,7 +79,7 @@ def test_a_mosaic_shows_up_to_four_pictures() -> None:
     assert {10, 60, 180, 240} <= set(np.unique(view))
 
 
-def test_recolouring_keeps_the_shape_and_some_pictures_become_grey() -> None:
+def test_recolouring_keeps_the_shape_and_some_images_become_grey() -> None:
     coloured = np.random.default_rng(0).integers(0, 256, (32, 32, 3), np.uint8)
     greys = 0
     for seed in range(100):
@@ -92,7 +92,7 @@ def test_recolouring_keeps_the_shape_and_some_pictures_become_grey() -> None:
     assert 3 < greys < 30
 
 
-def test_degrading_leaves_most_pictures_alone_and_spoils_the_others() -> None:
+def test_degrading_leaves_most_images_unchanged_and_spoils_the_others() -> None:
     sharp = np.random.default_rng(0).integers(0, 256, (96, 96, 3), np.uint8)
     same = [(degrade(sharp, np.random.default_rng(s)) == sharp).all() for s in range(100)]
     assert 40 < sum(same) < 80

@@ -1,4 +1,4 @@
-"""Which pictures are learned from: never those that the score is computed on."""
+"""Which frames the detector is trained on: never those that the score is computed on."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def test_what_is_held_out_is_never_a_source(data: Path) -> None:
     assert {"b.mp4", "c.avi", "d.mp4", "one_by_one.mp4", "0.jpg", "2.jpg"} < names
 
 
-def test_the_end_of_the_film_with_ground_truth_is_held_out(data: Path) -> None:
+def test_the_end_of_the_video_with_ground_truth_is_held_out(data: Path) -> None:
     (pets,) = [s for s in list_sources(data) if s.part == "pets09_s2l1"]
     assert pets.last_frame == 560
-    film = data / "video/people.mp4"
-    short = FrameSource("pets", film, count=3, draw_prob=1.0, last_frame=5)
+    video = data / "video/people.mp4"
+    short = FrameSource("pets", video, count=3, draw_prob=1.0, last_frame=5)
     levels = [round(image.mean()) for image in take_frames(short)]
     assert levels == pytest.approx([40, 80, 120], abs=6)  # frames 0, 2 and 4 of nine
 
@@ -77,7 +77,7 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
         list(take_frames(FrameSource("x", tmp_path / "a.jpg", 1, 1.0)))
 
 
-def test_large_pictures_shrink_and_small_ones_stay() -> None:
+def test_large_images_shrink_and_small_ones_stay() -> None:
     assert shrink(np.zeros((1080, 1920, 3), np.uint8)).shape == (360, LONGER_SIDE, 3)
     assert shrink(np.zeros((48, 64, 3), np.uint8)).shape == (48, 64, 3)
 

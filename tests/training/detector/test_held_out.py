@@ -13,7 +13,7 @@ from models.detections import Detections
 from training.detector.held_out import by_judge, labelled_sets, unlabelled_sets
 
 
-def test_sure_boxes_are_people_unsure_ones_neither_right_nor_wrong() -> None:
+def test_confident_boxes_are_people_doubtful_ones_neither_right_nor_wrong() -> None:
     boxes = np.array([[n, 0, n + 5, 9] for n in range(4)], np.float32)
     found = Detections(boxes, np.array([0.9, 0.4, 0.2, 0.05], np.float32))
     people = by_judge(found)
@@ -27,7 +27,7 @@ class SeesNobody:
 
 
 @pytest.mark.slow
-def test_every_set_has_pictures_and_the_labelled_ones_people_inside_them(
+def test_every_set_has_images_and_the_labelled_ones_people_inside_them(
     shared_data: Path,
 ) -> None:
     data = shared_data / "data"

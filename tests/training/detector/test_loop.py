@@ -22,7 +22,7 @@ STRIDE = {2: 4, 4: 8, 6: 16, 8: 32, 10: 32, 13: 16, 16: 8, 19: 16, 22: 32}
 
 
 class MadeUpTeacher:
-    """Says something about a picture that depends on the picture alone."""
+    """Output that depends on the image alone."""
 
     def __init__(self, folder: Path, size: int) -> None:
         self._size = size
@@ -52,7 +52,7 @@ def trainer(monkeypatch: pytest.MonkeyPatch, steps: int = 4) -> DetectorTrainer:
     return DetectorTrainer(plan, Path("nowhere"), draw)
 
 
-def test_a_broken_off_run_goes_on_as_if_nothing_had_happened(
+def test_an_interrupted_run_resumes_without_a_difference(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     whole = trainer(monkeypatch)
@@ -108,11 +108,13 @@ def test_what_the_teacher_gives_replaces_the_students_own_for_the_layers_behind(
     model = new_student(seed=0).eval()
     images = torch.rand(2, 3, SIZE, SIZE)
     taught = MadeUpTeacher(Path(), SIZE)(images.numpy()).features
-    nobody = {layer: torch.zeros(2, 1, 1, 1, dtype=torch.bool) for layer in BLOCKS}
-    second = nobody | {10: torch.tensor([False, True]).view(2, 1, 1, 1)}
+    no_person = {layer: torch.zeros(2, 1, 1, 1, dtype=torch.bool) for layer in BLOCKS}
+    second = no_person | {10: torch.tensor([False, True]).view(2, 1, 1, 1)}
     with torch.inference_mode():
         alone = student_outputs(model, images)
-        same, given = (student_outputs(model, images, taught, which) for which in (nobody, second))
+        same, given = (
+            student_outputs(model, images, taught, which) for which in (no_person, second)
+        )
     assert torch.equal(alone.boxes, same.boxes)
     assert torch.equal(alone.features[10], given.features[10])  # its own is what is compared
     assert torch.equal(alone.boxes[0], given.boxes[0])
@@ -120,7 +122,7 @@ def test_what_the_teacher_gives_replaces_the_students_own_for_the_layers_behind(
     assert not torch.equal(alone.boxes[1], given.boxes[1])
 
 
-def test_the_exported_network_says_what_the_trained_one_says(
+def test_the_exported_network_outputs_what_the_trained_one_outputs(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     trained = trainer(monkeypatch, steps=1)
@@ -139,7 +141,7 @@ def test_the_exported_network_says_what_the_trained_one_says(
 
 
 @pytest.mark.slow
-def test_the_teacher_says_at_every_size_what_its_whole_network_says_at_640(
+def test_the_teacher_outputs_at_every_size_what_its_whole_network_outputs_at_640(
     shared_data: Path,
 ) -> None:
     folder = shared_data / "data/weights/yolo11n_int8_openvino_model"
@@ -159,7 +161,7 @@ def test_a_folder_without_a_model_is_no_teacher(tmp_path: Path) -> None:
         Teacher(tmp_path, 320)
 
 
-def test_a_shift_makes_it_surer_of_everybody_and_moves_no_box() -> None:
+def test_a_shift_raises_every_confidence_and_moves_no_box() -> None:
     model, images = new_student(seed=0).eval(), torch.rand(1, 3, SIZE, SIZE)
     with torch.inference_mode():
         before = student_outputs(model, images)

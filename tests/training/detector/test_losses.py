@@ -1,4 +1,4 @@
-"""What the student is told about its errors."""
+"""The losses of the student against its teacher."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from training.detector.teacher import DetectorOutputs
 
 
 def made_up_answer(seed: int, person_logit: float = 2.0) -> DetectorOutputs:
-    """Two pictures, two layers, 21 locations of which the first holds a person."""
+    """Two images, two layers, 21 locations of which the first holds a person."""
     made = torch.Generator().manual_seed(seed)
     person = torch.full((2, 1, 21), -12.0)
     person[:, :, 0] = person_logit
@@ -44,7 +44,7 @@ def test_the_teacher_itself_makes_no_error() -> None:
         assert term.item() == pytest.approx(0, abs=1e-5)
 
 
-def test_boxes_matter_only_where_the_teacher_sees_somebody() -> None:
+def test_boxes_matter_only_where_the_teacher_sees_a_person() -> None:
     teacher, student = made_up_answer(0), made_up_answer(0)
     student.boxes[:, :, 5:] += torch.randn(student.boxes[:, :, 5:].shape)
     assert compare(student, teacher).bins.item() == pytest.approx(0, abs=1e-5)
@@ -52,7 +52,7 @@ def test_boxes_matter_only_where_the_teacher_sees_somebody() -> None:
     assert compare(student, teacher).bins.item() > 0.1
 
 
-def test_a_picture_without_people_has_no_box_to_learn() -> None:
+def test_an_image_without_people_has_no_box_loss() -> None:
     empty = made_up_answer(0, person_logit=-12.0)
     losses = compare(made_up_answer(1, person_logit=-12.0), empty)
     assert (losses.iou.item(), losses.bins.item()) == (0, 0)

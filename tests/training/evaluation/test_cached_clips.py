@@ -67,7 +67,7 @@ def test_views_are_every_person_every_half_second(tmp_path: Path) -> None:
     assert score.scores[1] == pytest.approx(0.77, abs=0.03)  # grey 200 of 255, and the square
 
 
-def test_where_nobody_is_tracked_the_whole_picture_is_shown(tmp_path: Path) -> None:
+def test_where_no_person_is_tracked_the_whole_frame_is_shown(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4")
     score = one_score(scores_of(tmp_path, Sample(video, ("walk",))))
     assert (score.people, score.views) == (0, 2)

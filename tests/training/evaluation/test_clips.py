@@ -39,7 +39,7 @@ def evaluated(
     return evaluate_clips(scores, mapping, model_multi_label=model_multi_label, seed=0)
 
 
-def test_somebody_who_is_called_a_walker_is_not_called_a_fighter() -> None:
+def test_a_person_classified_as_a_walker_is_not_a_fighter() -> None:
     result = evaluated(
         [
             ("fight", [0.1, 0.7, 0.1, 0.1], "a"),
@@ -51,7 +51,7 @@ def test_somebody_who_is_called_a_walker_is_not_called_a_fighter() -> None:
     assert result.value("top1") == pytest.approx(2 / 3)
     assert result.confusion is not None
     assert result.confusion.tolist() == [[1, 0, 0], [1, 1, 0]]
-    # It was 0.8 sure that the second one is no fight, counting walk, nothing and kick.
+    # Its confidence that the second one is no fight was 0.8, counting walk, nothing and kick.
     assert result.clips.confidence == pytest.approx([0.7, 0.8, 0.4])
 
 
@@ -59,7 +59,7 @@ def test_a_clip_without_people_is_background() -> None:
     result = evaluated([("fight", None, None), ("nothing", None, None)])
     assert result.clips.hits().tolist() == [False, True]
     assert result.silent == 2
-    assert result.value("calibration_error") is None  # nothing was said with any confidence
+    assert result.value("calibration_error") is None  # no prediction has a confidence
 
 
 def test_without_a_background_class_a_clip_without_people_is_wrong() -> None:
@@ -96,7 +96,7 @@ def test_several_labels_have_average_precision_and_no_confusion() -> None:
     assert result.value("top1") == 1.0
 
 
-def test_the_document_is_json_and_says_everything() -> None:
+def test_the_document_is_json_and_complete() -> None:
     result = evaluated(
         [("fight", [0, 1, 0, 0], "a"), ("noFight", None, "b"), ("noFight", [0, 0.8, 0.2, 0], "c")]
     )

@@ -32,7 +32,7 @@ def mapping_of(samples: Sequence[Sample]) -> LabelMapping:
     return map_labels([sample.labels for sample in samples], LABELS, ("nothing",), {})
 
 
-def test_a_video_that_cannot_be_read_is_left_out_and_named() -> None:
+def test_a_video_that_cannot_be_read_is_skipped_and_named() -> None:
     samples = [Sample(Path("bad.mp4"), ("nothing",)), Sample(Path("a.mp4"), ("nothing",))]
     watched, unreadable = score_labelled_videos(samples, mapping_of(samples), run)
     assert [video.scores.path.name for video in watched] == ["a.mp4"]

@@ -16,7 +16,7 @@ from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
 VIDEO = Path("a.mp4")
 SPAN_S = 2.0
-# One clip every half second from 2 s on: its score says when it ended.
+# One clip every half second from 2 s on: its score equals its end time.
 LEFT = track_of([0.01 * n for n in range(20)], track_id=1, x=0)
 RIGHT = track_of([0.5 + 0.01 * n for n in range(20)], track_id=2, x=300)
 
@@ -28,7 +28,7 @@ def scores_of(sample: Sample, *tracks: object) -> list[float]:
     return [round(float(value), 2) for value in rows[:, 0]]
 
 
-def test_without_a_stretch_every_clip_of_everybody_counts() -> None:
+def test_without_a_stretch_every_clip_of_every_person_counts() -> None:
     assert len(scores_of(Sample(VIDEO, ("fight",)))) == 40
 
 
@@ -56,7 +56,7 @@ def test_a_track_chooses_its_person(tmp_path: Path) -> None:
         scores_of(sample)
 
 
-def test_scores_are_averaged_and_the_most_telling_view_is_kept() -> None:
+def test_scores_are_averaged_and_the_most_confident_view_is_kept() -> None:
     [score] = list(score_clips([Sample(VIDEO, ("fight",))], run, SPAN_S))
     assert isinstance(score, ClipScore)
     assert score.scores is not None
@@ -79,7 +79,7 @@ def test_a_video_is_run_once_whatever_the_order_of_its_samples() -> None:
     assert runs == ["a.mp4", "b.mp4"]
 
 
-def test_nobody_in_a_clip_and_no_clip_at_all_are_told_apart() -> None:
+def test_a_clip_without_people_is_distinguished_from_no_clip() -> None:
     def fails(path: Path) -> VideoScores:
         raise SourceError(f"{path}: no such file")
 

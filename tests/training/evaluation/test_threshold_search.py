@@ -20,7 +20,7 @@ from training.evaluation.threshold_search import (
 
 QUIET = [0.05] * 6
 FIGHT = [*QUIET, *[0.8] * 10, *QUIET]  # from 5.0 s to 9.5 s
-LIKE_A_FIGHT = [*QUIET, *[0.72] * 10, *QUIET]  # as long, less sure
+LIKE_A_FIGHT = [*QUIET, *[0.72] * 10, *QUIET]  # as long, less confident
 FLICKER = [*QUIET, 0.9, 0.9, *QUIET]  # surer, but only for half a second
 
 
@@ -87,9 +87,9 @@ def test_without_any_truth_what_is_configured_stays_if_it_is_quiet() -> None:
     assert (choice.reached, choice.found.rule) == (True, BASE)
 
 
-def test_a_rate_that_cannot_be_reached_is_said_and_the_quietest_rule_is_given() -> None:
-    sure = [1.0] * 20
-    choice = searched([watched(sure, fights=False)], false_alarms_per_hour=0.5)
+def test_an_unreachable_rate_is_reported_and_the_quietest_rule_is_returned() -> None:
+    confident = [1.0] * 20
+    choice = searched([watched(confident, fights=False)], false_alarms_per_hour=0.5)
     assert not choice.reached
     assert choice.found.counts.false_alarms == 1
 
@@ -115,7 +115,7 @@ def test_a_curve_falls_from_everything_to_nothing() -> None:
 
 
 def test_people_who_never_score_high_change_nothing() -> None:
-    # Not looking at them is a short cut; the result must be that of looking at everybody.
+    # Skipping them is an optimization; the result must equal that of processing every person.
     policy = policy_of(smoothing_s=1.0)
     quiet = trial([watched(FIGHT, QUIET)], policy).evaluate(BASE)
     assert quiet == trial([watched(FIGHT)], policy).evaluate(BASE)

@@ -67,16 +67,16 @@ def test_events_of_kept_scores_are_those_of_a_replay(tmp_path: Path) -> None:
 
 
 def test_it_knows_the_video_and_its_people(tmp_path: Path) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     scores = score_video(
         flashing(tmp_path / "a.mp4"),
         fake_components(),
         stride_s=STRIDE_S,
-        advance=lambda done, promised: told.append((done, promised)),
+        advance=lambda done, promised: reported.append((done, promised)),
     )
     assert scores.duration_s == pytest.approx(8.0, abs=0.05)
     assert (scores.wh, scores.people) == ((64, 48), 1)
-    assert told[-1] == (160, 160)
+    assert reported[-1] == (160, 160)
     [track] = scores.tracks
     assert np.diff(track.path.pts_s) == pytest.approx(STRIDE_S, abs=0.06)
     assert track.scores.shape == (len(track.path.pts_s), 2)

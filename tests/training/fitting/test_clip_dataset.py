@@ -34,7 +34,7 @@ def test_a_place_gives_the_same_view_every_time_and_another_place_another(tmp_pa
     assert not torch.equal(first, later)
 
 
-def test_a_track_with_a_hole_still_gives_a_clip(tmp_path: Path) -> None:
+def test_a_track_with_a_gap_still_gives_a_clip(tmp_path: Path) -> None:
     clips = dataset(tmp_path)
     track = cached(tmp_path, "walk", 100)
     times = np.concatenate([track.pts_s[:15], track.pts_s[15:] + 5.0])

@@ -1,4 +1,4 @@
-"""Epochs: validation, the best weights, early ends, and going on."""
+"""Epochs: validation, the best weights, early stopping, and resuming."""
 
 from __future__ import annotations
 
@@ -150,9 +150,11 @@ def test_long_epochs_are_saved_on_the_way(tmp_path: Path) -> None:
     assert saved == [1, 2, 0] * 3
 
 
-def qualities(monkeypatch: pytest.MonkeyPatch, *said: float, losses: Sequence[float] = ()) -> None:
-    """What validation says of the epochs, in turn."""
-    accuracies, each_loss = iter(said), iter(losses)
+def qualities(
+    monkeypatch: pytest.MonkeyPatch, *reported: float, losses: Sequence[float] = ()
+) -> None:
+    """What validation reports for the epochs, in order."""
+    accuracies, each_loss = iter(reported), iter(losses)
 
     def validate(model: Recognizer3D, held_out: object, device: str) -> Validation:
         loss = next(each_loss, 1.0)
@@ -181,7 +183,7 @@ def test_training_ends_early_and_the_best_epoch_is_kept(
     assert same(started.weights(), kept[1])
 
 
-def test_training_goes_on_while_the_loss_of_validation_falls(
+def test_training_continues_while_the_loss_of_validation_falls(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     qualities(monkeypatch, 0.5, 0.3, 0.3, 0.4, 0.4, losses=(1.8, 1.7, 1.6, 1.9, 1.9))

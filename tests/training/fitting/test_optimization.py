@@ -28,7 +28,7 @@ def test_batch_norms_and_biases_do_not_decay() -> None:
         assert all((weight.ndim > 1) == (group["weight_decay"] > 0) for weight in group["params"])
 
 
-def test_frozen_weights_are_left_out() -> None:
+def test_frozen_weights_are_excluded() -> None:
     model = tiny_model()
     model.backbone.configure_training(frozen_stages=4)
     trained = [weight for weight in model.parameters() if weight.requires_grad]

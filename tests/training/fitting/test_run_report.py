@@ -1,4 +1,4 @@
-"""What a run says of its model."""
+"""What a run reports about its model."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def test_the_report_has_numbers_confusion_and_what_is_wrong() -> None:
     assert "* labels.csv:3: c.mp4: no such file" in text
 
 
-def test_a_report_without_held_out_samples_says_so() -> None:
+def test_a_report_without_held_out_samples_states_it() -> None:
     assert "its accuracy is unknown" in report(splits=()).to_markdown()
 
 

@@ -25,7 +25,7 @@ def test_clips_that_differ_are_overfitted(tmp_path: Path) -> None:
     assert overfit_ten_clips(float32_fabric(), tiny_model(), tracks, SPEC, QUIET) < 100
 
 
-def test_the_same_picture_under_two_labels_fails_and_says_what_to_look_at(
+def test_the_same_clip_under_two_labels_fails_and_names_what_to_check(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sanity, "MAX_STEPS", 15)

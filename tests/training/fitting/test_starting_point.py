@@ -103,8 +103,8 @@ def test_a_checkpoint_of_mmaction2_is_tuned_with_frozen_stages_and_rates_per_par
     assert losses[-1] < losses[0]
     after = trainer.model.state_dict()
     changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
-    learned = ("res5", "cls_head", "laterals.0")  # the last as in mmaction2
+    trained = ("res5", "cls_head", "laterals.0")  # the last as in mmaction2
     assert changed
-    assert not [name for name in changed if not any(part in name for part in learned)]
+    assert not [name for name in changed if not any(part in name for part in trained)]
     original = published.state_dict()["backbone.slow.res3.0.conv1.conv.weight"]
     assert torch.equal(after["backbone.slow.res3.0.conv1.conv.weight"], original)

@@ -48,7 +48,7 @@ def test_steps_lower_the_loss_on_two_clips() -> None:
     assert results[-1].top1 == 1.0
 
 
-def test_steps_lower_the_loss_for_several_labels_at_once() -> None:
+def test_steps_lower_the_loss_for_several_labels_per_clip() -> None:
     trainer = trained(tiny_model("a", "b", "c", multi_label=True))
     labels = torch.tensor([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
     results = [trainer.step([(made_clips(), labels)]) for _ in range(12)]
@@ -71,7 +71,7 @@ def test_accumulated_batches_are_one_large_batch() -> None:
     assert not torch.equal(start["cls_head.fc_cls.weight"], large.model.cls_head.fc_cls.weight)
 
 
-def test_frozen_stages_stay_as_they_were_and_the_rest_learns() -> None:
+def test_frozen_stages_keep_their_weights_and_the_rest_is_trained() -> None:
     trainer = trained(tiny_model(), replace(SPEC, frozen_stages=2))
     before = weights(trainer.model)
     trainer.step([batch()])
@@ -94,7 +94,7 @@ def test_a_loss_that_is_no_number_stops_before_any_weight_changes() -> None:
     assert torch.equal(before[name], trainer.model.state_dict()[name])
 
 
-def test_a_restored_trainer_goes_on_bit_by_bit() -> None:
+def test_a_restored_trainer_continues_bit_for_bit() -> None:
     straight = Trainer(float32_fabric(), tiny_model(), SPEC)  # with dropout
     for _ in range(2):
         straight.step([batch()])

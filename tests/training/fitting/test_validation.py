@@ -22,7 +22,7 @@ THREE = ("a", "b", "c")
 
 
 class BrightMeansWalk:
-    """As sure of walking as the clip is bright."""
+    """A score for walking that equals the brightness of the clip."""
 
     labels = LABELS
     spec = small_model().input_spec
@@ -37,7 +37,7 @@ def score(label: str, *scores: float) -> SampleScore:
     return SampleScore(Sample(Path("a.mp4"), labels), np.array(scores, np.float32))
 
 
-def test_a_sample_is_the_average_over_its_people_and_moments(tmp_path: Path) -> None:
+def test_a_sample_is_the_average_over_its_people_and_timestamps(tmp_path: Path) -> None:
     first = cached(tmp_path, "walk", 0)
     second = replace(cached(tmp_path, "walk", 220), sample=first.sample)
     other = cached(tmp_path, "stand", 40)
@@ -74,10 +74,10 @@ def test_several_labels_have_an_average_precision() -> None:
 
 
 def test_of_two_epochs_as_often_right_the_surer_one_is_better() -> None:
-    sure, unsure = (
+    confident, doubtful = (
         measure([score("walk", 1 - p, p)], LABELS, multi_label=False) for p in (0.9, 0.6)
     )
-    assert sure.quality > unsure.quality
+    assert confident.quality > doubtful.quality
 
 
 def random_scores(*, multi_label: bool) -> list[SampleScore]:
@@ -95,15 +95,15 @@ def test_numbers_of_single_labels_are_those_of_scikit_learn() -> None:
     result = measure(rows, THREE, multi_label=False)
     truth = [THREE.index(one.sample.labels[0]) for one in rows]
     scores = np.stack([one.scores for one in rows]).astype(float)
-    said = scores.argmax(axis=1)
-    assert result.top1 == pytest.approx(independent.accuracy_score(truth, said))
+    predicted = scores.argmax(axis=1)
+    assert result.top1 == pytest.approx(independent.accuracy_score(truth, predicted))
     assert result.top5 == 1.0
     assert result.mean_class_accuracy == pytest.approx(
-        independent.balanced_accuracy_score(truth, said)
+        independent.balanced_accuracy_score(truth, predicted)
     )
     scores /= scores.sum(axis=1, keepdims=True)
     assert result.loss == pytest.approx(independent.log_loss(truth, scores), rel=1e-4)
-    assert (confusion(rows, THREE) == independent.confusion_matrix(truth, said)).all()
+    assert (confusion(rows, THREE) == independent.confusion_matrix(truth, predicted)).all()
 
 
 def test_average_precision_is_that_of_scikit_learn() -> None:

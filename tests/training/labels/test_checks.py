@@ -1,4 +1,4 @@
-"""What is told before the first step."""
+"""What is reported before the first step."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_a_copy_under_another_name_in_another_split_is_an_error(tmp_path: Path) 
     assert "c.mp4" not in text
 
 
-def test_labels_that_nobody_has_are_an_error() -> None:
+def test_labels_that_no_sample_has_are_an_error() -> None:
     assert "no training clip has: kick" in only(check(good(), (*LABELS, "kick")), "error")
 
 
@@ -96,6 +96,6 @@ def test_no_validation_and_a_validation_without_a_class_are_warnings() -> None:
 
 
 @pytest.mark.parametrize(("label", "level"), [("hug", "warning"), ("walk", "error")])
-def test_a_stretch_that_stands_there_twice_is_told(label: str, level: str) -> None:
+def test_a_stretch_that_is_listed_twice_is_reported(label: str, level: str) -> None:
     again = replace(good()[10], origin="labels.csv:99", labels=(label,))
     assert "labels.csv:12 and labels.csv:99" in only(check([*good(), again]), level)

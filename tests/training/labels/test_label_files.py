@@ -36,7 +36,7 @@ def test_folders_named_after_splits_hold_the_classes(tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_in_the_folder_goes_before_the_folders(tmp_path: Path) -> None:
+def test_a_table_in_the_folder_takes_precedence_over_the_folders(tmp_path: Path) -> None:
     put(tmp_path, "walk/a.mp4")
     (tmp_path / "labels.csv").write_text("path,label\nwalk/a.mp4,run\n")
     (sample,) = read_samples(tmp_path)
@@ -44,12 +44,12 @@ def test_a_table_in_the_folder_goes_before_the_folders(tmp_path: Path) -> None:
     assert sample.path == tmp_path / "walk/a.mp4"
 
 
-def test_a_folder_without_videos_says_what_is_expected(tmp_path: Path) -> None:
+def test_the_error_for_a_folder_without_videos_names_what_is_expected(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="a folder per class"):
         read_samples(tmp_path)
 
 
-def test_what_is_no_labels_file_says_what_is_expected(tmp_path: Path) -> None:
+def test_the_error_for_an_unsupported_file_names_what_is_expected(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("video;label\na.mp4;hug\n")
     with pytest.raises(DataError, match=r"l\.csv:1: expected a header"):
         read_samples(tmp_path / "l.csv")

@@ -25,7 +25,7 @@ def test_a_list_of_mmaction2_has_numbers_named_by_a_file_beside_it(tmp_path: Pat
     assert {first.split, second.split} == {"train"}
 
 
-def test_a_list_without_names_says_how_to_give_them(
+def test_the_error_for_a_list_without_names_explains_how_to_give_them(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "all.csv").write_text("a.mp4 12\n")

@@ -29,7 +29,7 @@ def test_a_csv_has_labels_times_boxes_tracks_groups_and_splits(tmp_path: Path) -
     assert second.origin == f"{path}:4"
 
 
-def test_json_says_the_same_as_csv(tmp_path: Path) -> None:
+def test_json_gives_the_same_samples_as_csv(tmp_path: Path) -> None:
     rows = [
         {"path": "a.mp4", "labels": ["walk", "point"], "start": 1, "box": [1, 2, 3, 4]},
         {"path": "b.mp4", "label": "hug", "group": 7},
@@ -66,7 +66,7 @@ def test_a_wrong_row_is_named_with_its_line(tmp_path: Path, row: str, complaint:
     assert complaint in str(error.value)
 
 
-def test_all_wrong_rows_are_told_at_once_up_to_ten(tmp_path: Path) -> None:
+def test_all_wrong_rows_are_reported_together_up_to_ten(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text("path,label\n" + "a.mp4,\n" * 13)
     with pytest.raises(DataError) as error:
         read_samples(tmp_path / "l.csv")
@@ -75,7 +75,7 @@ def test_all_wrong_rows_are_told_at_once_up_to_ten(tmp_path: Path) -> None:
     assert lines[-1] == "... and 3 more lines"
 
 
-def test_an_unknown_column_is_told(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_unknown_column_is_reported(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     (tmp_path / "l.csv").write_text("path,label,grup\na.mp4,hug,1\n")
     read_samples(tmp_path / "l.csv")
     assert "grup" in caplog.text

@@ -60,7 +60,7 @@ def test_tests_are_never_drawn_for_validation() -> None:
     assert with_validation(given, 0.5, 0)[-1].split == "test"
 
 
-def test_a_share_of_nothing_holds_nothing_out() -> None:
+def test_a_fraction_of_zero_holds_nothing_out() -> None:
     assert {one.split for one in with_validation(samples(), 0.0, 0)} == {"train"}
 
 
@@ -69,6 +69,6 @@ def test_one_group_cannot_be_split() -> None:
         with_validation(samples(10, groups=1), 0.2, 0)
 
 
-def test_groups_larger_than_the_share_still_give_a_validation() -> None:
+def test_groups_larger_than_the_fraction_still_give_a_validation() -> None:
     placed = with_validation(samples(10, groups=2), 0.05, 0)
     assert {one.split for one in placed} == {"train", "val"}

@@ -20,13 +20,13 @@ def clips(
 ) -> ScoredClips:
     array = np.array(scores, np.float32)
     count, classes = array.shape
-    said = np.ones(count, bool) if answered is None else np.array(answered)
+    predicted = np.ones(count, bool) if answered is None else np.array(answered)
     return ScoredClips(
         tuple("abcdefgh"[:classes]),
         np.array(truth, bool),
         array,
-        said,
-        np.where(said, array.max(axis=1), np.nan).astype(np.float32),
+        predicted,
+        np.where(predicted, array.max(axis=1), np.nan).astype(np.float32),
         groups or tuple(str(n) for n in range(count)),
         multi_label,
     )
@@ -127,21 +127,21 @@ def test_weights_are_the_same_as_repetition() -> None:
 
 
 def test_the_calibration_error_is_that_counted_by_hand() -> None:
-    # Bin (0.6, 0.7]: said 0.65 twice, once true. Bin (0.8, 0.9]: said 0.85 once, true.
-    said = clips([[0.65, 0.35], [0.65, 0.35], [0.85, 0.15]], [[1, 0], [0, 1], [1, 0]])
-    ones = plain_weights(said)
-    assert one(metrics.calibration_error(said, ones, bins=10)) == pytest.approx(
+    # Bin (0.6, 0.7]: predicted 0.65 twice, once true. Bin (0.8, 0.9]: predicted 0.85 once, true.
+    predicted = clips([[0.65, 0.35], [0.65, 0.35], [0.85, 0.15]], [[1, 0], [0, 1], [1, 0]])
+    ones = plain_weights(predicted)
+    assert one(metrics.calibration_error(predicted, ones, bins=10)) == pytest.approx(
         2 / 3 * 0.15 + 1 / 3 * 0.15
     )
-    total, confidence, accuracy = metrics.calibration_bins(said, ones, bins=10)
+    total, confidence, accuracy = metrics.calibration_bins(predicted, ones, bins=10)
     assert total[0].tolist() == [0, 0, 0, 0, 0, 0, 2, 0, 1, 0]
     assert confidence[0, 6] == pytest.approx(0.65)
     assert accuracy[0, [6, 8]].tolist() == [0.5, 1.0]
 
 
 def test_of_several_labels_every_score_is_calibrated() -> None:
-    said = clips([[0.95, 0.05], [0.95, 0.95]], [[1, 0], [1, 0]], multi_label=True)
-    total, _, accuracy = metrics.calibration_bins(said, plain_weights(said), bins=10)
+    predicted = clips([[0.95, 0.05], [0.95, 0.95]], [[1, 0], [1, 0]], multi_label=True)
+    total, _, accuracy = metrics.calibration_bins(predicted, plain_weights(predicted), bins=10)
     assert total[0, [0, 9]].tolist() == [1, 3]
     assert accuracy[0, 9] == pytest.approx(2 / 3)
 

@@ -33,7 +33,7 @@ def true(*boxes: Box, ignored: int = 0) -> TruePeople:
     return TruePeople(xyxy, np.arange(len(boxes)) < len(boxes) - ignored)
 
 
-def said(*boxes: tuple[Box, float]) -> Detections:
+def predicted(*boxes: tuple[Box, float]) -> Detections:
     xyxy = np.array([box for box, _ in boxes], np.float32).reshape(-1, 4)
     return Detections(xyxy, np.array([confidence for _, confidence in boxes], np.float32))
 
@@ -43,7 +43,7 @@ def score(truth: TruePeople, found: Detections) -> DetectionScore:
 
 
 def test_the_truth_itself_scores_one() -> None:
-    perfect = score(true(PERSON, NOWHERE_NEAR), said((PERSON, 0.9), (NOWHERE_NEAR, 0.8)))
+    perfect = score(true(PERSON, NOWHERE_NEAR), predicted((PERSON, 0.9), (NOWHERE_NEAR, 0.8)))
     assert (perfect.ap50, perfect.ap50_95) == pytest.approx((1, 1))
     assert (perfect.recall, perfect.precision) == (1, 1)
     assert (perfect.images, perfect.people, perfect.boxes) == (1, 2, 2)
@@ -55,29 +55,31 @@ def test_no_box_at_all_scores_zero() -> None:
 
 
 def test_a_wrong_box_ahead_of_the_right_one_halves_the_average_precision() -> None:
-    assert score(true(PERSON), said((NOWHERE_NEAR, 0.9), (PERSON, 0.8))).ap50 == pytest.approx(0.5)
+    assert score(true(PERSON), predicted((NOWHERE_NEAR, 0.9), (PERSON, 0.8))).ap50 == pytest.approx(
+        0.5
+    )
 
 
 def test_a_wrong_box_behind_the_right_one_costs_precision_alone() -> None:
-    found = score(true(PERSON), said((PERSON, 0.9), (NOWHERE_NEAR, 0.8)))
+    found = score(true(PERSON), predicted((PERSON, 0.9), (NOWHERE_NEAR, 0.8)))
     assert (found.ap50, found.precision) == pytest.approx((1, 0.5))
 
 
 def test_one_of_two_people_found_is_half_of_the_recall() -> None:
-    found = score(true(PERSON, NOWHERE_NEAR), said((PERSON, 0.9)))
+    found = score(true(PERSON, NOWHERE_NEAR), predicted((PERSON, 0.9)))
     assert found.recall == 0.5
     assert found.ap50 == pytest.approx(51 / 101)  # recall 0.00 to 0.50 of the 101 points
 
 
 def test_a_loose_box_counts_up_to_its_overlap() -> None:
     three_fifths = (10.0, 20.0, 50.0, 20.0 + 0.62 * 80)  # IoU 0.62
-    found = score(true(PERSON), said((three_fifths, 0.9)))
+    found = score(true(PERSON), predicted((three_fifths, 0.9)))
     assert found.ap50 == pytest.approx(1)
     assert found.ap50_95 == pytest.approx(0.3)  # of ten thresholds 0.50, 0.55 and 0.60
 
 
 def test_boxes_below_the_confidence_count_for_the_average_precision_alone() -> None:
-    found = score(true(PERSON), said((PERSON, 0.3)))
+    found = score(true(PERSON), predicted((PERSON, 0.3)))
     assert found.ap50 == pytest.approx(1)
     assert (found.recall, found.precision, found.boxes) == (0, 0, 0)
 
@@ -85,7 +87,7 @@ def test_boxes_below_the_confidence_count_for_the_average_precision_alone() -> N
 @pytest.mark.parametrize("is_found", [True, False])
 def test_ignored_people_need_not_be_found_and_may_be(is_found: bool) -> None:
     boxes = [(PERSON, 0.9), (NOWHERE_NEAR, 0.95)][: 1 + is_found]
-    found = score(true(PERSON, NOWHERE_NEAR, ignored=1), said(*boxes))
+    found = score(true(PERSON, NOWHERE_NEAR, ignored=1), predicted(*boxes))
     assert (found.ap50, found.recall, found.precision) == pytest.approx((1, 1, 1))
     assert found.people == 1
 
@@ -93,19 +95,19 @@ def test_ignored_people_need_not_be_found_and_may_be(is_found: bool) -> None:
 def test_images_do_not_mix() -> None:
     swapped = score_detections(
         [true(PERSON), true(NOWHERE_NEAR)],
-        [said((NOWHERE_NEAR, 0.9)), said((PERSON, 0.9))],
+        [predicted((NOWHERE_NEAR, 0.9)), predicted((PERSON, 0.9))],
         confidence=0.5,
     )
     assert (swapped.ap50, swapped.recall) == (0, 0)
 
 
-def test_nobody_to_find_is_an_error_and_not_a_score() -> None:
+def test_ground_truth_without_people_is_an_error_and_not_a_score() -> None:
     with pytest.raises(ValueError, match="0 people"):
-        score(true(), said((PERSON, 0.9)))
+        score(true(), predicted((PERSON, 0.9)))
 
 
 def test_a_score_can_be_printed_and_written(capsys: pytest.CaptureFixture[str]) -> None:
-    found = score(true(PERSON), said((PERSON, 0.9)))
+    found = score(true(PERSON), predicted((PERSON, 0.9)))
     Console(width=120).print(found.to_table("somewhere"))
     assert "recall at 0.5" in capsys.readouterr().out
     assert DetectionScore(**json.loads(json.dumps(found.to_json()))) == found
@@ -119,7 +121,7 @@ class SeesTheBrightBox:
         for image in images:
             ys, xs = np.nonzero(image[..., 0] > 128)
             box = (xs.min(), ys.min(), xs.max() + 1, ys.max() + 1) if len(xs) else None
-            found.append(said((box, 0.9)) if box else Detections.empty())
+            found.append(predicted((box, 0.9)) if box else Detections.empty())
         return found
 
 
@@ -139,7 +141,7 @@ def labelled(folder: Path, name: str, label: str | None, box: Box | None = None)
 AS_SHARES = "0 0.3 0.3 0.4 0.4\n"  # of 100 x 200 pixels: PERSON
 
 
-def test_a_folder_is_scored_class_0_alone_and_images_without_labels_show_nobody(
+def test_a_folder_is_scored_class_0_alone_and_images_without_labels_show_no_person(
     tmp_path: Path,
 ) -> None:
     labelled(tmp_path, "a", f"{AS_SHARES}17 0.5 0.5 1 1\n\n", PERSON)
@@ -182,7 +184,9 @@ def test_a_damaged_image_is_named(tmp_path: Path) -> None:
         evaluate_detection(tmp_path, SeesTheBrightBox(), confidence=0.5)
 
 
-def test_a_folder_without_images_or_labels_says_what_it_looked_for(tmp_path: Path) -> None:
+def test_a_folder_without_images_or_labels_is_an_error_that_names_what_was_expected(
+    tmp_path: Path,
+) -> None:
     with pytest.raises(FileNotFoundError, match="no images in"):
         evaluate_detection(tmp_path, SeesTheBrightBox(), confidence=0.5)
     labelled(tmp_path, "a", None)

@@ -38,7 +38,7 @@ def test_an_event_that_is_too_short_is_wrong_but_no_false_alarm() -> None:
     assert match_events([true(0, 10)], [found(0, 2)], 0.1).pairs == ((0, 0),)
 
 
-def test_an_event_that_goes_on_for_ever_is_a_false_alarm() -> None:
+def test_an_event_that_never_ends_is_a_false_alarm() -> None:
     matching = match_events([true(0, 10)], [found(0, 100)], 0.5)
     assert matching.false_alarms == (0,)
 
@@ -57,7 +57,7 @@ def test_further_people_of_a_scene_are_neither_right_nor_wrong() -> None:
     assert matching.wrong == ()
 
 
-def test_the_delay_in_a_scene_is_that_of_whoever_was_said_first() -> None:
+def test_the_delay_in_a_scene_is_that_of_the_person_reported_first() -> None:
     events = [found(0, 10, decided_s=3.0), found(0, 9, decided_s=2.0)]
     assert match_events([true(0.5, 10)], events, 0.5).delays_s == (1.5,)
     of_person = match_events([true(0.5, 10, path=path_at(0))], events, 0.5)
@@ -71,8 +71,8 @@ def test_a_truth_with_a_box_is_of_the_person_who_is_there() -> None:
     assert matching.false_alarms == (0,)
 
 
-def test_a_person_is_compared_with_the_box_of_the_same_moment() -> None:
-    # Somebody who walks from x = 0 to x = 100 in ten seconds.
+def test_a_person_is_compared_with_the_box_of_the_same_timestamp() -> None:
+    # A person who walks from x = 0 to x = 100 in ten seconds.
     times = np.arange(0, 11.0)
     left = np.arange(0, 110.0, 10)
     boxes = np.stack([left, 0 * left + 10, left + 20, 0 * left + 50], axis=1)

@@ -30,7 +30,7 @@ def test_one_action_is_counted_over_all_videos() -> None:
     assert counts.delay_s(0.95) == pytest.approx(3.9)
 
 
-def test_an_action_that_nobody_does_has_alarms_but_no_recall() -> None:
+def test_an_action_that_no_person_does_has_alarms_but_no_recall() -> None:
     counts = count_events(VIDEOS, "kick", 0.5)
     assert counts.recall is None
     assert counts.delay_s(0.5) is None

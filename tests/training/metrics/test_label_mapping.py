@@ -19,7 +19,7 @@ def test_labels_that_both_have_stay_as_they_are() -> None:
     assert mapping.warnings() == []
 
 
-def test_an_unknown_label_is_background_and_the_user_is_told() -> None:
+def test_an_unknown_label_is_background_and_is_reported() -> None:
     mapping = map_labels([("fight",), ("noFight",), ("noFight",)], MODEL, ("nothing",), {})
     assert mapping.classes == ("fight", "nothing")
     assert mapping.truth(("noFight",)).tolist() == [False, True]
@@ -30,7 +30,7 @@ def test_an_unknown_label_is_background_and_the_user_is_told() -> None:
     assert "walk, kick" in second
 
 
-def test_an_alias_says_it_without_a_warning_about_the_label() -> None:
+def test_an_alias_maps_a_label_without_a_warning_about_the_label() -> None:
     mapping = map_labels([("fight",), ("noFight",)], MODEL, ("nothing",), {"noFight": "nothing"})
     assert mapping.classes == ("fight", "nothing")
     assert mapping.taken_as_background == {}
@@ -64,7 +64,7 @@ def test_several_labels_of_a_clip_are_all_true() -> None:
 
 
 @pytest.mark.parametrize(
-    ("aliases", "background", "told"),
+    ("aliases", "background", "expected"),
     [
         ({}, ("other",), "no label noFight and no background label; its labels are walk, fight"),
         ({"noFight": "peace"}, ("nothing",), "has no label peace"),
@@ -72,7 +72,7 @@ def test_several_labels_of_a_clip_are_all_true() -> None:
     ],
 )
 def test_what_cannot_be_meant_is_an_error_that_lists_the_labels(
-    aliases: dict[str, str], background: tuple[str, ...], told: str
+    aliases: dict[str, str], background: tuple[str, ...], expected: str
 ) -> None:
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         map_labels([("noFight",)], MODEL, background, aliases)

@@ -54,7 +54,7 @@ def test_a_missed_person_is_mostly_lost(tmp_path: Path) -> None:
     assert (one_of_two.recall, one_of_two.precision) == pytest.approx((0.5, 1))
 
 
-def test_a_box_far_from_everybody_is_wrong(tmp_path: Path) -> None:
+def test_a_box_far_from_every_person_is_wrong(tmp_path: Path) -> None:
     ghost = [mot_line(n, 9, 500) for n in FRAMES]
     assert score(tmp_path, TWO_PEOPLE, TWO_PEOPLE + ghost).precision == pytest.approx(2 / 3)
 
@@ -84,7 +84,7 @@ def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
 
 
 class SeesOnePerson:
-    """Somebody who stands still."""
+    """A person who stands still."""
 
     def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
         box = np.array([[10, 8, 30, 40]], np.float32)
@@ -111,7 +111,7 @@ def test_a_video_is_tracked_and_its_first_frame_is_number_one(tmp_path: Path) ->
     assert done == list(range(1, 9))
 
 
-def test_ground_truth_without_anybody_is_an_error(tmp_path: Path) -> None:
+def test_ground_truth_without_people_is_an_error(tmp_path: Path) -> None:
     truth = tmp_path / "gt.txt"
     truth.write_text(mot_line(1, 1, 100, counts=0))
     with pytest.raises(ValueError, match="no person to track"):

@@ -1,4 +1,4 @@
-"""A class that is said more readily."""
+"""A bias that raises the scores of one class."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""From looks at a video to rows of a label file that `train` reads."""
+"""From sampled frames of a video to rows of a label file that `train` reads."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from training.recipe.compact_labels import (
 from training.recipe.compact_sources import Source
 from training.recipe.compact_stretches import Stretch
 
-FRAMES = np.arange(0, 80, 2)  # every second picture was looked at
+FRAMES = np.arange(0, 80, 2)  # every second frame was sampled
 
 
 def source(dataset: str, **kwargs: object) -> Source:
@@ -44,7 +44,7 @@ def test_what_is_written_is_read_by_train(tmp_path: Path) -> None:
     assert sample.path.resolve() == Path("/videos/a.avi")
     assert isinstance(sample.box, TrackFile) and sample.box.track_id == 1
     (written,) = read_mot_tracks(sample.box.path)
-    assert written.frames.tolist() == FRAMES.tolist()  # of the video, not of the looks
+    assert written.frames.tolist() == FRAMES.tolist()  # of the video, not of the samples
     np.testing.assert_allclose(written.xyxy, track.xyxy, atol=0.01)
 
 
@@ -60,7 +60,7 @@ def test_boxes_of_one_camera_of_a_collage_are_written_where_they_are_in_the_vide
     assert written.xyxy[0].tolist() == [854, 60, 894, 160]
 
 
-def test_where_nobody_is_seen_a_labelled_clip_is_learned_whole() -> None:
+def test_where_no_person_is_seen_a_labelled_clip_is_trained_on_whole() -> None:
     (whole,) = find_stretches(source("ut_interaction"), detections(Detections.empty()))
     assert whole.label == "hug" and whole.track.xyxy[0].tolist() == [0, 0, 320, 240]
     assert not find_stretches(source("daily_living"), detections(Detections.empty()))

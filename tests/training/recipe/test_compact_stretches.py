@@ -1,4 +1,4 @@
-"""Which people of a video are learned, as what, and from when to when."""
+"""Which people of a video are trained on, with which label, and between which times."""
 
 from __future__ import annotations
 
@@ -21,50 +21,50 @@ from training.recipe.compact_stretches import (
 TIMES = np.arange(40) / 10
 
 
-def learned(
+def trained_on(
     *tracks: PersonTrack, label: str = "", rule: Rule = "as labelled", times: object = TIMES
 ) -> list[Stretch]:
     return people_of(list(tracks), np.asarray(times), label=label, rule=rule)
 
 
-def test_of_a_fight_only_people_close_to_somebody_are_learned() -> None:
+def test_of_a_fight_only_people_close_to_another_are_trained_on() -> None:
     left, right = path_of(0.0), path_of(0.0, start_x=45.0)
     bystander = path_of(0.0, start_x=600.0)
-    assert [one.track for one in learned(left, bystander, right, label="fight")] == [left, right]
+    assert [one.track for one in trained_on(left, bystander, right, label="fight")] == [left, right]
 
 
 def test_who_is_seen_alone_in_a_fight_fights() -> None:
     alone = path_of(0.0)
-    assert [one.track for one in learned(alone, label="fight")] == [alone]
+    assert [one.track for one in trained_on(alone, label="fight")] == [alone]
 
 
 def test_in_everyday_clips_who_clearly_walks_is_a_walker() -> None:
-    stretches = learned(path_of(0.8), path_of(0.0, start_x=600.0), label="nothing")
+    stretches = trained_on(path_of(0.8), path_of(0.0, start_x=600.0), label="nothing")
     assert [one.label for one in stretches] == ["walk", "nothing"]
 
 
-def test_of_an_interaction_its_middle_is_learned() -> None:
+def test_of_an_interaction_its_middle_is_trained_on() -> None:
     times = np.arange(60) / 10
-    (one,) = learned(path_of(0.0, count=60), label="hug", times=times)
+    (one,) = trained_on(path_of(0.0, count=60), label="hug", times=times)
     middles = one.start_s + 1.0, one.end_s - 1.0  # of the first and the last clip of two seconds
     assert middles == pytest.approx((0.3 * 5.9, 0.7 * 5.9))
 
 
 def test_by_speed_people_walk_or_stand_and_in_between_they_teach_nothing() -> None:
     people = path_of(0.8), path_of(0.28), path_of(0.05)
-    assert [one.label for one in learned(*people, rule="by speed")] == ["walk", "stand"]
+    assert [one.label for one in trained_on(*people, rule="by speed")] == ["walk", "stand"]
 
 
 def test_who_walks_towards_the_camera_does_not_stand() -> None:
     still = path_of(0.0)
     growing = still.xyxy.copy()
     growing[:, 1] -= 5.0 * np.arange(len(still))  # the feet stay where they are
-    assert not learned(PersonTrack(still.frames, growing), rule="by speed")
+    assert not trained_on(PersonTrack(still.frames, growing), rule="by speed")
 
 
 @pytest.mark.parametrize("seen", [path_of(0.0, count=10), path_of(0.0, height=20.0)])
-def test_who_is_seen_too_shortly_or_too_small_is_left_out(seen: PersonTrack) -> None:
-    assert not learned(seen, label="nothing")
+def test_a_person_seen_too_shortly_or_too_small_is_skipped(seen: PersonTrack) -> None:
+    assert not trained_on(seen, label="nothing")
 
 
 @pytest.mark.parametrize("fps", [10.0, 25.0])
@@ -88,12 +88,12 @@ def test_runs_are_labelled_and_slow_steps_belong_to_none() -> None:
     assert runs == [("stand", slice(0, 30)), ("walk", slice(40, 80))]
 
 
-def test_a_short_run_is_left_out() -> None:
+def test_a_short_run_is_skipped() -> None:
     speed = np.array([0.9] * 40 + [0.0] * 10)
     assert speed_runs(speed, np.arange(50) / 10, min_span_s=2.0) == [("walk", slice(0, 40))]
 
 
-def test_somebody_who_stops_is_seen_to_stop_within_the_smoothing() -> None:
+def test_a_person_who_stops_is_seen_to_stop_within_the_smoothing() -> None:
     walking = path_of(0.8, count=50)
     stopped = np.repeat(walking.xyxy[-1:], 50, axis=0)
     speed = body_speed(np.arange(100) / 10, np.concatenate([walking.xyxy, stopped]))

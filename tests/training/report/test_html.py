@@ -89,7 +89,7 @@ def test_it_loads_nothing_from_anywhere() -> None:
     assert not re.search(r"url\((?!#)|@import", html)
 
 
-def test_numbers_of_events_and_rules_are_told() -> None:
+def test_numbers_of_events_and_rules_are_reported() -> None:
     html = render_report(HEAD, None, EventPage(events(), ()))
     assert "Rules for at most 1 false alarms per camera hour" in html
     assert html.count("<svg") == 1

@@ -64,15 +64,15 @@ def test_wrong_clips_have_images_the_most_confident_first(tmp_path: Path) -> Non
     first, second = clip_mistakes(result, replace(spec, crop_size=32))
     assert first.title == "walk, called nothing (90 % confident)"
     assert second.title == "walk, called nothing (60 % confident)"
-    for picture in (first, second):
-        assert picture.jpeg is not None
-        image = cv2.imdecode(np.frombuffer(picture.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
+    for mistake in (first, second):
+        assert mistake.jpeg is not None
+        image = cv2.imdecode(np.frombuffer(mistake.jpeg, np.uint8), cv2.IMREAD_GRAYSCALE)
         assert image.mean() == pytest.approx(110, abs=5)
 
 
 def test_wrong_events_have_images(tmp_path: Path) -> None:
     video = write_video(tmp_path / "a.mp4", [n / 10 for n in range(80)], wh=(64, 64))
-    [picture] = event_mistakes(events(video))
-    assert picture.title == "fight, false alarm (score 0.90)"
-    assert picture.where == f"{video}, 5.0 to 6.5 s, person 1"
-    assert picture.jpeg is not None
+    [mistake] = event_mistakes(events(video))
+    assert mistake.title == "fight, false alarm (score 0.90)"
+    assert mistake.where == f"{video}, 5.0 to 6.5 s, person 1"
+    assert mistake.jpeg is not None
