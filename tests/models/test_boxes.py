@@ -50,7 +50,7 @@ def test_iou(other: tuple[float, float, float, float], expected: float) -> None:
     assert iou[0, 0] == pytest.approx(expected)
 
 
-def test_iou_of_nobody_has_the_shape_of_the_question() -> None:
+def test_iou_without_boxes_has_the_shape_of_its_arguments() -> None:
     assert iou_matrix(boxes(), boxes((0, 0, 1, 1), (1, 1, 2, 2))).shape == (0, 2)
 
 

@@ -11,7 +11,7 @@ def detections(*xyxy: tuple[float, ...]) -> Detections:
     return Detections(np.array(xyxy, np.float32).reshape(-1, 4), confidence)
 
 
-def test_nobody_is_empty() -> None:
+def test_detections_of_no_person_are_empty() -> None:
     assert len(Detections.empty()) == 0
     assert len(Detections.empty().inside(64, 48)) == 0
 

@@ -26,14 +26,14 @@ def test_all_conditions_must_hold(conditions: list[str], matches: bool) -> None:
     assert parse_filter(conditions).matches(make_event()) == matches
 
 
-def test_by_default_a_program_is_told_of_actions_and_a_terminal_of_cameras_too() -> None:
+def test_by_default_a_program_gets_actions_and_a_terminal_cameras_too() -> None:
     assert not EventFilter().matches(make_camera_event())
     assert parse_filter([]).matches(make_camera_event())
     assert parse_filter(["action=fight", "score=0.9"]).matches(make_camera_event())
     assert parse_filter(["camera=gate"], kinds=("start",)).kinds == ("start",)
 
 
-def test_an_action_that_was_sure_once_is_told_to_its_end() -> None:
+def test_an_action_that_was_confident_once_is_reported_to_its_end() -> None:
     end = make_event(5, "end", score=0.1, peak_score=0.9)
     assert parse_filter(["score=0.8"]).matches(end)
 

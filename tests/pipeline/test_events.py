@@ -77,7 +77,7 @@ def test_events_fit_the_published_schema(event: Event) -> None:
         jsonschema.validate(fields | {"kind": "pause"}, schema)
 
 
-def test_kinds_tell_the_two_sorts_of_events_apart() -> None:
+def test_kinds_distinguish_the_two_sorts_of_events() -> None:
     assert decode_event(encode_event(CAMERA_EVENT)) == CAMERA_EVENT
     assert CAMERA_EVENT.origin == EVENT.origin == "r/gate"
 

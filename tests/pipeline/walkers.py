@@ -37,7 +37,7 @@ class Walker:
 
 
 class MeanColorEncoder:
-    """Describes people by the colour of their middle: enough to tell the walkers apart."""
+    """Describes people by the colour of their middle: enough to distinguish the walkers."""
 
     def encode(self, image: Image, xyxy: FloatArray) -> FloatArray:
         features = np.zeros((len(xyxy), 3), np.float32)

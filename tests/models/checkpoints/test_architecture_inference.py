@@ -37,7 +37,7 @@ def test_other_networks_with_one_pathway_are_not_taken_for_slowonly(
         load_recognizer(save(model, marker, tmp_path / "a.pth"))
 
 
-def test_the_file_says_itself_which_network_it_is(tmp_path: Path) -> None:
+def test_the_file_itself_identifies_its_network(tmp_path: Path) -> None:
     model = small_network(**ONE_PATHWAY)
     path = save(model, PYSLOWFAST, tmp_path / "a.pyth", cfg="MODEL: {ARCH: i3d}")
     with pytest.raises(CheckpointError, match=r"MODEL\.ARCH is i3d"):

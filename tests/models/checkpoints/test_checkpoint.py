@@ -115,7 +115,7 @@ def test_multi_label_survives(recognizer: Recognizer3D, tmp_path: Path) -> None:
     assert load_recognizer(path).cls_head.multi_label
 
 
-def test_everybody_who_may_read_the_folder_may_read_the_file(saved: Path, tmp_path: Path) -> None:
+def test_every_user_who_may_read_the_folder_may_read_the_file(saved: Path, tmp_path: Path) -> None:
     plain = tmp_path / "plain"
     plain.touch()
     assert saved.stat().st_mode == plain.stat().st_mode
@@ -158,7 +158,7 @@ def test_a_truncated_file_is_named(saved: Path, tmp_path: Path) -> None:
         load_recognizer(path)
 
 
-def test_somebody_elses_file_is_refused(tmp_path: Path) -> None:
+def test_a_foreign_file_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "theirs.safetensors"
     save_file({"weight": torch.zeros(1)}, path)
     with pytest.raises(CheckpointError, match=r"holds no SlowFast network.* called weight"):

@@ -20,7 +20,7 @@ from tests.models.published_files import (
 )
 
 
-def test_a_new_number_of_classes_makes_a_fresh_classifier_and_says_so(
+def test_a_new_number_of_classes_makes_a_fresh_classifier_and_logs_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)

@@ -32,7 +32,7 @@ def test_a_file_beside_it_names_the_classes(name: str, content: str, tmp_path: P
     assert load_recognizer(path).input_spec.labels == ("run", "walk", "sit", "stand", "fall")
 
 
-def test_classes_that_nobody_names_are_numbered_and_that_is_said(
+def test_classes_without_names_are_numbered_and_that_is_reported(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "labels.txt").write_text("1: run\n3: sit")

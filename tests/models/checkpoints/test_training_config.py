@@ -20,7 +20,7 @@ from tests.models.published_files import (
 )
 
 
-def test_non_local_blocks_are_pooled_and_compared_as_the_file_notes(tmp_path: Path) -> None:
+def test_non_local_blocks_are_pooled_and_compared_as_the_file_specifies(tmp_path: Path) -> None:
     model = small_network(
         **FACEBOOK,
         slow_non_local_at=((), (1,), (), ()),
@@ -65,7 +65,7 @@ def test_non_local_blocks_of_another_kind_are_refused(
         ("DATA: {REVERSE_INPUT_CHANNEL: true}", "bgr"),
     ],
 )
-def test_the_order_of_colours_is_the_one_that_the_file_notes(
+def test_the_order_of_colours_is_the_one_that_the_file_specifies(
     config: str, order: str, tmp_path: Path
 ) -> None:
     head = "roi" if "DETECTION" in config else "clip"
@@ -73,7 +73,7 @@ def test_the_order_of_colours_is_the_one_that_the_file_notes(
     assert load_recognizer(path).input_spec.colour_order == order
 
 
-def test_the_configuration_in_a_pyslowfast_file_counts_more_than_habit(tmp_path: Path) -> None:
+def test_the_configuration_in_a_pyslowfast_file_overrides_the_convention(tmp_path: Path) -> None:
     config = """
 SLOWFAST: {ALPHA: 2}
 DATA:
@@ -88,7 +88,7 @@ MODEL: {ARCH: slowfast, HEAD_ACT: sigmoid}
     assert spec.std == FACEBOOK_STD
 
 
-def test_the_configuration_in_an_mmaction2_file_counts_more_than_habit(tmp_path: Path) -> None:
+def test_the_configuration_in_an_mmaction2_file_overrides_the_convention(tmp_path: Path) -> None:
     config = (
         "model = dict(backbone=dict(resample_rate=8, speed_ratio=4),"
         " cls_head=dict(multi_class=True))\n"

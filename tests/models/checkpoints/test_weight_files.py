@@ -68,8 +68,8 @@ def test_a_pickle_of_more_than_arrays_is_refused_and_not_run(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("name", ["a.pth", "a.pkl", "a.safetensors"])
-@pytest.mark.parametrize("share", [0.0, 0.5, 0.99])
-def test_a_file_that_was_cut_off_is_named(name: str, share: float, tmp_path: Path) -> None:
+@pytest.mark.parametrize("fraction", [0.0, 0.5, 0.99])
+def test_a_file_that_was_cut_off_is_named(name: str, fraction: float, tmp_path: Path) -> None:
     model = small_network(**FACEBOOK)
     path = tmp_path / name
     if name == "a.safetensors":
@@ -79,7 +79,7 @@ def test_a_file_that_was_cut_off_is_named(name: str, share: float, tmp_path: Pat
     else:
         save(model, PYSLOWFAST, path)
     content = path.read_bytes()
-    path.write_bytes(content[: int(share * len(content))])
+    path.write_bytes(content[: int(fraction * len(content))])
     with pytest.raises(CheckpointError, match=name):
         load_recognizer(path)
 

@@ -31,7 +31,7 @@ def test_features_are_of_unit_length(encoder: AppearanceEncoder) -> None:
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
 
 
-def test_nobody_gives_no_features(encoder: AppearanceEncoder) -> None:
+def test_no_boxes_give_no_features(encoder: AppearanceEncoder) -> None:
     assert encoder.encode(made_up_image(0), BOXES[:0]).shape == (0, 1280)
 
 
@@ -66,7 +66,7 @@ def test_a_frame_has_the_same_features_whatever_was_encoded_before(
     assert encoder.encode(made_up_image(2), BOXES).tobytes() == before.tobytes()
 
 
-def test_the_same_person_looks_more_alike_than_another(encoder: AppearanceEncoder) -> None:
+def test_the_same_person_is_more_similar_than_another(encoder: AppearanceEncoder) -> None:
     image = made_up_image(4)
     person, same_person_moved_a_pixel, other = encoder.encode(
         image, np.array([[10, 10, 60, 110], [11, 10, 61, 110], [90, 10, 140, 110]], np.float32)

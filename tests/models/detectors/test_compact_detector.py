@@ -37,7 +37,7 @@ def test_it_is_under_ten_megabytes_and_holds_no_pickle() -> None:
     assert sum(file.stat().st_size for file in files) < 10e6
 
 
-def test_it_keeps_its_own_size_whatever_the_configuration_says(compact: YoloPersonDetector) -> None:
+def test_it_keeps_its_own_size_whatever_the_configuration_sets(compact: YoloPersonDetector) -> None:
     assert "416x416" in compact.description
     assert compact.description.startswith("YOLO person_detector_openvino_model (openvino, ")
 

@@ -1,4 +1,4 @@
-"""Which detector runs, and what the user is told about it."""
+"""Which detector runs, and what is logged about it."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ MODEL_SETTINGS = {key: value for key, value in SETTINGS.items() if not key.endsw
 
 @pytest.fixture
 def unreachable() -> str:
-    """The URL of a port on which nobody listens."""
+    """The URL of a port on which no server listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return f"http://127.0.0.1:{server.getsockname()[1]}"
 
 
 @pytest.fixture
 def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, object]]]:
-    """What the YOLO border was asked to load; it loads nothing."""
+    """What the YOLO adapter was asked to load; it loads nothing."""
     calls: list[tuple[Path, dict[str, object]]] = []
 
     class Yolo:
@@ -47,7 +47,7 @@ def built(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Path, dict[str, object]
     return calls
 
 
-def test_without_weights_and_network_the_compact_detector_runs_and_the_user_is_told_once(
+def test_without_weights_and_network_the_compact_detector_runs_and_is_reported_once(
     tmp_path: Path,
     unreachable: str,
     built: list[tuple[Path, dict[str, object]]],
@@ -62,7 +62,7 @@ def test_without_weights_and_network_the_compact_detector_runs_and_the_user_is_t
     assert "detector.weights=compact" in text
 
 
-def test_compact_has_its_own_size_and_says_nothing(
+def test_compact_has_its_own_size_and_logs_nothing(
     built: list[tuple[Path, dict[str, object]]], caplog: pytest.LogCaptureFixture
 ) -> None:
     build_person_detector("compact", **SETTINGS)

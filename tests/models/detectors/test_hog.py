@@ -37,7 +37,7 @@ def test_of_two_boxes_of_one_person_the_more_confident_stays() -> None:
     assert kept.xyxy[:, 0].tolist() == [1, 50]
 
 
-def test_a_suppressed_box_suppresses_nobody() -> None:
+def test_a_suppressed_box_suppresses_no_other() -> None:
     chain = detections((0, 0, 10, 10, 0.9), (3, 0, 13, 10, 0.8), (6, 0, 16, 10, 0.7))
     kept = suppress_overlaps(chain, 0.45)
     assert kept.xyxy[:, 0].tolist() == [0, 6]
@@ -66,7 +66,7 @@ def test_confidence_grows_with_the_margin_and_stays_in_0_to_1() -> None:
 
 
 @pytest.mark.parametrize("shape", [(48, 64, 3), (4, 1000, 3), (1000, 4, 3), (1, 1, 3)])
-def test_an_empty_image_of_any_shape_has_nobody_in_it(shape: tuple[int, int, int]) -> None:
+def test_an_empty_image_of_any_shape_contains_no_person(shape: tuple[int, int, int]) -> None:
     assert len(HogPersonDetector().detect([np.zeros(shape, np.uint8)])[0]) == 0
 
 

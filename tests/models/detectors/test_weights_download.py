@@ -59,7 +59,7 @@ def fetch(base_url: str, cache: Path, decide_s: float = 20.0, limit_s: float = 3
 
 
 @pytest.fixture(autouse=True)
-def hear_reasons(caplog: FetchLog) -> None:
+def capture_reasons(caplog: FetchLog) -> None:
     caplog.set_level("INFO", "models.detectors.weights_download")
 
 
@@ -87,9 +87,11 @@ def test_a_relative_cache_is_relative_to_the_current_directory(
     assert (tmp_path / "cache/yolo11n.pt").read_bytes() == WEIGHTS
 
 
-def test_a_server_that_says_nothing_is_given_up_in_time(tmp_path: Path, caplog: FetchLog) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as black_hole:
-        url = f"http://127.0.0.1:{black_hole.getsockname()[1]}"
+def test_the_download_from_a_silent_server_is_abandoned_in_time(
+    tmp_path: Path, caplog: FetchLog
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent_server:
+        url = f"http://127.0.0.1:{silent_server.getsockname()[1]}"
         started = time.monotonic()
         assert fetch(url, tmp_path, decide_s=1.0) is None
     assert time.monotonic() - started < 10
@@ -127,7 +129,7 @@ def test_an_answer_without_content_is_not_kept(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_refusal_is_told_as_the_server_said_it(tmp_path: Path, caplog: FetchLog) -> None:
+def test_a_refusal_is_reported_in_the_words_of_the_server(tmp_path: Path, caplog: FetchLog) -> None:
     with http_server(lambda handler: handler.send_error(404, "no such release")) as url:
         assert fetch(url, tmp_path) is None
     assert "404: no such release" in caplog.text

@@ -1,4 +1,4 @@
-"""The YOLO border, on a real ultralytics model with made-up weights and on a real one."""
+"""The YOLO adapter, on a real ultralytics model with made-up weights and on a real one."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def test_description_names_weights_and_size(detector: YoloPersonDetector) -> Non
     assert detector.description == "YOLO made_up.pt (pt, 160x160, cpu)"
 
 
-def test_an_image_size_that_cannot_be_is_told(
+def test_an_impossible_image_size_is_reported(
     weights: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     YoloPersonDetector(weights, confidence=0.5, **SETTINGS | {"image_size": 150})

@@ -119,7 +119,7 @@ def test_float16_on_a_cpu_is_refused(model: Recognizer3D) -> None:
         ActionRecognizer(model, device="cpu", precision="float16")
 
 
-def test_a_cpu_uses_openvino_and_a_gpu_torch_unless_told_otherwise() -> None:
+def test_a_cpu_uses_openvino_and_a_gpu_torch_by_default() -> None:
     cpu, gpu = torch.device("cpu"), torch.device("cuda:0")
     assert select_backend("auto", cpu) == "openvino"
     assert select_backend("torch", cpu) == select_backend("auto", gpu) == "torch"

@@ -135,6 +135,6 @@ def test_what_is_no_scene_is_refused(network: Recognizer3D, frames: NDArray[np.u
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
-def test_it_says_what_it_is(network: Recognizer3D, backend: Backend) -> None:
+def test_it_describes_itself(network: Recognizer3D, backend: Backend) -> None:
     text = ready(network, backend).describe()
     assert text.endswith(f"on cpu in float32 by {backend}, whole scenes")

@@ -1,4 +1,4 @@
-"""A signal after models came and went: in a process of its own, because it used to die of it."""
+"""A signal after models came and went: in a separate process, because it used to crash."""
 
 from __future__ import annotations
 

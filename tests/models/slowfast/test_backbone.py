@@ -25,7 +25,7 @@ def statistics(backbone: Backbone) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in backbone.named_buffers()}
 
 
-def test_frozen_stages_neither_learn_nor_change_their_statistics() -> None:
+def test_frozen_stages_change_neither_their_weights_nor_their_statistics() -> None:
     torch.manual_seed(0)
     fast = Pathway(depth=18, base_channels=2)
     lateral = Lateral(alpha=1, fusion_kernel=5, norm=True)

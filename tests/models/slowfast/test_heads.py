@@ -62,7 +62,7 @@ class LossCases:
         self.weight = tuple(self.json["class_weight"])
 
     def check(self, case: str, losses: dict[str, torch.Tensor]) -> None:
-        """Compare with what mmaction2 0.24.1 says."""
+        """Compare with the output of mmaction2 0.24.1."""
         expected = self.json["cases"][case]["expected"]
         assert {name: value.item() for name, value in losses.items()} == pytest.approx(
             expected, rel=1e-5

@@ -49,14 +49,14 @@ def test_one_hot_shares_and_class_indices_have_the_same_focal_loss() -> None:
 
 
 def test_what_is_already_right_counts_less() -> None:
-    def share_of_the_easy_one(gamma: float) -> float:
+    def fraction_of_the_easy_one(gamma: float) -> float:
         easy, hard = (
             single_label_loss(LOGITS[i : i + 1], LABELS[i : i + 1], None, 0.0, gamma).item()
             for i in range(2)
         )
         return easy / (easy + hard)
 
-    assert share_of_the_easy_one(2.0) < 0.2 * share_of_the_easy_one(0.0)
+    assert fraction_of_the_easy_one(2.0) < 0.2 * fraction_of_the_easy_one(0.0)
 
 
 @pytest.mark.parametrize(

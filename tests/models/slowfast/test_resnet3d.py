@@ -51,7 +51,7 @@ def test_inflation_may_differ_from_block_to_block() -> None:
         Pathway(depth=18, inflate=(0, 0, (1, 0, 1), 1))
 
 
-def test_a_block_starts_as_its_shortcut_unless_told_otherwise() -> None:
+def test_a_block_starts_as_its_shortcut_by_default() -> None:
     def last_norms(resnet: ResNet3d) -> list[float]:
         blocks = [m for m in resnet.modules() if isinstance(m, ResidualBlock)]
         return [block.last_norm().weight.abs().max().item() for block in blocks]

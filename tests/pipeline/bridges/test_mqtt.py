@@ -106,7 +106,7 @@ def test_a_receipt_that_got_lost_is_a_failed_try_and_the_next_one_works(broker: 
             assert not isinstance(caught.value, UnavailableError)
             bridge.send(make_event(1))
             ids = [decode_event(listener.next()[1]).event_id for _ in range(2)]
-            assert ids == ["run/gate/1"] * 2  # at least once; the id tells
+            assert ids == ["run/gate/1"] * 2  # at least once; the id identifies duplicates
             assert listener.messages.empty()
     finally:
         proxy.close()
@@ -123,7 +123,7 @@ def test_a_frozen_broker_is_an_error_within_a_bound(broker: Broker) -> None:
     assert time.monotonic() - begin < 10
 
 
-def test_a_port_that_takes_connections_and_says_nothing_is_unavailable() -> None:
+def test_a_port_that_accepts_connections_and_stays_silent_is_unavailable() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         bridge = bridge_to(silent.getsockname()[1], timeout_s=0.2)
         with pytest.raises(UnavailableError, match=r"nothing came within 0\.2 s"):

@@ -100,7 +100,7 @@ def test_an_answer_that_is_no_success_costs_a_try(receiver: Receiver, status: in
 
 
 @pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_an_answer_that_says_come_back_is_waited_for(receiver: Receiver, status: int) -> None:
+def test_an_answer_that_asks_for_a_retry_is_retried(receiver: Receiver, status: int) -> None:
     receiver.replies.put(Reply(status))
     with (
         bridge_to(receiver.url) as bridge,
@@ -150,7 +150,7 @@ def test_a_host_that_no_dns_knows_is_unavailable() -> None:
         bridge.send(make_event(1))
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+def test_a_certificate_that_no_trusted_authority_signed_is_refused(tmp_path: Path) -> None:
     # Any server with TLS will do: it does not get as far as HTTP.
     access = Access(certificate=make_certificate(tmp_path))
     with (

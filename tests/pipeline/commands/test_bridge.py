@@ -41,7 +41,7 @@ def publish(server: str, events: Sequence[Event]) -> None:
 def running(
     client: redis.Redis, group: str, *arguments: str, log: Path
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """From the moment at which its group is there, so that it misses nothing."""
+    """Start once its group exists, so that it misses nothing."""
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "NO_PROXY": "*"}
     with log.open("wb") as output:
         process = subprocess.Popen(

@@ -43,7 +43,7 @@ def test_no_camera_at_all_is_an_error() -> None:
         find()
 
 
-def test_what_a_camera_does_not_say_is_as_in_the_section_live() -> None:
+def test_what_a_camera_does_not_set_is_as_in_the_section_live() -> None:
     yard = CameraConfig(url="rtsp://h/y")
     for source in find(
         "rtsp://h/x", cameras={"yard": yard}, transport="udp", verify_tls=False, detect_fps=3.0

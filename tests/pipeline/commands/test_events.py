@@ -31,7 +31,7 @@ def test_events_are_printed_until_the_count_is_reached(stream: EventStream, serv
         assert print_events(subscriber, out=out, count=0) == 0
 
 
-def test_every_line_reaches_a_pipe_at_once(
+def test_every_line_reaches_a_pipe_immediately(
     stream: EventStream, server: str, tmp_path: Path
 ) -> None:
     stream.append([stored(make_event(1))], 0.0)
@@ -75,7 +75,7 @@ def test_a_program_that_is_not_there_is_named_before_anything_is_read(command: s
         program_runner(command, timeout_s=1.0)
 
 
-def test_lines_for_people_say_who_does_what_and_when() -> None:
+def test_lines_for_people_state_who_does_what_and_when() -> None:
     start = format_event(make_event(1, "start", start_pts_s=72.25))
     end = format_event(make_event(2, "end", end_reason="track_ended"))
 
@@ -84,7 +84,7 @@ def test_lines_for_people_say_who_does_what_and_when() -> None:
     assert end.endswith(" 75%  after 2.5 s, at most 80%, track ended")
 
 
-def test_lines_for_people_say_how_a_camera_is() -> None:
+def test_lines_for_people_state_the_status_of_a_camera() -> None:
     assert format_event(make_camera_event(pts_s=3.0)) == "gate   0:03.0  camera up"
     down = make_camera_event(2, "camera_down", pts_s=9.0, reason="stream_ended")
     assert format_event(down) == "gate   0:09.0  camera down: stream ended"

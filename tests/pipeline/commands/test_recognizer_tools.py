@@ -1,4 +1,4 @@
-"""The commands about recognizers: any file becomes ours, any network is told in numbers."""
+"""The commands about recognizers: any file is converted, any network is described."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_a_configuration_that_does_not_fit_names_its_key(tmp_path: Path) -> None
         assert message in run("describe", str(path), code=2)
 
 
-def test_a_network_is_told_stage_by_stage() -> None:
+def test_a_network_is_described_stage_by_stage() -> None:
     output = run("describe", "models/weights/slowfast_compact.safetensors")
     for word in ("slow res5", "fast stem", "laterals", "head", "Convention", "crop_size: 112"):
         assert word in output

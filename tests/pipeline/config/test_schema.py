@@ -64,7 +64,7 @@ def test_an_action_has_its_own_thresholds_and_the_others_keep_theirs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("setting", "told"),
+    ("setting", "expected"),
     [
         ("detector.confidance=0.5", "detector.confidance: unknown key"),
         ("detektor.confidence=0.5", "detektor: unknown key"),
@@ -80,9 +80,9 @@ def test_an_action_has_its_own_thresholds_and_the_others_keep_theirs() -> None:
         ("detector=yolo", "detector: "),
     ],
 )
-def test_what_is_wrong_is_named_with_what_was_expected(setting: str, told: str) -> None:
+def test_what_is_wrong_is_named_with_what_was_expected(setting: str, expected: str) -> None:
     message = fails(setting)
-    assert re.search(told, message), message
+    assert re.search(expected, message), message
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from testbed.clock import Clock
 from tests.pipeline.decided_items import make_end, make_item
 
 
-def test_a_camera_says_how_fast_its_frames_come() -> None:
+def test_a_camera_reports_its_frame_rate() -> None:
     clock = Clock()
     heartbeat = CameraHeartbeat("run", clock)
     heartbeat.record(make_item())
@@ -43,7 +43,7 @@ def test_a_camera_that_is_down_is_reported_once_and_longer() -> None:
     assert fields["state"] == "up"
 
 
-def test_it_says_how_many_frames_were_left_out_where_some_are() -> None:
+def test_it_reports_how_many_frames_were_dropped_where_some_are() -> None:
     heartbeat = CameraHeartbeat(
         "run", Clock(), drops=lambda camera_id: 7 if camera_id == "gate" else 0
     )
@@ -52,7 +52,7 @@ def test_it_says_how_many_frames_were_left_out_where_some_are() -> None:
     assert [fields["drops"] for _, fields, _ in heartbeat.collect()] == ["7", "0"]
 
 
-def test_a_camera_that_is_down_says_why_until_it_is_back() -> None:
+def test_a_camera_that_is_down_reports_the_reason_until_it_is_back() -> None:
     heartbeat = CameraHeartbeat("run", Clock())
     heartbeat.record(make_item())
     heartbeat.record(

@@ -35,7 +35,7 @@ def events_of(outbox: Outbox, after: int = 0) -> list[Event]:
     return [decode_event(row.text) for row in outbox.after(after, 10_000)]
 
 
-def test_events_come_out_in_the_order_in_which_they_went_in(outbox: Outbox) -> None:
+def test_events_come_out_in_the_order_in_which_they_were_added(outbox: Outbox) -> None:
     events = [make_event(1), make_event(1, camera_id="yard"), make_event(2), make_event(3)]
     outbox.append(events[:3])
     outbox.append(events[3:])
@@ -155,7 +155,7 @@ def test_beyond_its_allowance_the_oldest_updates_go_first(
         assert outbox.dropped > 0
         assert len(kept) + outbox.dropped == 10_002
         seqs = [event.seq for event in kept[2:]]
-        assert seqs == list(range(10_003 - len(seqs), 10_003))  # the newest, without a hole
+        assert seqs == list(range(10_003 - len(seqs), 10_003))  # the newest, without a gap
         assert outbox.after(2, 1)[0].prev == seqs[0] - 1
     assert sum(map(len_of, tmp_path.iterdir())) < 8_000_000  # with SQLite's log
     assert "events wait for Redis and take" in caplog.text
@@ -238,7 +238,7 @@ def test_another_program_can_read_it_meanwhile(outbox: Outbox) -> None:
     assert rows == [(1,)]
 
 
-def test_an_event_tells_since_when_it_is_kept(outbox: Outbox, clock: Clock) -> None:
+def test_an_event_records_since_when_it_is_kept(outbox: Outbox, clock: Clock) -> None:
     outbox.append([make_event(1)])
     clock.now += 5.0
     outbox.append([make_event(2), make_event(3)])

@@ -134,7 +134,7 @@ def test_what_the_server_lost_is_sent_again(fake: FakeStream, outbox: Outbox) ->
         append(outbox, publisher, 1, camera="yard")
         assert publisher.drain(30.0) == 0
         with fake.changed:
-            del fake.entries[1:]  # it came back without its last moments
+            del fake.entries[1:]  # it came back without its last entries
         append(outbox, publisher, 4)
         append(outbox, publisher, 2, camera="yard")
         assert publisher.drain(30.0) == 0
@@ -144,7 +144,7 @@ def test_what_the_server_lost_is_sent_again(fake: FakeStream, outbox: Outbox) ->
     assert publisher.counts.missing == 0
 
 
-def test_what_is_nowhere_any_more_is_a_hole_that_is_counted(
+def test_an_entry_that_exists_nowhere_any_more_is_a_counted_gap(
     fake: FakeStream, outbox: Outbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     with publishing(fake, outbox) as publisher:
@@ -246,10 +246,10 @@ def test_a_server_that_is_killed_gets_everything_once(tmp_path: Path) -> None:
 
         serve(live)
 
-    def look(client: redis.Redis) -> None:
+    def inspect_stream(client: redis.Redis) -> None:
         seen.extend(numbers(client))
 
-    serve(look)
+    serve(inspect_stream)
     assert seen == [*range(1, 301)] * 3
 
 

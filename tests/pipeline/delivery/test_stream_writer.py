@@ -61,7 +61,7 @@ def test_a_lost_reply_doubles_nothing(server: str, client: redis.Redis) -> None:
     assert numbers(client) == [("gate", seq) for seq in range(1, 6)]
 
 
-def test_it_stops_in_front_of_a_gap_and_says_where(
+def test_it_stops_before_a_gap_and_reports_its_place(
     stream: EventStream, client: redis.Redis
 ) -> None:
     stream.append(rows(1, 2), NOW)
@@ -105,7 +105,7 @@ def test_the_stream_is_bounded_by_age(server: str, client: redis.Redis) -> None:
     client.config_set("stream-node-max-entries", 100)
 
 
-def test_how_a_camera_is_vanishes_unless_it_is_said_again(
+def test_the_status_of_a_camera_expires_unless_it_is_written_again(
     stream: EventStream, client: redis.Redis
 ) -> None:
     key = f"{{{STREAM}}}:camera:gate"
@@ -131,7 +131,7 @@ def test_settings_that_may_lose_events_are_named(stream: EventStream, client: re
         client.config_set("maxmemory", 0)
 
 
-def test_an_acl_that_forbids_asking_is_no_trouble(server: str, client: redis.Redis) -> None:
+def test_an_acl_that_forbids_the_query_is_no_error(server: str, client: redis.Redis) -> None:
     client.acl_setuser("writer", enabled=True, nopass=True, keys=["*"], commands=["+eval"])
     url = server.replace("redis://", "redis://writer:any@")
     with EventStream(url, stream=STREAM, trimming=Trimming(9)) as stream:
@@ -180,7 +180,7 @@ def test_a_wrong_password_is_named_as_such(server: str, client: redis.Redis) -> 
     assert "reader" not in str(failure.value)
 
 
-def test_a_key_that_is_no_stream_is_an_error_that_says_so(
+def test_a_key_that_is_no_stream_is_an_error_that_names_the_reason(
     stream: EventStream, client: redis.Redis
 ) -> None:
     client.set(STREAM, "a string")

@@ -1,4 +1,4 @@
-"""The parent's side of a camera, with children that say little, crash or hang."""
+"""The parent's side of a camera, with children that stay silent, crash or hang."""
 
 from __future__ import annotations
 

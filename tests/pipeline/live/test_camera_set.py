@@ -14,22 +14,22 @@ from pipeline.telemetry.run_status import RunStatus
 
 
 class Readers:
-    """Starts threads that only wait until they are told to end, or end at once by themselves."""
+    """Starts threads that wait until they are asked to end, or end immediately by themselves."""
 
     def __init__(self) -> None:
         self.started = list[CameraSource]()
         self.stops = dict[str, threading.Event]()
         self.threads = list[threading.Thread]()
-        self.at_once = set[str]()
+        self.ending_immediately = set[str]()
 
     def __call__(self, source: CameraSource, stop: threading.Event) -> threading.Thread:
         self.started.append(source)
         self.stops[source.camera_id] = stop
-        target = str if source.camera_id in self.at_once else stop.wait
+        target = str if source.camera_id in self.ending_immediately else stop.wait
         thread = threading.Thread(target=target, name=f"test-reader {source.camera_id}")
         self.threads.append(thread)
         thread.start()
-        if source.camera_id in self.at_once:
+        if source.camera_id in self.ending_immediately:
             thread.join()
         return thread
 
@@ -139,7 +139,7 @@ def test_stopping_ends_all(cameras: CameraSet, readers: Readers) -> None:
 
 def test_files_end_by_themselves_and_cameras_do_not(cameras: CameraSet, readers: Readers) -> None:
     assert not cameras.all_ended
-    readers.at_once = {"a", "b", "gate"}
+    readers.ending_immediately = {"a", "b", "gate"}
     cameras.update([file("a"), file("b")])
     assert cameras.all_ended
     cameras.update([file("a"), rtsp("gate")])
@@ -147,7 +147,7 @@ def test_files_end_by_themselves_and_cameras_do_not(cameras: CameraSet, readers:
 
 
 def test_a_file_that_still_plays_keeps_the_run_going(cameras: CameraSet, readers: Readers) -> None:
-    readers.at_once = {"a"}
+    readers.ending_immediately = {"a"}
     cameras.update([file("a"), file("b")])
     assert not cameras.all_ended
     readers.stops["b"].set()
@@ -156,7 +156,7 @@ def test_a_file_that_still_plays_keeps_the_run_going(cameras: CameraSet, readers
 
 
 def test_a_file_that_has_ended_is_not_played_again(cameras: CameraSet, readers: Readers) -> None:
-    readers.at_once = {"a"}
+    readers.ending_immediately = {"a"}
     cameras.update([file("a")])
     cameras.update([file("a")])
     assert readers.started_names() == ["a"]

@@ -19,7 +19,7 @@ RTP_WRAP_S = 2**32 / 90_000
 
 @dataclass(frozen=True)
 class Sent:
-    """A picture, and when it was taken on our clock."""
+    """A frame, and when it was captured on the local clock."""
 
     taken_s: float
     pts_s: float
@@ -29,7 +29,7 @@ class Sent:
 def camera(
     seconds: float, *, fps: float = FPS, ppm: float = 0.0, travel_s: float = 0.02, jitter_s: float
 ) -> Iterator[Sent]:
-    """Pictures that arrive in order, each late by a random time that is rarely long."""
+    """Frames that arrive in order, each late by a random time that is rarely long."""
     chance = random.Random(1)
     arrived_s = 0.0
     for number in range(round(seconds * fps)):
@@ -40,20 +40,20 @@ def camera(
 
 
 def steady(clock: CaptureClock, seconds: float, start_s: float = 0.0) -> None:
-    """Pictures without any delay: media time 0 is 100 s on our clock."""
+    """Frames without any delay: media time 0 is 100 s on the local clock."""
     for number in range(round(seconds * FPS)):
         at_s = start_s + number / FPS
         assert not clock.arrived(at_s, 100 + at_s)
 
 
-def test_a_picture_that_nothing_held_up_was_taken_when_it_arrived() -> None:
+def test_a_frame_without_delay_was_captured_when_it_arrived() -> None:
     clock = CaptureClock()
     clock.arrived(7.0, 100.0)
     assert clock.captured_s(7.0) == pytest.approx(100.0)
     assert clock.delay_s(7.0, 100.0) == pytest.approx(0.0)
 
 
-def test_the_fastest_picture_is_the_measure_of_the_others() -> None:
+def test_the_fastest_frame_is_the_reference_of_the_others() -> None:
     clock = CaptureClock()
     clock.arrived(1.00, 101.30)
     clock.arrived(1.04, 101.05)
@@ -62,7 +62,7 @@ def test_the_fastest_picture_is_the_measure_of_the_others() -> None:
     assert clock.delay_s(1.08, 101.20) == pytest.approx(0.11)
 
 
-def test_a_faster_picture_corrects_earlier_ones() -> None:
+def test_a_faster_frame_corrects_earlier_ones() -> None:
     clock = CaptureClock()
     clock.arrived(1.00, 101.30)
     assert clock.captured_s(1.00) == pytest.approx(101.30)
@@ -70,7 +70,7 @@ def test_a_faster_picture_corrects_earlier_ones() -> None:
     assert clock.captured_s(1.00) == pytest.approx(101.01)
 
 
-def test_a_fast_picture_is_remembered_for_a_minute_and_no_longer() -> None:
+def test_a_fast_frame_is_remembered_for_a_minute_and_no_longer() -> None:
     clock = CaptureClock()
     clock.arrived(0.0, 100.0)
     for number in range(1, round(WINDOW_S)):
@@ -109,11 +109,11 @@ def test_a_camera_whose_clock_is_slow_is_followed_a_window_behind(ppm: float) ->
             assert -behind_s - 0.001 <= error_s <= 0.008
 
 
-def test_a_burst_after_a_hold_up_is_late_and_no_leap() -> None:
+def test_a_burst_after_a_hold_up_is_late_and_no_jump() -> None:
     clock = CaptureClock()
     steady(clock, 10.0)
     held_up = []
-    for number in range(100):  # 4 s of pictures within 0.1 s, when the line is back
+    for number in range(100):  # 4 s of frames within 0.1 s, when the line is back
         pts_s, arrived_s = 10.0 + number / FPS, 114.0 + number / 1000
         assert not clock.arrived(pts_s, arrived_s)
         held_up.append(clock.delay_s(pts_s, arrived_s))
@@ -122,21 +122,21 @@ def test_a_burst_after_a_hold_up_is_late_and_no_leap() -> None:
     assert held_up[-1] == pytest.approx(4.0 - 99 / FPS + 0.099)
 
 
-def test_pictures_that_were_lost_are_no_leap() -> None:
+def test_lost_frames_are_no_jump() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
     assert not clock.arrived(32.0, 132.0)
     assert clock.delay_s(32.0, 132.0) == pytest.approx(0.0)
 
 
-def test_reordered_pictures_are_no_leap() -> None:
+def test_reordered_frames_are_no_jump() -> None:
     clock = CaptureClock()
     for pts_s, arrived_s in [(0.12, 100.0), (0.04, 100.04), (0.08, 100.08), (0.24, 100.12)]:
         assert not clock.arrived(pts_s, arrived_s)
 
 
 @pytest.mark.parametrize("to_s", [0.0, 8.0, 10.0 - RTP_WRAP_S, 16.0, 10_000.0, 10.0 + RTP_WRAP_S])
-def test_after_a_leap_the_clock_is_followed_from_the_beginning(to_s: float) -> None:
+def test_after_a_jump_the_clock_is_followed_from_the_beginning(to_s: float) -> None:
     clock = CaptureClock()
     steady(clock, 10.0)
     assert clock.arrived(to_s, 110.3)
@@ -145,7 +145,7 @@ def test_after_a_leap_the_clock_is_followed_from_the_beginning(to_s: float) -> N
     assert clock.delay_s(to_s + 0.04, 110.34) == pytest.approx(0.0)
 
 
-def test_a_leap_forgets_what_the_sender_said() -> None:
+def test_a_jump_discards_what_the_sender_reported() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
     assert clock.use_sender_clock(99.5) is None
@@ -153,14 +153,14 @@ def test_a_leap_forgets_what_the_sender_said() -> None:
     assert clock.captured_s(-1000.0) == pytest.approx(102.0)
 
 
-def test_a_hold_up_followed_by_a_leap_ahead_of_our_clock_is_a_leap() -> None:
+def test_a_delay_followed_by_a_jump_ahead_of_the_local_clock_is_a_jump() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
     assert not clock.arrived(34.0, 132.0)  # 2 s ahead: a burst may be
     assert clock.arrived(74.0, 162.0)
 
 
-def test_the_senders_clock_says_how_long_pictures_travel() -> None:
+def test_the_senders_clock_gives_the_transmission_time_of_frames() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
     assert clock.use_sender_clock(99.7) is None
@@ -193,7 +193,7 @@ def test_what_had_piled_up_before_the_sender_spoke_is_not_taken_for_its_delay() 
     assert clock.captured_s(7.0) == pytest.approx(106.96)
 
 
-def test_two_clocks_that_run_apart_do_not_change_what_the_sender_said() -> None:
+def test_two_clocks_that_run_apart_do_not_change_what_the_sender_reported() -> None:
     clock = CaptureClock()
     steady(clock, 2.0)
     assert clock.use_sender_clock(99.7) is None
@@ -207,7 +207,7 @@ def test_two_clocks_that_run_apart_do_not_change_what_the_sender_said() -> None:
     late_s=st.lists(st.floats(0.0, 4.0), min_size=1, max_size=200),
     step_s=st.floats(0.02, 1.0),
 )
-def test_no_picture_was_taken_after_it_arrived(late_s: list[float], step_s: float) -> None:
+def test_no_frame_was_captured_after_it_arrived(late_s: list[float], step_s: float) -> None:
     clock, arrived_s = CaptureClock(), 0.0
     for number, late in enumerate(late_s):
         pts_s = number * step_s

@@ -53,7 +53,7 @@ def shown(batch: list[ClippedFrame | StreamEnd]) -> list[str]:
     ]
 
 
-def look(status: RunStatus) -> Snapshot:
+def snapshot_of(status: RunStatus) -> Snapshot:
     return status.snapshot()
 
 
@@ -96,7 +96,7 @@ def test_a_scene_counts_as_a_clip(clips: FreshClips, status: RunStatus) -> None:
     assert len(clips) == 3
     clips.finish()
     assert [shown(batch) for batch in clips.batches(2)] == [["0: 1", "1: 1"], ["2: 1"]]
-    assert look(status).recognize_batch == 1.5
+    assert snapshot_of(status).recognize_batch == 1.5
 
 
 def test_frames_without_clips_do_not_fill_a_batch(clips: FreshClips) -> None:
@@ -119,8 +119,8 @@ def test_clips_that_became_old_are_taken_off_and_their_frame_stays(
     assert isinstance(first, ClippedFrame)
     assert first.tracked.ended == (0,)
     assert first.clipped_at == NOW
-    assert look(status).dropped_clips == 2
-    assert look(status).recognize_batch == 1.0
+    assert snapshot_of(status).dropped_clips == 2
+    assert snapshot_of(status).recognize_batch == 1.0
 
 
 def test_a_scene_that_became_old_is_taken_off_too(
@@ -131,16 +131,16 @@ def test_a_scene_that_became_old_is_taken_off_too(
     [item] = next(clips.batches(8))
     assert isinstance(item, ClippedFrame)
     assert item.scene is None
-    assert look(status).dropped_clips == 1
+    assert snapshot_of(status).dropped_clips == 1
 
 
-def test_clips_that_waited_just_as_long_as_they_may_are_news(
+def test_clips_that_waited_just_as_long_as_they_may_are_processed(
     clips: FreshClips, status: RunStatus, clock: Clock
 ) -> None:
     clips.put(clipped(0, 1))
     clock.now = NOW + 1.0
     assert shown(next(clips.batches(8))) == ["0: 1"]
-    assert look(status).dropped_clips == 0
+    assert snapshot_of(status).dropped_clips == 0
 
 
 def test_old_clips_do_not_count_for_the_batch(clips: FreshClips, clock: Clock) -> None:
@@ -160,7 +160,7 @@ def test_a_clip_that_became_old_is_counted_once(
     clips.finish()
     clock.now = NOW + 10.0
     assert [line for batch in clips.batches(3) for line in shown(batch)] == ["0: 5", "1: 0"]
-    assert look(status).dropped_clips == 2
+    assert snapshot_of(status).dropped_clips == 2
 
 
 def test_a_full_batch_takes_along_what_costs_nothing(clips: FreshClips) -> None:

@@ -38,7 +38,7 @@ def frames(status: RunStatus, clock: Clock) -> LatestFrames:
 
 
 def put(frames: LatestFrames, *indices: int, camera_id: str = "gate") -> None:
-    """Frames that are all fresh, told apart by their index."""
+    """Frames that are all fresh, distinguished by their index."""
     for index in indices:
         frame = make_frame(index, camera_id=camera_id)
         fresh = Frame(camera_id, index, frame.pts_s, NOW, frame.image, NOW)
@@ -66,7 +66,7 @@ def test_a_batch_has_the_oldest_frame_of_each_camera(frames: LatestFrames) -> No
     assert shown(next(batches)) == ["gate 1"]
 
 
-def test_putting_never_waits_and_the_oldest_of_the_same_camera_goes_first(
+def test_putting_never_waits_and_the_oldest_of_the_same_camera_is_dropped_first(
     frames: LatestFrames, status: RunStatus
 ) -> None:
     put(frames, 0, camera_id="yard")
@@ -118,7 +118,7 @@ def test_when_all_that_waits_is_stale_the_consumer_gets_the_next_fresh_one(
     assert (drops(status), drops(status, "yard")) == ({"stale": 2}, {"stale": 1})
 
 
-def test_the_end_of_a_stream_is_never_left_out_and_keeps_its_place(
+def test_the_end_of_a_stream_is_never_dropped_and_keeps_its_place(
     frames: LatestFrames, clock: Clock
 ) -> None:
     put(frames, 0)
@@ -177,7 +177,7 @@ def test_a_fast_camera_gets_no_more_than_its_turn(frames: LatestFrames, status: 
     assert drops(status)["full"] + 25 + 3 >= 500 > drops(status)["full"] + 25
 
 
-def test_what_is_taken_is_told_with_its_age(
+def test_what_is_taken_is_reported_with_its_age(
     frames: LatestFrames, status: RunStatus, clock: Clock
 ) -> None:
     status.set_state("gate", "up")

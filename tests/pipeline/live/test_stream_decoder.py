@@ -85,7 +85,7 @@ def test_statistics_are_of_the_time_since_the_last_ones(source: CameraSource) ->
 @pytest.mark.parametrize(
     ("content", "reason"), [(None, "not_found"), (b"no video at all" * 100, "unreadable")]
 )
-def test_what_cannot_be_opened_says_why_and_not_where(
+def test_the_error_of_a_failed_open_names_the_reason_and_not_the_place(
     tmp_path: Path, content: bytes | None, reason: str
 ) -> None:
     path = tmp_path / "secret.mp4"

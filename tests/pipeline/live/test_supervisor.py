@@ -27,14 +27,14 @@ STREET = CameraSource("street", "file", "street.mp4")
 
 
 class Service(SystemdNotifier):
-    """Writes down what systemd would be told."""
+    """Records the messages for systemd."""
 
     def __init__(self, watchdog_interval_s: float | None = None) -> None:
         super().__init__(None, watchdog_interval_s)
-        self.told = list[str]()
+        self.messages = list[str]()
 
     def _send(self, message: str) -> None:
-        self.told.append(message.partition("\n")[0])
+        self.messages.append(message.partition("\n")[0])
 
 
 class Script(threading.Event):
@@ -128,10 +128,12 @@ def counted(wanted: int, done: int) -> Snapshot:
     return make_snapshot(make_camera(frames_in=wanted, frames_detected=done))
 
 
-def test_a_run_is_ready_when_its_cameras_are_watched_and_says_when_it_ends(house: House) -> None:
+def test_a_run_is_ready_when_its_cameras_are_monitored_and_reports_when_it_ends(
+    house: House,
+) -> None:
     house.run(4)
     assert house.started == ["gate"]
-    assert house.service.told == ["READY=1", "STOPPING=1"]
+    assert house.service.messages == ["READY=1", "STOPPING=1"]
     assert house.ended == 1
 
 
@@ -150,25 +152,25 @@ def test_it_stops_when_all_files_have_ended(house: House) -> None:
     assert house.ended == 1
 
 
-def test_it_goes_on_while_one_camera_has_no_end(house: House) -> None:
+def test_it_continues_while_one_camera_has_no_end(house: House) -> None:
     house.found = [STREET, GATE]
     assert house.run(100) == 100
 
 
-def test_the_end_is_told_even_if_looking_fails(house: House) -> None:
+def test_the_end_is_reported_even_if_monitoring_fails(house: House) -> None:
     def fail() -> None:
         raise RuntimeError("a bug")
 
     with pytest.raises(RuntimeError, match="a bug"):
         house.run(10, {3: fail})
     assert house.ended == 1
-    assert house.service.told[-1] == "STOPPING=1"
+    assert house.service.messages[-1] == "STOPPING=1"
 
 
 def test_a_line_is_printed_at_its_interval(house: House) -> None:
     house.run(80, every_s=10.0)
     assert house.lines == [status_line(house.snapshot)] * 4
-    assert house.service.told.count(f"STATUS={status_line(house.snapshot)}") == 4
+    assert house.service.messages.count(f"STATUS={status_line(house.snapshot)}") == 4
 
 
 def test_no_line_is_printed_if_none_is_wanted(house: House) -> None:
@@ -176,31 +178,31 @@ def test_no_line_is_printed_if_none_is_wanted(house: House) -> None:
     assert house.lines == []
 
 
-def test_systemd_hears_at_its_interval_that_all_is_well(house: House) -> None:
+def test_systemd_is_notified_at_its_interval_while_all_is_well(house: House) -> None:
     house.service = Service(watchdog_interval_s=5.0)
     house.run(60)
-    assert house.service.told.count("WATCHDOG=1") == 6
+    assert house.service.messages.count("WATCHDOG=1") == 6
 
 
-def test_nobody_is_told_where_no_watchdog_waits(house: House) -> None:
+def test_no_watchdog_message_is_sent_where_no_watchdog_waits(house: House) -> None:
     house.run(60)
-    assert "WATCHDOG=1" not in house.service.told
+    assert "WATCHDOG=1" not in house.service.messages
 
 
-def test_systemd_is_told_nothing_while_a_stage_hangs(
+def test_systemd_is_notified_of_nothing_while_a_stage_hangs(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.service = Service(watchdog_interval_s=5.0)
     hang = house.change(healthy=False, stuck="detect has been at one piece of work for 31 s")
     house.run(60, {19: hang, 39: house.change(healthy=True, stuck=None)}, every_s=0.0)
-    assert house.service.told.count("WATCHDOG=1") == 4
+    assert house.service.messages.count("WATCHDOG=1") == 4
     assert caplog.text.count("stuck: detect has been at one piece of work for 31 s") == 1
 
 
 def test_a_reload_applies_the_differences(house: House) -> None:
     house.run(10, {4: house.reload([GATE, YARD])})
     assert house.started == ["gate", "yard"]
-    assert house.service.told == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
+    assert house.service.messages == ["READY=1", "RELOADING=1", "READY=1", "STOPPING=1"]
     assert not house.reload_requested.is_set()
 
 
@@ -211,33 +213,33 @@ def test_a_bad_configuration_leaves_everything_as_it_is(
     assert house.run(10, {4: house.reload(bad), 7: house.reload([GATE])}) == 10
     assert house.started == ["gate"]
     assert "not reloaded, everything stays as it is: cameras.gate.url: missing" in caplog.text
-    assert house.service.told[1:3] == ["RELOADING=1", "READY=1"]
+    assert house.service.messages[1:3] == ["RELOADING=1", "READY=1"]
 
 
 def short_and_long_enough(house: House) -> dict[int, Callable[[], None]]:
     """Counters as they are shortly before the line every ten seconds."""
     shares = [100, 100, 50, 60, 95, 94, 100, 100, 70]
     counters, wanted, done = dict[int, Callable[[], None]](), 0, 0
-    for number, share in enumerate(shares):
-        wanted, done = wanted + 100, done + share
+    for number, processed in enumerate(shares):
+        wanted, done = wanted + 100, done + processed
         cameras = counted(wanted, done).cameras
         counters[20 * number + 18] = house.change(cameras=cameras)
     return counters
 
 
-def test_too_little_compute_is_said_once_and_so_is_its_end(
+def test_too_little_compute_is_reported_once_and_so_is_its_end(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
     house.run(180, short_and_long_enough(house))
-    said = [record for record in caplog.records if "compute" in record.message]
-    assert [record.levelname for record in said] == ["WARNING", "INFO", "WARNING"]
-    assert "50 % of every camera's frames are processed" in said[0].message
-    assert said[1].message == "enough compute again"
-    assert "70 %" in said[2].message
+    logged = [record for record in caplog.records if "compute" in record.message]
+    assert [record.levelname for record in logged] == ["WARNING", "INFO", "WARNING"]
+    assert "50 % of every camera's frames are processed" in logged[0].message
+    assert logged[1].message == "enough compute again"
+    assert "70 %" in logged[2].message
 
 
-def test_a_camera_that_came_meanwhile_or_began_again_says_nothing_of_compute(
+def test_a_camera_that_was_added_or_restarted_reports_nothing_about_compute(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.snapshot = make_snapshot(make_camera("yard", frames_in=5000, frames_detected=5000))
@@ -247,7 +249,7 @@ def test_a_camera_that_came_meanwhile_or_began_again_says_nothing_of_compute(
     assert "compute" not in caplog.text
 
 
-def test_cameras_that_are_all_down_say_nothing_of_compute(
+def test_cameras_that_are_all_down_report_nothing_about_compute(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
     house.run(100)
@@ -262,7 +264,7 @@ def test_the_line_of_a_run_in_good_order() -> None:
     )
 
 
-def test_the_line_says_which_cameras_are_away_and_why() -> None:
+def test_the_line_names_which_cameras_are_unavailable_and_why() -> None:
     down = {"fps_in": 9.0, "fps_detected": 9.0, "tracks": 5}
     cameras = (
         make_camera(drops={}),
@@ -283,5 +285,5 @@ def test_the_line_says_which_cameras_are_away_and_why() -> None:
         ({}, "4 clips"),
     ],
 )
-def test_the_line_says_what_waits_for_redis(changes: dict[str, Any], end: str) -> None:
+def test_the_line_reports_what_waits_for_redis(changes: dict[str, Any], end: str) -> None:
     assert status_line(make_snapshot(**changes)).endswith(end)

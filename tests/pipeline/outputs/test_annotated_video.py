@@ -81,7 +81,7 @@ def test_a_browser_can_play_it(tmp_path: Path) -> None:
         stream = container.streams.video[0]
         assert stream.codec_context.name == "h264"
         assert stream.codec_context.pix_fmt == "yuv420p"
-        assert stream.codec_context.colorspace == 1  # BT.709, said in the stream
+        assert stream.codec_context.colorspace == 1  # BT.709, declared in the stream
     data = path.read_bytes()
     assert 0 < data.index(b"moov") < data.index(b"mdat")  # faststart: plays while it loads
 
@@ -106,21 +106,21 @@ def test_a_frame_of_another_size_is_scaled_to_the_first(tmp_path: Path) -> None:
 
 
 def colour_fraction(image: Image, track_id: int) -> float:
-    """Share of pixels near a person's colour."""
+    """Fraction of the pixels near a person's colour."""
     return float((np.abs(image.astype(int) - track_colour(track_id)).max(axis=2) < 30).mean())
 
 
 def test_an_action_is_shown_from_its_start_to_its_end(tmp_path: Path) -> None:
     image = flat((90, 90, 90), 320, 240)
     person = make_person(7, (100, 120, 180, 220))
-    moments = {
+    events_by_frame = {
         2: make_event(1, "start"),
         4: make_event(2, "update"),
         6: make_event(3, "end", end_reason="below_threshold"),
     }
     with AnnotatedVideoSink(tmp_path) as sink:
         for n in range(9):
-            events = [moments[n]] if n in moments else []
+            events = [events_by_frame[n]] if n in events_by_frame else []
             sink.write(make_item(n, image=image, people=[person], events=events))
 
     _, images = decode(tmp_path / "gate.mp4")

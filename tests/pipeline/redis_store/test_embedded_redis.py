@@ -1,4 +1,4 @@
-"""One server per directory, shared by processes, whichever of them dies at whichever moment."""
+"""One server per directory, shared by processes, whichever of them dies, and whenever."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pathlib import Path
 from pipeline.redis_store.embedded_redis import embedded_redis
 with embedded_redis(Path(sys.argv[1])) as url:
     print(url, flush=True)
-    sys.stdin.readline()  # until the test says so
+    sys.stdin.readline()  # until the test writes a line
 """
 
 
@@ -38,7 +38,7 @@ def directory(redis_program: None, tmp_path: Path) -> Path:
 
 
 class Command:
-    """Another process that uses the embedded server of a directory until told to leave."""
+    """Another process that uses the embedded server of a directory until it is asked to leave."""
 
     def __init__(self, directory: Path) -> None:
         self._process = subprocess.Popen(
@@ -107,7 +107,7 @@ def test_two_processes_share_one_server_and_the_last_to_leave_stops_it(directory
         client.ping()
 
 
-def test_commands_that_start_at_the_same_moment_get_the_same_server(directory: Path) -> None:
+def test_commands_that_start_at_the_same_time_get_the_same_server(directory: Path) -> None:
     commands = [Command(directory) for _ in range(4)]
 
     urls = {command.url() for command in commands}

@@ -63,7 +63,7 @@ def test_a_failing_start_shows_the_log(directory: Path) -> None:
     assert "Bad file format" in str(failure.value)
 
 
-def test_without_any_redis_server_the_error_says_what_to_install(
+def test_without_any_redis_server_the_error_names_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
@@ -73,7 +73,7 @@ def test_without_any_redis_server_the_error_says_what_to_install(
         find_redis_server()
 
 
-def test_a_redis_server_on_the_path_goes_before_the_bundled_one(
+def test_a_redis_server_on_the_path_takes_precedence_over_the_bundled_one(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     program = tmp_path / "redis-server"

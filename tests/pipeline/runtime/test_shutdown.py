@@ -29,27 +29,27 @@ class Seen:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_first_signal_asks_to_stop_and_says_so(number: int) -> None:
-    shutdown, said, cancelled = Shutdown(), Seen(), Seen()
+def test_a_first_signal_asks_to_stop_and_reports_it(number: int) -> None:
+    shutdown, reported, cancelled = Shutdown(), Seen(), Seen()
     shutdown.bind(cancelled)
-    with on_signals(shutdown, said):
+    with on_signals(shutdown, reported):
         send(number)
     assert shutdown.stop.wait(30)
-    assert said.wait()
-    assert len(said.calls) == 1
+    assert reported.wait()
+    assert len(reported.calls) == 1
     assert cancelled.calls == []
 
 
 def test_a_second_signal_cancels() -> None:
-    shutdown, said, cancelled = Shutdown(), Seen(), Seen()
+    shutdown, reported, cancelled = Shutdown(), Seen(), Seen()
     shutdown.bind(cancelled)
-    with on_signals(shutdown, said):
+    with on_signals(shutdown, reported):
         send(signal.SIGINT)
         send(signal.SIGTERM)
     assert cancelled.wait()
-    assert said.wait()
+    assert reported.wait()
     assert len(cancelled.calls) == 1
-    assert len(said.calls) == 1
+    assert len(reported.calls) == 1
 
 
 def test_a_second_signal_interrupts_where_nothing_can_be_cancelled() -> None:
@@ -90,9 +90,9 @@ def test_the_former_handlers_are_back_afterwards() -> None:
 
 
 def test_a_hangup_asks_for_a_reload_and_for_nothing_else() -> None:
-    shutdown, asked, said = Shutdown(), threading.Event(), list[str]()
+    shutdown, asked, reported = Shutdown(), threading.Event(), list[str]()
     shutdown.bind(lambda: None)
-    with on_signals(shutdown, said.append), on_hangup(asked):
+    with on_signals(shutdown, reported.append), on_hangup(asked):
         assert not asked.is_set()
         send(signal.SIGHUP)
         assert asked.is_set()
@@ -100,7 +100,7 @@ def test_a_hangup_asks_for_a_reload_and_for_nothing_else() -> None:
         send(signal.SIGHUP)
         assert asked.is_set()
     assert not shutdown.stop.is_set()
-    assert said == []
+    assert reported == []
 
 
 def test_the_former_handler_of_a_hangup_is_back_afterwards() -> None:

@@ -62,7 +62,7 @@ def test_a_camera_comes_up_with_its_first_frame_and_goes_down_at_its_end() -> No
         (StreamEnd("gate", "stopped"), "stopped"),
     ],
 )
-def test_a_camera_that_did_not_end_by_itself_says_so(end: StreamEnd, reason: str) -> None:
+def test_a_camera_that_did_not_end_by_itself_reports_it(end: StreamEnd, reason: str) -> None:
     *_, down = decide(recognized(0, {}), end)[-1].events
     assert isinstance(down, CameraEvent)
     assert down.reason == reason
@@ -73,7 +73,7 @@ def test_every_item_comes_out_in_order() -> None:
     assert [type(item) for item in items] == [DecidedFrame, DecidedFrame, DecidedEnd]
 
 
-def test_an_event_says_who_what_when_and_where() -> None:
+def test_an_event_reports_who_what_when_and_where() -> None:
     [event] = events_of(decide(recognized(3, {7: (0.9, 0.1)})))
     assert (event.kind, event.camera_id, event.track_id, event.action) == (
         "start",
@@ -88,7 +88,7 @@ def test_an_event_says_who_what_when_and_where() -> None:
     assert event.end_reason is None
 
 
-def test_an_event_says_how_long_each_stage_took() -> None:
+def test_an_event_reports_how_long_each_stage_took() -> None:
     [event] = events_of(decide(recognized(0, {7: (0.9, 0.1)})))
     assert event.latency_ms == {
         "decode": 0.0,
@@ -107,7 +107,7 @@ def test_without_a_wall_clock_nothing_depends_on_when_it_ran() -> None:
     assert (event.start_time, event.end_time, event.latency_ms) == (None, None, {})
 
 
-def test_sequence_numbers_have_no_hole_and_each_camera_its_own() -> None:
+def test_sequence_numbers_have_no_gap_and_each_camera_has_its_own() -> None:
     items = []
     for n in range(6):
         score = 0.9 if n % 2 == 0 else 0.1  # starts and ends all the time
@@ -135,7 +135,7 @@ def test_two_people_doing_the_same_are_two_instances() -> None:
 def test_a_track_that_ends_closes_its_actions() -> None:
     events = events_of(decide(recognized(0, {1: (0.9, 0)}), recognized(5, {}, ended=(1,))))
     assert (events[-1].kind, events[-1].end_reason) == ("end", "track_ended")
-    assert events[-1].end_pts_s == 0.0  # the last moment it was known to go on
+    assert events[-1].end_pts_s == 0.0  # the last timestamp at which it was confirmed
     assert events[-1].frame_index == 5
 
 
@@ -159,7 +159,7 @@ def test_a_camera_that_never_gave_a_frame_ends_in_peace() -> None:
 OUTAGE = StreamEnd("gate", "stalled", "no frame for 5 s", at=2000.0)
 
 
-def test_the_actions_of_a_camera_that_went_away_end_with_that_reason() -> None:
+def test_the_actions_of_a_camera_that_became_unavailable_end_with_that_reason() -> None:
     items = decide(recognized(0, {1: (0.9, 0)}), OUTAGE)
     end, down = items[-1].events
     assert isinstance(end, ActionEvent)
@@ -168,7 +168,7 @@ def test_the_actions_of_a_camera_that_went_away_end_with_that_reason() -> None:
     assert (down.reason, down.time) == ("stalled", "1970-01-01T00:16:40.000Z")
 
 
-def test_a_camera_that_comes_back_goes_on_with_its_numbers() -> None:
+def test_a_camera_that_comes_back_continues_its_numbers() -> None:
     items = decide(recognized(0, {1: (0.9, 0)}), OUTAGE, OUTAGE, recognized(9, {2: (0.9, 0)}))
     events = [event for item in items for event in item.events]
     kinds = [event.kind for event in events]
@@ -176,7 +176,7 @@ def test_a_camera_that_comes_back_goes_on_with_its_numbers() -> None:
     assert [event.seq for event in events] == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_live_camera_that_was_never_seen_is_told_to_be_down_once() -> None:
+def test_a_live_camera_that_never_connected_is_reported_down_once() -> None:
     first, second, stopped = decide(OUTAGE, OUTAGE, StreamEnd("gate", "stopped"))
     [down] = first.events
     assert isinstance(down, CameraEvent)

@@ -67,7 +67,7 @@ def test_only_boxes_inside_the_image_reach_the_encoder() -> None:
     assert asked.tolist() == [[0, 0, 40, 240]]
 
 
-def test_people_who_swap_places_while_hidden_are_known_by_their_looks() -> None:
+def test_people_who_swap_places_while_hidden_are_recognized_by_their_appearance() -> None:
     """By motion alone they stayed where they were; so they would with a shifted feature."""
     tracker = new_tracker(MeanColorEncoder())
     red, blue = Walker((0, 0, 255), (140, 100), (0, 0)), Walker((255, 0, 0), (164, 100), (0, 0))

@@ -1,4 +1,4 @@
-"""Scene clips: true in time, and the boxes are those of the moment the network answers for."""
+"""Scene clips: exact in time, with the boxes of the timestamp that the output belongs to."""
 
 from __future__ import annotations
 

@@ -44,7 +44,7 @@ def test_a_short_spike_is_no_action() -> None:
     assert decide("1771771771") == []
 
 
-def test_an_action_goes_on_between_the_two_thresholds() -> None:
+def test_an_action_continues_between_the_two_thresholds() -> None:
     assert reported(decide("7775555555")) == [("start", 0.0, 1.0), ("end", 0.0, 4.5)]
 
 
@@ -52,7 +52,7 @@ def test_a_short_dip_does_not_end_it() -> None:
     assert reported(decide("777117")) == [("start", 0.0, 1.0), ("end", 0.0, 2.5)]
 
 
-def test_it_ends_after_the_gap_at_the_last_moment_it_went_on() -> None:
+def test_it_ends_after_the_gap_at_its_last_confirmed_timestamp() -> None:
     [start, end] = decide("7777111")
     assert end.reason == "below_threshold"
     assert (end.start.pts_s, end.end.pts_s) == (0.0, 1.5)
@@ -74,7 +74,7 @@ def test_a_lost_track_ends_what_is_open_with_its_reason() -> None:
     assert decide("777")[-1].reason == "track_ended"
 
 
-def test_a_lost_track_with_nothing_open_says_nothing() -> None:
+def test_a_lost_track_without_an_open_action_emits_nothing() -> None:
     assert decide("77") == []
 
 

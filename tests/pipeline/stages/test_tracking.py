@@ -73,7 +73,7 @@ def test_frames_without_people_reach_the_tracker() -> None:
     assert ids(tracked[1]) == []
 
 
-def test_a_tracked_frame_says_what_ended_and_when_it_was_made() -> None:
+def test_a_tracked_frame_reports_ended_tracks_and_its_timestamp() -> None:
     clock = itertools.count(100.0)
     (item,) = track_people([detected("gate", 4)], CountingTracker, lambda: next(clock))
     assert isinstance(item, TrackedFrame)

@@ -44,7 +44,7 @@ class Reader:
         self.subscriber.close()
 
     def take(self, count: int) -> list[int]:
-        """So many events, all dealt with."""
+        """So many events, all acknowledged."""
         seqs: list[int] = []
         self.subscriber._stop.clear()
         for event in self.subscriber:
@@ -58,13 +58,13 @@ class Reader:
         seqs: list[int] = []
         newest_at = time.monotonic()
 
-        def watch() -> None:
+        def wait_and_stop() -> None:
             while time.monotonic() < newest_at + QUIET_S:
                 time.sleep(0.02)
             self.subscriber.stop()
 
         self.subscriber._stop.clear()
-        watching = threading.Thread(target=watch)
+        watching = threading.Thread(target=wait_and_stop)
         watching.start()
         for event in self.subscriber:
             seqs.append(event.seq)

@@ -96,7 +96,7 @@ def test_a_gap_is_reported_though_the_reply_that_had_it_was_lost(
     force(client, make_event(1))
     with proxy_to(server) as proxy, Reader(proxy.url, group="alarms") as reader:
         assert reader.take(1) == [1]
-        reading = reader.subscriber._reader.steps()  # as an iteration goes on
+        reading = reader.subscriber._reader.steps()  # as an iteration continues
         force(client, make_event(4))
         step = next(reading)
         while isinstance(step, Command) and step.idempotent:

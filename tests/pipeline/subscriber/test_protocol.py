@@ -25,7 +25,7 @@ def test_numbers_prove_gaps_and_duplicates(before: int, found: object) -> None:
     assert check_sequence(make_event(7), before, "1-0") == found
 
 
-def test_an_entry_is_an_event_or_says_why_not() -> None:
+def test_an_entry_is_an_event_or_an_error_with_the_reason() -> None:
     event = make_event(1)
     assert read_entry("1-0", encode_event(event).encode()) == event
     assert read_entry("1-0", None) == BadEntry("1-0", "it has no field 'event'")

@@ -28,7 +28,7 @@ def test_alone_it_reads_everything_in_order(stream: EventStream, server: str) ->
         assert reader.reports == []
 
 
-def test_alone_an_empty_stream_ends_at_once(stream: EventStream, server: str) -> None:
+def test_alone_an_empty_stream_ends_immediately(stream: EventStream, server: str) -> None:
     with Reader(server, to_end_only=True) as reader:
         assert list(reader.subscriber) == []
 

@@ -51,7 +51,7 @@ def serving(
         yield server.port
 
 
-def say_nothing(port: int) -> socket.socket:
+def connect_silently(port: int) -> socket.socket:
     """A client that is being served when this returns: the next one is accepted after it."""
     client = socket.create_connection(("127.0.0.1", port), timeout=20)
     assert ask(port, "/").status == 200
@@ -159,7 +159,7 @@ def test_another_method_is_not_allowed(method: str) -> None:
 
 
 @pytest.mark.parametrize("path", ["/", "/health", "/metrics"])
-def test_head_tells_the_headers_alone(path: str) -> None:
+def test_head_returns_only_the_headers(path: str) -> None:
     with serving() as port:
         answer = ask(port, path, "HEAD")
     assert (answer.status, answer.body) == (200, b"")
@@ -196,18 +196,18 @@ def test_requests_are_not_written_to_standard_error(
     assert caplog.text == ""
 
 
-def test_clients_that_say_nothing_hold_up_nobody_and_no_end() -> None:
+def test_silent_clients_delay_neither_other_clients_nor_the_end() -> None:
     with serving() as port:
-        silent = [say_nothing(port) for _ in range(5)]
+        silent = [connect_silently(port) for _ in range(5)]
         assert ask(port, "/health").status == 200
-        leaving = time.monotonic()
-    assert time.monotonic() - leaving < 1.0
+        closing_since = time.monotonic()
+    assert time.monotonic() - closing_since < 1.0
     for client in silent:
         with client:
             assert client.recv(1) == b""  # hung up on
 
 
-def test_a_client_that_says_nothing_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_client_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_server._Handler, "timeout", 0.05)
     with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
         assert client.recv(1) == b""
@@ -235,8 +235,8 @@ def test_a_page_under_way_does_not_hold_up_the_end() -> None:
         client = socket.create_connection(("127.0.0.1", port), timeout=20)
         client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
         assert asked.wait(20)
-        leaving = time.monotonic()
-    assert time.monotonic() - leaving < 1.0
+        closing_since = time.monotonic()
+    assert time.monotonic() - closing_since < 1.0
     go_on.set()
     with client:
         assert client.recv(1) == b""
@@ -250,7 +250,7 @@ def test_the_port_is_free_again_afterwards() -> None:
         assert ask(port, "/health").status == 200
 
 
-def test_a_port_in_use_is_told_with_the_key() -> None:
+def test_a_port_in_use_is_reported_with_the_key() -> None:
     with (
         serving() as port,
         pytest.raises(PipelineError, match=rf"live\.health.*127\.0\.0\.1:{port}.*in use.*another"),
@@ -259,7 +259,7 @@ def test_a_port_in_use_is_told_with_the_key() -> None:
         pass
 
 
-def test_a_host_that_is_not_ours_is_told_with_the_key() -> None:
+def test_the_host_of_another_machine_is_reported_with_the_key() -> None:
     with (
         pytest.raises(PipelineError, match=r"live\.health.*192\.0\.2\.1:0.*no address of this"),
         serving(address="192.0.2.1:0"),
@@ -268,7 +268,7 @@ def test_a_host_that_is_not_ours_is_told_with_the_key() -> None:
 
 
 @pytest.mark.parametrize("host", ["nowhere.invalid", "a..b"])
-def test_a_host_that_does_not_exist_is_told_with_the_key(host: str) -> None:
+def test_a_host_that_does_not_exist_is_reported_with_the_key(host: str) -> None:
     with (
         pytest.raises(ConfigError, match=r"live\.health.*no such host"),
         serving(address=f"{host}:0"),
@@ -277,7 +277,7 @@ def test_a_host_that_does_not_exist_is_told_with_the_key(host: str) -> None:
 
 
 @pytest.mark.parametrize("address", ["", "8080", ":8080", "localhost:", "localhost:x", "h:65536"])
-def test_what_is_no_address_is_told_before_it_is_used(address: str) -> None:
+def test_an_invalid_address_is_reported_before_it_is_used(address: str) -> None:
     with pytest.raises(ConfigError, match=r"live\.health.*host:port"):
         HealthServer(address, make_snapshot, PrometheusMetrics(make_snapshot).render)
 

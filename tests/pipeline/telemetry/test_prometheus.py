@@ -12,7 +12,7 @@ from tests.pipeline.snapshots import STARTED_AT, make_camera, make_snapshot
 
 
 def render(snapshot: Snapshot) -> dict[str, Metric]:
-    """Metrics by name as the parser tells it, which leaves `_total` out."""
+    """Metrics by name as the parser returns it, without the suffix `_total`."""
     text, _ = PrometheusMetrics(lambda: snapshot).render()
     return {family.name: family for family in text_string_to_metric_families(text.decode())}
 
@@ -109,7 +109,7 @@ def test_what_is_unknown_is_absent_instead_of_zero() -> None:
     }
 
 
-def test_trouble_shows_as_zeros() -> None:
+def test_errors_are_exposed_as_zeros() -> None:
     found = numbers(make_snapshot(healthy=False, stuck="detect", redis_error="it does not answer"))
     assert (found["behaviour_healthy",], found["behaviour_redis_up",]) == (0.0, 0.0)
 
@@ -120,7 +120,7 @@ def test_any_camera_id_survives_the_text_format() -> None:
     assert found["behaviour_camera_tracks", camera_id] == 3.0
 
 
-def test_each_look_sees_the_run_as_it_is_now() -> None:
+def test_each_scrape_reads_the_current_state_of_the_run() -> None:
     snapshots = iter([make_snapshot(events=1), make_snapshot(make_camera("yard"), events=2)])
     metrics = PrometheusMetrics(lambda: next(snapshots))
     first, second = metrics.render()[0].decode(), metrics.render()[0].decode()

@@ -37,7 +37,7 @@ def test_without_a_terminal_a_line_comes_every_few_seconds_and_not_per_frame() -
     assert lines[0] == "gate: 20 of 100 frames, 4.0 fps in all, 1 people, 0 events, 20 s left"
 
 
-def test_a_file_that_failed_is_told_at_once_and_in_the_summary() -> None:
+def test_a_file_that_failed_is_reported_immediately_and_in_the_summary() -> None:
     progress, out = follow(Clock())
     with progress:
         progress.write(DecidedEnd(StreamEnd("gate", "failed", "gate.mp4: the file is empty"), ()))

@@ -105,7 +105,7 @@ def test_a_clock_that_is_set_spoils_no_rate(status: RunStatus, clock: Clock) -> 
     assert gate(status).fps_in == pytest.approx(10.0)
 
 
-def test_a_change_of_state_is_told_with_its_time(status: RunStatus, clock: Clock) -> None:
+def test_a_change_of_state_is_reported_with_its_time(status: RunStatus, clock: Clock) -> None:
     clock.now = 5.0
     assert status.set_state("gate", "up")
     went_up = clock.unix()
@@ -173,7 +173,9 @@ def test_mean_batches_leave_out_the_empty_ones(status: RunStatus) -> None:
     assert snapshot.dropped_clips == 6
 
 
-def test_latencies_are_told_by_stage_while_they_are_recent(status: RunStatus, clock: Clock) -> None:
+def test_latencies_are_reported_by_stage_while_they_are_recent(
+    status: RunStatus, clock: Clock
+) -> None:
     status.decided("gate", tracks=1, events=2, latency_s={"detect": 0.1, "total": 0.5})
     assert status.snapshot().latency_s == {
         "detect": pytest.approx((0.1, 0.1, 0.1)),

@@ -24,11 +24,11 @@ def listening(address: str) -> Iterator[socket.socket]:
         yield receiver
 
 
-def heard(receiver: socket.socket) -> str:
+def received(receiver: socket.socket) -> str:
     return receiver.recv(4096).decode()
 
 
-def say_everything(manager: SystemdNotifier) -> None:
+def send_every_message(manager: SystemdNotifier) -> None:
     manager.ready()
     manager.status("2 of 3 cameras are up")
     manager.alive()
@@ -41,14 +41,14 @@ def test_every_message_is_one_datagram(tmp_path: Path, abstract: bool) -> None:
     address = f"@behaviour-stream-{secrets.token_hex(8)}" if abstract else str(tmp_path / "notify")
     manager = SystemdNotifier.from_environment({"NOTIFY_SOCKET": address})
     with listening(address) as receiver:
-        say_everything(manager)
-        assert [heard(receiver) for _ in range(4)] == [
+        send_every_message(manager)
+        assert [received(receiver) for _ in range(4)] == [
             "READY=1",
             "STATUS=2 of 3 cameras are up",
             "WATCHDOG=1",
             "STOPPING=1",
         ]
-        assert heard(receiver).startswith("RELOADING=1\n")
+        assert received(receiver).startswith("RELOADING=1\n")
 
 
 def test_a_reload_carries_the_monotonic_clock(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_a_reload_carries_the_monotonic_clock(tmp_path: Path) -> None:
         before = time.clock_gettime(time.CLOCK_MONOTONIC)
         SystemdNotifier(address).reloading()
         after = time.clock_gettime(time.CLOCK_MONOTONIC)
-        reloading, clock = heard(receiver).split("\n")
+        reloading, clock = received(receiver).split("\n")
     assert reloading == "RELOADING=1"
     name, microseconds = clock.split("=")
     assert name == "MONOTONIC_USEC"
@@ -69,15 +69,15 @@ def test_a_status_cannot_smuggle_in_another_message(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     with listening(address) as receiver:
         SystemdNotifier(address).status("camera gate\nSTOPPING=1\r\n \udcff")
-        assert heard(receiver) == "STATUS=camera gate STOPPING=1 ?"
+        assert received(receiver) == "STATUS=camera gate STOPPING=1 ?"
 
 
-def test_without_a_socket_nothing_is_sent_and_nobody_waits(
+def test_without_a_socket_nothing_is_sent_and_no_call_waits(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     for environment in ({}, {"NOTIFY_SOCKET": ""}):
         manager = SystemdNotifier.from_environment({**environment, "WATCHDOG_USEC": "30000000"})
-        say_everything(manager)
+        send_every_message(manager)
         assert manager.watchdog_interval_s is None
     assert not caplog.records
 
@@ -93,17 +93,17 @@ def test_without_a_socket_nothing_is_sent_and_nobody_waits(
     ],
     ids=["path", "abstract", "not supported", "too long a path", "too long a name"],
 )
-def test_a_socket_that_is_gone_stops_nothing_and_is_told_once(
+def test_a_socket_that_is_gone_stops_nothing_and_is_reported_once(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, address: str
 ) -> None:
     address = address.format(folder=tmp_path, token=secrets.token_hex(8))
     with caplog.at_level(logging.WARNING):
-        say_everything(SystemdNotifier(address))
+        send_every_message(SystemdNotifier(address))
     assert len(caplog.records) == 1
     assert "cannot notify the service manager" in caplog.text
 
 
-def test_a_service_manager_that_does_not_read_holds_us_up_for_a_moment_only(
+def test_a_service_manager_that_does_not_read_delays_a_run_only_briefly(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(service_manager, "SEND_LIMIT_S", 0.05)
@@ -114,16 +114,16 @@ def test_a_service_manager_that_does_not_read_holds_us_up_for_a_moment_only(
             manager.alive()
             if caplog.records:
                 return
-    pytest.fail("no message was ever given up")
+    pytest.fail("no message was ever dropped")
 
 
-def test_it_is_heard_again_once_the_socket_is_back(tmp_path: Path) -> None:
+def test_messages_arrive_again_once_the_socket_is_back(tmp_path: Path) -> None:
     address = str(tmp_path / "notify")
     manager = SystemdNotifier(address)
     manager.alive()
     with listening(address) as receiver:
         manager.alive()
-        assert heard(receiver) == "WATCHDOG=1"
+        assert received(receiver) == "WATCHDOG=1"
 
 
 @pytest.mark.parametrize(
