@@ -14,7 +14,7 @@ import pytest
 from pipeline.types import Frame, TrackedFrame, TrackedPerson
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-# A test that uses one of these, directly or through another fixture, is slow, whoever wrote it:
+# A test that uses one of these, directly or through another fixture, is slow, in any file:
 # they start a server or hold a real video or a large model.
 SLOW_FIXTURES = {"redis_program", "start_broker", "shared_data", "demo_video"}
 WHOLE_PROGRAM = REPOSITORY / "tests" / "integration"  # each test runs it: all are slow
@@ -37,7 +37,7 @@ SLOW_FILES = {
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what `make test-fast` leaves out, by the fixtures that a test uses."""
+    """Mark as slow what `make test-fast` skips, by the fixtures that a test uses."""
     for item in items:
         fixtures = set(getattr(item, "fixturenames", ()))
         in_slow_place = item.path in SLOW_FILES or WHOLE_PROGRAM in item.path.parents
@@ -79,7 +79,7 @@ def write_video(
     each_lasts_s: float | None = None,
     left_half: int | None = None,
 ) -> Path:
-    """Encode one grey picture per time stamp; the grey level tells which picture it is."""
+    """Encode one grey frame per time stamp; the grey level identifies the frame."""
 
     def mux(packets: list[av.Packet]) -> None:
         for packet in packets:
@@ -107,7 +107,7 @@ def write_video(
 def make_frame(
     index: int = 0, pts_s: float | None = None, *, camera_id: str = "gate", level: int = 0
 ) -> Frame:
-    """A small frame; at 10 frames per second unless told otherwise."""
+    """A small frame; at 10 frames per second by default."""
     image = np.full((48, 64, 3), level, np.uint8)
     at = 1000.0 + index
     return Frame(camera_id, index, index / 10 if pts_s is None else pts_s, at, image, at)

@@ -262,7 +262,7 @@ def test_rooms_import_each_other_without_a_circle() -> None:
         raise AssertionError(listed(offenders)) from None
 
 
-def test_the_docstring_of_a_room_tells_what_it_may_import() -> None:
+def test_the_docstring_of_a_room_names_what_it_may_import() -> None:
     offenders = []
     for room in ROOM_MAY_IMPORT:
         path = Path(*room.split("."), "__init__.py")
@@ -294,7 +294,7 @@ def test_stages_do_not_know_each_other() -> None:
     assert not offenders, listed(offenders)
 
 
-def test_third_party_packages_stay_behind_their_borders() -> None:
+def test_third_party_packages_stay_behind_their_adapters() -> None:
     offenders = [
         f"{one.where} imports {one.name}"
         for one in imports()
@@ -304,7 +304,7 @@ def test_third_party_packages_stay_behind_their_borders() -> None:
     assert not offenders, listed(offenders)
 
 
-def test_every_border_has_a_package_behind_it() -> None:
+def test_every_adapter_has_a_package_behind_it() -> None:
     used = {(one.name.split(".")[0], one.path) for one in imports()}
     idle = [
         f"{path} does not import {package}"

@@ -114,7 +114,7 @@ def test_composes_redis_evicts_nothing_and_keeps_everything() -> None:
     assert options[options.index("--appendonly") + 1] == "yes"
 
 
-def test_systemd_is_told_of_starts_and_can_reload() -> None:
+def test_systemd_is_notified_of_starts_and_can_reload() -> None:
     service = dict(service_lines(SERVICE.read_text()))
     assert service["Type"] == "notify"
     assert service["ExecReload"] == "/bin/kill -HUP $MAINPID"

@@ -1,4 +1,4 @@
-"""What the documentation tells to type can be typed."""
+"""The commands that the documentation shows can be run."""
 
 from __future__ import annotations
 

@@ -110,11 +110,11 @@ def test_the_chinese_readme_is_the_same_page() -> None:
     assert targets[0] == targets[1]
 
 
-def test_pictures_are_small_and_load_nothing() -> None:
-    for picture in (*(REPOSITORY / "docs").rglob("*.svg"), *(REPOSITORY / "docs").rglob("*.jpg")):
-        assert picture.stat().st_size < 300_000, picture
-        if picture.suffix == ".svg":
-            assert not re.search(r"(?:href=|url\()\W*https?:", picture.read_text()), picture
+def test_images_are_small_and_load_nothing() -> None:
+    for image in (*(REPOSITORY / "docs").rglob("*.svg"), *(REPOSITORY / "docs").rglob("*.jpg")):
+        assert image.stat().st_size < 300_000, image
+        if image.suffix == ".svg":
+            assert not re.search(r"(?:href=|url\()\W*https?:", image.read_text()), image
 
 
 def test_every_page_is_in_the_navigation() -> None:

@@ -29,7 +29,7 @@ def excerpts(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def cut(path: Path, first: int, count: int) -> Path:
-    """Encode every second frame of a piece of the demo anew, the first one at time 0."""
+    """Encode every second frame of a part of the demo again, the first one at time 0."""
     with av.open(str(DEMO)) as source, av.open(str(path), "w") as target:
         video = source.streams.video[0]
         stream = target.add_stream("libx264", rate=video.average_rate)

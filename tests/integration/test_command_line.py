@@ -74,7 +74,7 @@ def test_the_same_files_give_the_same_bytes_alone_together_and_under_load(
 
 
 @pytest.mark.timeout(300)
-def test_redis_the_file_and_the_video_tell_the_same_story(
+def test_redis_the_file_and_the_video_report_the_same_events(
     tmp_path: Path, excerpts: Sequence[Path]
 ) -> None:
     drawn, tracks = tmp_path / "drawn.mp4", tmp_path / "tracks"
@@ -110,7 +110,7 @@ def test_a_bad_file_is_named_and_the_others_are_done(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "expected"),
     [
         (["--set", "detector.confidance=1"], "detector.confidance: unknown key"),
         (["--set", "detector.weights=no/such.pt"], "no/such.pt"),
@@ -123,10 +123,10 @@ def test_a_bad_file_is_named_and_the_others_are_done(
     ids=lambda value: value[-1] if isinstance(value, list) else "",
 )
 def test_a_wrong_setting_is_named_before_anything_runs(
-    tmp_path: Path, arguments: list[str], told: str
+    tmp_path: Path, arguments: list[str], expected: str
 ) -> None:
     done = run("replay", DEMO, "--output", tmp_path, "--redis", "none", *arguments, expect=2)
-    assert told in " ".join(done.stderr.split())
+    assert expected in " ".join(done.stderr.split())
     assert "Traceback" not in done.stderr
     assert not (tmp_path / "events.jsonl").exists()
 
@@ -152,22 +152,22 @@ def test_ctrl_c_drains_and_closes_what_is_open(tmp_path: Path) -> None:
     arguments = ["replay", DEMO, "--output", tmp_path, "--annotated", tmp_path / "drawn.mp4"]
     thresholds = ["decision.start_threshold=0.3", "decision.end_threshold=0.2"]
     settings = [part for value in thresholds for part in ("--set", value)]
-    said, interrupted = "", False
+    printed, interrupted = "", False
     with subprocess.Popen(
         [*PROGRAM, *map(str, arguments), *BUILT_IN_DETECTOR, *settings],
         stderr=subprocess.PIPE, text=True, start_new_session=True,
     ) as process:  # fmt: skip
         assert process.stderr is not None
-        for line in process.stderr:  # as the terminal does it: the signal goes to the whole group
-            said += line
+        for line in process.stderr:  # as the terminal does it: the signal reaches the whole group
+            printed += line
             if not interrupted and " events" in line and " 0 events" not in line:
                 os.killpg(process.pid, signal.SIGINT)
                 interrupted = True
         code = process.wait(60)
-    assert code == 130, said
-    assert said.count("stopping") == 1
-    assert "stopped" in said
-    assert "Traceback" not in said
+    assert code == 130, printed
+    assert printed.count("stopping") == 1
+    assert "stopped" in printed
+    assert "Traceback" not in printed
     events = [json.loads(line) for line in (tmp_path / "events.jsonl").read_text().splitlines()]
     started = {e["instance_id"] for e in events if e["kind"] == "start"}
     assert started == {e["instance_id"] for e in events if e["kind"] == "end"}

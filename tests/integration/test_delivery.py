@@ -80,7 +80,7 @@ def test_whatever_is_killed_frozen_or_cut_every_event_arrives_once(tmp_path: Pat
     assert "SequenceGap" not in outcome.reports
 
 
-def test_every_gap_that_trimming_made_is_told_to_the_group(tmp_path: Path) -> None:
+def test_every_gap_that_trimming_made_is_reported_to_the_group(tmp_path: Path) -> None:
     with (
         running(tmp_path, "--stream-node-max-entries", "10") as server,
         server.client() as client,
@@ -133,7 +133,7 @@ def test_what_a_killed_run_left_is_flushed_with_ends_for_what_was_open(tmp_path:
         assert (found.lost, found.duplicated, found.out_of_order, found.not_ended) == (0, 0, 0, 0)
 
 
-def test_without_a_server_a_flush_keeps_everything_and_says_so(tmp_path: Path) -> None:
+def test_without_a_server_a_flush_keeps_everything_and_reports_it(tmp_path: Path) -> None:
     with worker("publish", "p", "redis://127.0.0.1:1/0", str(tmp_path), "500") as publisher:
         until(lambda: produced(tmp_path) > 10)
         publisher.kill()

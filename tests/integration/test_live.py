@@ -35,7 +35,7 @@ STRIDE_S = 0.5
 
 
 def flashes(seconds: int) -> Iterator[Image]:
-    """Dark and bright by turns, two seconds each, with a little picture of their own."""
+    """Dark and bright by turns, two seconds each, each with a small image."""
     rng = np.random.default_rng(0)
     for index in range(seconds * FPS):
         level = 220 if index // (2 * FPS) % 2 else 30
@@ -43,13 +43,13 @@ def flashes(seconds: int) -> Iterator[Image]:
 
 
 @pytest.fixture(scope="module")
-def film(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def video(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return encode_h264(tmp_path_factory.mktemp("films") / "film.mp4", flashes(8), FPS)
 
 
 @pytest.fixture
-def server(film: Path) -> Iterator[RtspCamera]:
-    with RtspCamera(film) as server:
+def server(video: Path) -> Iterator[RtspCamera]:
+    with RtspCamera(video) as server:
         yield server
 
 
@@ -58,7 +58,7 @@ def cameras(server: RtspCamera, *names: str) -> list[CameraSource]:
 
 
 class SlowDetector(OnePersonDetector):
-    """Takes its time for each picture."""
+    """Takes a fixed time for each frame."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -69,7 +69,7 @@ class SlowDetector(OnePersonDetector):
 
 
 class SlowRecognizer(BrightnessRecognizer):
-    """Takes its time for each clip."""
+    """Takes a fixed time for each clip."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
@@ -80,7 +80,7 @@ class SlowRecognizer(BrightnessRecognizer):
 
 
 class FailingDetector(OnePersonDetector):
-    """Fails when it is told to."""
+    """Fails on request."""
 
     def __init__(self) -> None:
         self.fail = threading.Event()
@@ -92,21 +92,21 @@ class FailingDetector(OnePersonDetector):
 
 
 def changes(events: Sequence[Event]) -> list[ActionEvent]:
-    """Starts and ends, without those that the end of the film brings about."""
+    """Starts and ends, without those that the end of the video causes."""
     actions = [e for e in events if isinstance(e, ActionEvent) and e.kind != "update"]
     return [e for e in actions if e.end_reason != "stream_ended"]
 
 
-def test_replay_and_live_agree(film: Path) -> None:
-    config, files = load_config(), [VideoFile("gate", film)]
+def test_replay_and_live_agree(video: Path) -> None:
+    config, files = load_config(), [VideoFile("gate", video)]
     expected = changes(list(replay(files, fake_components(), config, STAMP, [], Shutdown())))
     with (
-        RtspCamera(film, per_client=True) as server,
+        RtspCamera(video, per_client=True) as server,
         LiveRun(cameras(server, "gate"), fake_components()) as run,
     ):
         run.wait_until(lambda: len(changes(run.events)) >= len(expected))
         drops = sum(run.camera("gate").drops.values())
-    assert drops <= 5  # the first picture of an RTSP stream has no time
+    assert drops <= 5  # the first frame of an RTSP stream has no timestamp
     assert len(expected) >= 7
     for got, event in zip(changes(run.events), expected, strict=False):
         assert (got.kind, got.action, got.instance_id) == (
@@ -132,7 +132,9 @@ def test_one_dead_camera_of_four_costs_the_others_nothing(server: RtspCamera) ->
     assert (down.kind, down.reason, down.seq) == ("camera_down", "unreachable", 1)
 
 
-def test_the_actions_of_a_camera_that_goes_away_end_and_new_ones_begin(server: RtspCamera) -> None:
+def test_the_actions_of_a_camera_that_disconnects_end_and_new_ones_begin(
+    server: RtspCamera,
+) -> None:
     with LiveRun(cameras(server, "gate"), fake_components()) as run:
         run.wait_until(lambda: bool(run.actions("gate")))
         server.kill()
@@ -152,20 +154,20 @@ def test_the_actions_of_a_camera_that_goes_away_end_and_new_ones_begin(server: R
     assert starts[0].track_id != starts[-1].track_id
 
 
-def test_a_slow_recognizer_delays_neither_detection_nor_what_is_said(server: RtspCamera) -> None:
+def test_a_slow_recognizer_delays_neither_detection_nor_reports(server: RtspCamera) -> None:
     components = replace(fake_components(), recognizer=SlowRecognizer(0.7))
     with LiveRun(cameras(server, "a", "b", "c"), components) as run:
         run.wait_until(lambda: run.snapshot().dropped_clips >= 15)
         ages = [run.camera(name).staleness_s for name in "abc"]
-        looked_at = sum(run.detected(name) for name in "abc")
+        detected_frames = sum(run.detected(name) for name in "abc")
         stale = sum(run.camera(name).drops["stale"] for name in "abc")
         _, p95, _ = run.snapshot().latency_s["total"]
     assert max(age for age in ages if age is not None) < 0.5
-    assert stale < 0.1 * looked_at
+    assert stale < 0.1 * detected_frames
     assert p95 < 1.0 + 0.7 * 2 + 0.5  # its longest wait, two calls of the recognizer, the rest
 
 
-def test_a_slow_detector_looks_at_every_camera_less_often_and_never_late(
+def test_a_slow_detector_processes_every_camera_less_often_and_never_late(
     server: RtspCamera, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -209,13 +211,13 @@ def test_cameras_come_change_and_go_while_the_others_are_not_touched(
 
 
 def test_a_stage_that_fails_ends_the_run_even_if_a_camera_hangs(
-    server: RtspCamera, film: Path
+    server: RtspCamera, video: Path
 ) -> None:
     detector = FailingDetector()
     run = LiveRun(cameras(server, "a", "b"), replace(fake_components(), detector=detector))
     with pytest.raises(ArithmeticError, match="the GPU is gone"), run:
         run.wait_until(lambda: run.detected("a") > 5)
-        with RtspCamera(film) as hung:
+        with RtspCamera(video) as hung:
             hung.freeze()
             run.cameras = (*run.cameras, *cameras(hung, "hangs"))
             run.reload_requested.set()
@@ -225,12 +227,12 @@ def test_a_stage_that_fails_ends_the_run_even_if_a_camera_hangs(
 
 
 def test_stopping_takes_less_than_five_seconds_whatever_the_cameras_do(
-    server: RtspCamera, film: Path
+    server: RtspCamera, video: Path
 ) -> None:
     components = replace(
         fake_components(), detector=SlowDetector(0.2), recognizer=SlowRecognizer(0.5)
     )
-    with RtspCamera(film) as hung:
+    with RtspCamera(video) as hung:
         refused = parse_source(f"rtsp://127.0.0.1:{free_port()}/cam", "refused")
         sources = [*cameras(server, "a", "b"), *cameras(hung, "hangs"), refused]
         with LiveRun(sources, components) as run:
@@ -240,9 +242,9 @@ def test_stopping_takes_less_than_five_seconds_whatever_the_cameras_do(
             assert run.stop() < 5.0
 
 
-def test_a_run_of_files_ends_with_the_last_of_them(film: Path) -> None:
-    source = parse_source(f"{film}?live&speed=2", "gate")
-    patient = (  # a busy machine may be late; what is left out then is the matter of other tests
+def test_a_run_of_files_ends_with_the_last_of_them(video: Path) -> None:
+    source = parse_source(f"{video}?live&speed=2", "gate")
+    patient = (  # a busy machine may be late; other tests cover the frames dropped then
         "live.waiting_frames=1000",
         "live.max_staleness_s=60",
         "live.max_clip_staleness_s=60",

@@ -1,4 +1,4 @@
-"""One camera, a real RTSP server, and what goes wrong with it at night."""
+"""One camera, a real RTSP server, and the failures of the connection."""
 
 from __future__ import annotations
 
@@ -46,22 +46,22 @@ def server(videos: Path) -> Iterator[RtspCamera]:
         yield server
 
 
-def test_pictures_come_in_order_and_at_their_own_times(server: RtspCamera) -> None:
+def test_frames_come_in_order_and_at_their_own_times(server: RtspCamera) -> None:
     with WatchedCamera(server.url) as watched:
         watched.wait_for_frames(30)
         frames = watched.frames
     numbers = [read_clock(frame.image) for frame in frames]
     assert None not in numbers
     steps = np.diff([number or 0 for number in numbers]) % (FPS * SECONDS)
-    assert np.mean(steps == 1) > 0.9  # a busy machine may leave one out
+    assert np.mean(steps == 1) > 0.9  # a busy machine may drop one
     assert np.diff([frame.pts_s for frame in frames]) == pytest.approx(steps / FPS, abs=0.002)
     assert (frames[0].index, frames[0].pts_s, frames[0].wh) == (frames[1].index - 1, 0.0, WH)
 
 
-def test_the_time_of_capture_is_when_the_camera_sent_the_picture(
+def test_the_time_of_capture_is_when_the_camera_sent_the_frame(
     videos: Path, tmp_path: Path
 ) -> None:
-    """By RTCP sender reports, which come after seconds; the server's own notes are the truth."""
+    """By RTCP sender reports, which come after seconds; the server's log is the ground truth."""
     log = tmp_path / "pushed"
     with RtspCamera(videos / "clock.mp4", push_log=log) as server, WatchedCamera(server.url) as it:
         it.wait_until(lambda: len(it.frames) > 8 * FPS)
@@ -122,7 +122,7 @@ def test_a_camera_that_stops_sending_but_answers_is_noticed(server: RtspCamera) 
         watched.wait_for_frames(5)
 
 
-def test_a_moment_without_the_camera_is_a_hole_and_no_outage(server: RtspCamera) -> None:
+def test_a_brief_loss_of_the_camera_is_a_gap_and_no_outage(server: RtspCamera) -> None:
     timeouts = replace(TIMEOUTS, max_gap_s=10.0)
     with WatchedCamera(server.url, timeouts) as watched:
         watched.wait_for_frames(5)
@@ -164,7 +164,7 @@ def test_a_wrong_password_is_named_and_never_shown(
     assert "hunter2" not in caplog.text + repr(watched.camera) + repr(source)
 
 
-def test_what_is_wrong_is_said_once_and_not_per_try(
+def test_an_error_is_logged_once_and_not_per_try(
     videos: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.INFO)
@@ -200,7 +200,7 @@ def test_a_camera_that_changes_its_resolution_is_opened_again(
     assert all(read_clock(frame.image) is not None for frame in watched.frames)
 
 
-def test_damaged_pictures_and_what_builds_on_them_are_left_out(server: RtspCamera) -> None:
+def test_damaged_frames_and_those_that_depend_on_them_are_dropped(server: RtspCamera) -> None:
     with BitFlippingProxy(server.url) as line, WatchedCamera(line.url) as watched:
         watched.wait_for_frames(10)
         line.flip_rate = 0.1
@@ -214,7 +214,7 @@ def test_damaged_pictures_and_what_builds_on_them_are_left_out(server: RtspCamer
     assert len(readable) >= 0.98 * len(numbers)
 
 
-def test_a_line_that_held_pictures_back_makes_none_of_them_late_news(server: RtspCamera) -> None:
+def test_no_frame_that_a_line_held_back_is_delivered_late(server: RtspCamera) -> None:
     with BitFlippingProxy(server.url) as line, WatchedCamera(line.url) as watched:
         watched.wait_for_frames(FPS)
         server.freeze()
@@ -231,8 +231,8 @@ def test_a_line_that_held_pictures_back_makes_none_of_them_late_news(server: Rts
 def test_a_hiccup_does_not_cost_a_stream_with_few_key_frames_its_connection(
     tmp_path: Path,
 ) -> None:
-    film = clock_video(tmp_path / "long.mp4", 30, FPS, WH, gop=30 * FPS)
-    with RtspCamera(film, per_client=True) as server, WatchedCamera(server.url) as watched:
+    video = clock_video(tmp_path / "long.mp4", 30, FPS, WH, gop=30 * FPS)
+    with RtspCamera(video, per_client=True) as server, WatchedCamera(server.url) as watched:
         watched.wait_for_frames(FPS)
         server.freeze()
         time.sleep(1.0)  # what is tested is a pause
@@ -242,7 +242,7 @@ def test_a_hiccup_does_not_cost_a_stream_with_few_key_frames_its_connection(
         assert watched.ends == []
 
 
-def test_a_machine_out_of_memory_for_pictures_is_one_cameras_trouble(
+def test_a_machine_out_of_memory_for_frames_is_one_cameras_error(
     server: RtspCamera, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     renew, refusals = SlotOwner.renew, [OSError(errno.EMFILE, os.strerror(errno.EMFILE))]
@@ -289,7 +289,7 @@ def test_a_decoder_that_dies_or_hangs_is_replaced(
 
 
 @pytest.mark.parametrize("state", ["up", "refused", "frozen", "frozen while opening", "waiting"])
-def test_stopping_takes_a_moment_in_every_state(videos: Path, state: str) -> None:
+def test_stopping_is_quick_in_every_state(videos: Path, state: str) -> None:
     with (
         RtspCamera(videos / "clock.mp4", start=state not in ("refused", "waiting")) as server,
         WatchedCamera(server.url) as watched,
@@ -305,7 +305,7 @@ def test_stopping_takes_a_moment_in_every_state(videos: Path, state: str) -> Non
     assert watched.ends[-1].at is None
 
 
-def test_a_rate_is_kept_by_leaving_pictures_out_evenly(server: RtspCamera) -> None:
+def test_a_rate_is_kept_by_dropping_frames_evenly(server: RtspCamera) -> None:
     source = parse_source(server.url, "cam", detect_fps=5.0)
     with WatchedCamera(source) as watched:
         watched.wait_for_frames(11)
@@ -338,7 +338,7 @@ class TlsFront(BitFlippingProxy):
         return super().url.replace("rtsp:", "rtsps:")
 
 
-def test_a_certificate_that_nobody_vouches_for_is_refused_unless_one_says_so(
+def test_an_untrusted_certificate_is_refused_unless_configured_otherwise(
     server: RtspCamera, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     certificate = make_certificate(tmp_path)
@@ -387,12 +387,12 @@ def test_a_file_plays_like_a_camera_and_ends(videos: Path) -> None:
     assert end.at is None
     numbers = [read_clock(frame.image) for frame in watched.frames]
     assert numbers == sorted(set(numbers), key=lambda number: number or 0)
-    # A busy machine may leave some out; then it says how many.
+    # A busy machine may drop some; then it reports how many.
     assert len(numbers) + sum(watched.camera.drops.values()) == FPS * SECONDS
     assert len(numbers) > FPS
 
 
-def test_a_file_in_a_loop_goes_on_without_a_seam(videos: Path) -> None:
+def test_a_file_in_a_loop_continues_without_a_seam(videos: Path) -> None:
     source = parse_source(f"{videos / 'clock.mp4'}?live&loop&speed=10", "cam")
     with WatchedCamera(source) as watched:
         watched.wait_for_frames(3 * FPS * SECONDS)

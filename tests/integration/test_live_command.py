@@ -62,19 +62,19 @@ def subscribed(output: Path, *arguments: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def systemd(name: str) -> Iterator[list[str]]:
-    """What a service tells it at this address, for as long as the block lasts."""
-    told: list[str] = []
+    """The messages that a service sends to this address, for as long as the block lasts."""
+    notified: list[str] = []
 
     def listen() -> None:
         while message := listener.recv(4096):
-            told.append(message.decode())
+            notified.append(message.decode())
 
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
         listener.bind("\0" + name)
         thread = threading.Thread(target=listen)
         thread.start()
         try:
-            yield told
+            yield notified
         finally:
             with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
                 end.sendto(b"", "\0" + name)
@@ -122,7 +122,7 @@ def test_an_operators_evening(tmp_path: Path, excerpts: Sequence[Path]) -> None:
         name = str(tmp_path)[-80:]
         named = {"NOTIFY_SOCKET": f"@{name}", "WATCHDOG_USEC": "1000000"}
         options = ["--config", config, "--output", tmp_path]
-        with systemd(name) as told, live(log, *options, **named) as process:
+        with systemd(name) as notified, live(log, *options, **named) as process:
             wait_until(lambda: cameras().get("gate", {}).get("state") == "up", log)
             first, second = subscribed(tmp_path, "--count", "2")
             assert (first["kind"], first["camera_id"]) == ("camera_up", "gate")
@@ -152,10 +152,10 @@ def test_an_operators_evening(tmp_path: Path, excerpts: Sequence[Path]) -> None:
             process.send_signal(signal.SIGTERM)
             assert process.wait(20) == 0
             assert time.monotonic() - asked_at < 10  # 5 on a machine of its own
-    assert told[0] == "READY=1"
-    assert told[-1] == "STOPPING=1"
-    assert told.count("WATCHDOG=1") > 3
-    reloads = [line for line in told if line.startswith("RELOADING=1")]
+    assert notified[0] == "READY=1"
+    assert notified[-1] == "STOPPING=1"
+    assert notified.count("WATCHDOG=1") > 3
+    reloads = [line for line in notified if line.startswith("RELOADING=1")]
     assert len(reloads) == 3
     text = log.read_text()
     assert "Traceback" not in text

@@ -52,6 +52,8 @@ def test_scenes_give_every_person_several_actions_the_same_every_time(
     assert len(actions) > len({track_id for track_id, _ in actions})
 
 
-def test_a_scene_network_in_crop_mode_is_told_what_to_set(tmp_path: Path, weights: Path) -> None:
+def test_the_error_for_a_scene_network_in_crop_mode_names_what_to_set(
+    tmp_path: Path, weights: Path
+) -> None:
     refused = replay(tmp_path, DEMO, "--set", f"recognizer.weights={weights}", expect=2)
     assert "set recognizer.mode=scene" in refused.stderr

@@ -1,4 +1,4 @@
-"""`train` as a user starts it: processes on made videos, killed and going on."""
+"""`train` as a user starts it: processes on made videos, killed and resumed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ RUNS = ("straight", "broken")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Eight videos with a box each, so that nobody has to look for people; all tests' folder."""
+    """Eight videos with a box each, so that no search for people is needed; all tests' folder."""
     tmp_path = tmp_path_factory.mktemp("train")
     rows = []
     for number in range(8):
@@ -68,17 +68,17 @@ def run(arguments: list[str], expect: int = 0) -> subprocess.CompletedProcess[st
 
 
 def interrupt(arguments: list[str], at: str, number: signal.Signals) -> tuple[int, str]:
-    """Send a signal once a line begins with `at`; returns the exit code and what was said."""
+    """Send a signal once a line begins with `at`; returns the exit code and what was printed."""
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
-        said = []
+        printed = []
         for line in process.stderr:
-            said.append(line)
+            printed.append(line)
             if line.startswith(at):
                 process.send_signal(number)
                 break
-        said += process.stderr.readlines()
-    return process.returncode, "".join(said)
+        printed += process.stderr.readlines()
+    return process.returncode, "".join(printed)
 
 
 @pytest.mark.timeout(300)
@@ -88,10 +88,10 @@ def test_a_killed_and_an_interrupted_run_go_on_to_the_same_bits(data: Path) -> N
     again = command(data, RUNS[1])
     code, _ = interrupt(again, f"epoch 2/{EPOCHS}", signal.SIGKILL)
     assert code == -signal.SIGKILL
-    code, said = interrupt(again, f"epoch 3/{EPOCHS}", signal.SIGINT)
-    assert code == 130, said
-    assert "resuming in epoch" in said
-    assert "the same command resumes" in said
+    code, printed = interrupt(again, f"epoch 3/{EPOCHS}", signal.SIGINT)
+    assert code == 130, printed
+    assert "resuming in epoch" in printed
+    assert "the same command resumes" in printed
     run(again)
     straight, broken = (read_weights(data / name / "model.safetensors") for name in RUNS)
     assert straight.metadata == broken.metadata
@@ -130,9 +130,9 @@ def test_two_processes_train_together(data: Path) -> None:
     assert load_recognizer(data / "two/model.safetensors").input_spec.labels == ("stand", "walk")
 
 
-def test_mistakes_are_told_before_anything_runs(data: Path) -> None:
+def test_mistakes_are_reported_before_anything_runs(data: Path) -> None:
     assert "loop.epoch: unknown key" in run(command(data, "x", "loop.epoch=1"), expect=2).stderr
     (data / "wrong.csv").write_text("path,label\na.mp4,\n")
-    said = run(command(data, "x", labels="wrong.csv"), expect=2).stderr
-    assert "wrong.csv:2: label: missing" in said
+    printed = run(command(data, "x", labels="wrong.csv"), expect=2).stderr
+    assert "wrong.csv:2: label: missing" in printed
     assert not (data / "x").exists()

@@ -20,7 +20,7 @@ from testbed.videos_h264 import Image, clock_frames, clock_video, read_clock
 
 FPS, SECONDS, WH = 25, 4, (384, 216)
 CYCLE = FPS * SECONDS
-STALL_S = 0.5  # of pictures that are then missing
+STALL_S = 0.5  # of frames that are then missing
 needs_rtsp = pytest.mark.skipif(
     missing_rtsp_server() is not None, reason=str(missing_rtsp_server())
 )
@@ -33,7 +33,7 @@ def clock(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def watching(url: str) -> Iterator[Iterator[Image]]:
-    """The pictures of a camera."""
+    """The frames of a camera."""
     options = {"rtsp_transport": "tcp"} if url.startswith("rtsp:") else {}
     with av.open(url, timeout=(10, 5), options=options) as container:
         yield map(to_bgr, container.decode(video=0))
@@ -43,9 +43,9 @@ def to_bgr(frame: av.VideoFrame) -> Image:
     return np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
 
 
-def clocks(pictures: Iterator[Image], count: int) -> list[int]:
-    """Of the next readable pictures."""
-    readable = (number for picture in pictures if (number := read_clock(picture)) is not None)
+def clocks(frames: Iterator[Image], count: int) -> list[int]:
+    """Of the next readable frames."""
+    readable = (number for frame in frames if (number := read_clock(frame)) is not None)
     return list(islice(readable, count))
 
 
@@ -53,9 +53,9 @@ def follow_each_other(numbers: list[int]) -> bool:
     return all((a + 1) % CYCLE == b for a, b in pairwise(numbers))
 
 
-def misses_some(pictures: Iterator[Image], last: int) -> bool:
+def misses_some(frames: Iterator[Image], last: int) -> bool:
     """Whether there is a gap soon; what was sent before it may come first."""
-    for number in map(read_clock, islice(pictures, CYCLE)):
+    for number in map(read_clock, islice(frames, CYCLE)):
         if number is not None:
             if number != (last + 1) % CYCLE:
                 return True
@@ -63,11 +63,11 @@ def misses_some(pictures: Iterator[Image], last: int) -> bool:
     return False
 
 
-def play_out(pictures: Iterator[Image]) -> int:
+def play_out(frames: Iterator[Image]) -> int:
     """How many still come; whether a cut connection is an error depends on the protocol."""
     count = 0
     with suppress(av.FFmpegError):
-        for _ in pictures:
+        for _ in frames:
             count += 1
     return count
 
@@ -89,46 +89,46 @@ def test_a_clock_survives_compression(tmp_path: Path, bframes: int, wh: tuple[in
     assert [n for n, frame in enumerate(frames) if frame.key_frame] == [0, 5, 10, 15]
 
 
-def test_a_picture_without_a_clock_has_no_number() -> None:
-    picture = next(clock_frames(1, FPS, WH, first=77))
-    assert read_clock(picture) == 77
+def test_a_frame_without_a_clock_has_no_number() -> None:
+    frame = next(clock_frames(1, FPS, WH, first=77))
+    assert read_clock(frame) == 77
     for level in (0, 128, 255):
-        assert read_clock(picture * 0 + level) is None
-    assert read_clock(255 - picture) is None
-    assert read_clock(picture[50:]) is None
+        assert read_clock(frame * 0 + level) is None
+    assert read_clock(255 - frame) is None
+    assert read_clock(frame[50:]) is None
 
 
 @needs_rtsp
 def test_a_client_reads_the_clock_from_the_camera(clock: Path, tmp_path: Path) -> None:
     log = tmp_path / "pushed"
-    with RtspCamera(clock, push_log=log) as camera, watching(camera.url) as pictures:
-        assert follow_each_other(clocks(pictures, 10))
+    with RtspCamera(clock, push_log=log) as camera, watching(camera.url) as frames:
+        assert follow_each_other(clocks(frames, 10))
         assert camera.clients() == 1
     assert log.read_text().startswith("0 0 ")
 
 
 @needs_rtsp
 def test_a_camera_stalls_and_goes_on_and_hangs_up(clock: Path) -> None:
-    with RtspCamera(clock) as camera, watching(camera.url) as pictures:
-        last = clocks(pictures, 3)[-1]
+    with RtspCamera(clock) as camera, watching(camera.url) as frames:
+        last = clocks(frames, 3)[-1]
         assert camera.command("stall") == "ok stall"
         time.sleep(STALL_S)
         assert camera.command("resume") == "ok resume"
-        assert misses_some(pictures, last)
+        assert misses_some(frames, last)
         camera.command("kick")
         camera.wait_for_clients(0)
-        assert play_out(pictures) < CYCLE
+        assert play_out(frames) < CYCLE
         with pytest.raises(AssertionError, match="unknown"):
             camera.command("dance")
 
 
 @needs_rtsp
-def test_a_camera_changes_its_picture_size_while_it_runs(clock: Path, tmp_path: Path) -> None:
+def test_a_camera_changes_its_frame_size_while_it_runs(clock: Path, tmp_path: Path) -> None:
     other = clock_video(tmp_path / "other.mp4", 2, FPS, (640, 360))
-    with RtspCamera(clock) as camera, watching(camera.url) as pictures:
-        assert next(pictures).shape == (216, 384, 3)
+    with RtspCamera(clock) as camera, watching(camera.url) as frames:
+        assert next(frames).shape == (216, 384, 3)
         camera.command(f"switch {other}")
-        assert any(picture.shape == (360, 640, 3) for picture in islice(pictures, 3 * FPS))
+        assert any(frame.shape == (360, 640, 3) for frame in islice(frames, 3 * FPS))
 
 
 @needs_rtsp
@@ -146,8 +146,8 @@ def test_a_restarted_camera_has_the_same_port_and_can_want_a_password(clock: Pat
         assert camera.pid != first
         with pytest.raises(av.HTTPUnauthorizedError), watching(url):
             pass
-        with watching(url.replace("//", "//eve:secret@")) as pictures:
-            assert clocks(pictures, 1)
+        with watching(url.replace("//", "//eve:secret@")) as frames:
+            assert clocks(frames, 1)
 
 
 @needs_rtsp
@@ -159,17 +159,17 @@ def test_a_camera_that_cannot_start_says_why() -> None:
 
 
 @needs_rtsp
-def test_the_proxy_flips_bits_only_when_told(clock: Path) -> None:
+def test_the_proxy_flips_bits_only_on_request(clock: Path) -> None:
     with RtspCamera(clock) as camera, BitFlippingProxy(camera.url) as proxy:
         assert proxy.url.endswith("/cam")
-        with watching(proxy.url) as pictures:
-            assert follow_each_other(clocks(pictures, 20))
+        with watching(proxy.url) as frames:
+            assert follow_each_other(clocks(frames, 20))
             assert proxy.flipped == 0
             proxy.flip_rate = 1.0
-            assert len(list(islice(pictures, 2 * FPS))) == 2 * FPS  # the stream goes on
+            assert len(list(islice(frames, 2 * FPS))) == 2 * FPS  # the stream continues
             assert proxy.flipped >= FPS
             proxy.cut()
-            assert play_out(pictures) < CYCLE
+            assert play_out(frames) < CYCLE
 
 
 def test_the_proxy_leaves_headers_and_parameter_sets_alone() -> None:
@@ -182,7 +182,7 @@ def test_the_proxy_leaves_headers_and_parameter_sets_alone() -> None:
 
 
 @pytest.mark.parametrize("user", [None, "eve"])
-def test_pictures_come_from_an_mjpeg_camera(user: str | None) -> None:
+def test_frames_come_from_an_mjpeg_camera(user: str | None) -> None:
     jpegs = encode_jpegs(clock_frames(CYCLE, FPS, WH))
     with MjpegCamera(jpegs, 100, user=user, password="secret") as camera:
         url = camera.url
@@ -190,18 +190,18 @@ def test_pictures_come_from_an_mjpeg_camera(user: str | None) -> None:
             with pytest.raises(av.HTTPUnauthorizedError), watching(url):
                 pass
             url = url.replace("//", "//eve:secret@")
-        with watching(url) as pictures:
-            assert clocks(pictures, 30) == list(range(30))
+        with watching(url) as frames:
+            assert clocks(frames, 30) == list(range(30))
             camera.stall()
             time.sleep(STALL_S)
             camera.resume()
-            assert misses_some(pictures, 29)
+            assert misses_some(frames, 29)
             camera.kick()
-            assert play_out(pictures) < CYCLE
+            assert play_out(frames) < CYCLE
 
 
-def test_pictures_come_from_an_hls_camera(clock: Path, tmp_path: Path) -> None:
+def test_frames_come_from_an_hls_camera(clock: Path, tmp_path: Path) -> None:
     with HlsCamera(clock, tmp_path) as camera:
         camera.wait_until_ready()
-        with watching(camera.url) as pictures:
-            assert follow_each_other(clocks(pictures, FPS))
+        with watching(camera.url) as frames:
+            assert follow_each_other(clocks(frames, FPS))
