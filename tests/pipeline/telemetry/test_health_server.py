@@ -7,7 +7,6 @@ import json
 import logging
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
@@ -196,12 +195,11 @@ def test_requests_are_not_written_to_standard_error(
     assert caplog.text == ""
 
 
-def test_silent_clients_delay_neither_other_clients_nor_the_end() -> None:
+def test_silent_clients_delay_neither_others_nor_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(health_server._Handler, "timeout", None)  # nothing else would end them
     with serving() as port:
         silent = [connect_silently(port) for _ in range(5)]
         assert ask(port, "/health").status == 200
-        closing_since = time.monotonic()
-    assert time.monotonic() - closing_since < 1.0
     for client in silent:
         with client:
             assert client.recv(1) == b""  # hung up on
@@ -235,9 +233,7 @@ def test_a_page_under_way_does_not_hold_up_the_end() -> None:
         client = socket.create_connection(("127.0.0.1", port), timeout=20)
         client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
         assert asked.wait(20)
-        closing_since = time.monotonic()
-    assert time.monotonic() - closing_since < 1.0
-    go_on.set()
+    go_on.set()  # after the server has ended: had it waited for the page, it would wait still
     with client:
         assert client.recv(1) == b""
 
