@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import redis
@@ -179,17 +180,23 @@ def test_what_dead_runs_left_comes_first_and_is_removed(
     assert [path.name for path in tmp_path.glob("*.outbox")] == ["own.outbox"]
 
 
-def test_a_wait_lasts_as_long_as_events_move(fake: FakeStream, outbox: Outbox) -> None:
+def test_a_wait_lasts_as_long_as_events_move(
+    fake: FakeStream, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     outbox.append([make_event(seq) for seq in range(1, 4001)])
-    append_to_fake = fake.append
+    append_to_fake, clock_s = fake.append, [0.0]
 
     def slowly(events: Sequence[StoredEvent], now: float) -> Appended:
-        time.sleep(0.1)
+        time.sleep(0.1)  # the wait looks several times a batch
+        clock_s[0] += 0.5
         return append_to_fake(events, now)
 
     fake.append = slowly  # type: ignore[method-assign]
+    clock = SimpleNamespace(monotonic=lambda: clock_s[0], time=time.time)
+    monkeypatch.setattr("pipeline.delivery.publisher.time", clock)
     with publishing(fake, outbox) as publisher:
-        assert publisher.drain(1.0) == 0  # twenty batches take longer
+        assert publisher.drain(1.0) == 0
+    assert clock_s[0] == 10.0  # twenty batches
 
 
 def test_a_wait_can_be_given_up(fake: FakeStream, outbox: Outbox) -> None:
