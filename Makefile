@@ -34,7 +34,7 @@ help:  ## list the targets
 test: $(VENV)/.dev  ## run all tests, as CI does
 	$(PYTEST)
 
-test-fast: $(VENV)/.dev  ## run the tests that need no server, no real video and no large model: under a minute
+test-fast: $(VENV)/.dev  ## run the tests that need no server, no real video and no large model: about two minutes
 	$(PYTEST) -m "not slow"
 
 coverage: $(VENV)/.dev  ## run all tests and report the coverage of lines and branches

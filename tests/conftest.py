@@ -20,8 +20,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 # they start a server or hold a real video or a large model.
 SLOW_FIXTURES = {"redis_program", "start_broker", "shared_data", "demo_video"}
 WHOLE_PROGRAM = REPOSITORY / "tests" / "integration"  # each test runs it: all are slow
-# Files whose tests build, compile or train networks over and over: three quarters of the processor
-# time of what is left.
+# Files whose tests build, compile or train networks over and over, start whole programs,
+# or open a camera: most of the processor time of what is left.
 SLOW_FILES = {
     REPOSITORY / "tests" / path
     for path in (
@@ -31,9 +31,15 @@ SLOW_FILES = {
         "models/inference/test_action_recognizer.py",
         "models/inference/test_openvino_network.py",
         "models/inference/test_scene_recognizer.py",
+        "models/inference/test_signal_stack.py",
         "pipeline/commands/test_recognizer_tools.py",
         "pipeline/sources/test_decoder_process.py",
+        "testbed/test_rtsp_camera.py",
+        "training/crops/test_preparation.py",
+        "training/detector/test_loop.py",
         "training/fitting/test_epochs.py",
+        "training/fitting/test_train.py",
+        "training/fitting/test_trainer.py",
     )
 }
 

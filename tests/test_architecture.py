@@ -16,6 +16,8 @@ from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
+import pytest
+
 from tests.conftest import REPOSITORY
 
 PACKAGES = ("models", "pipeline", "training")
@@ -342,6 +344,7 @@ def test_no_public_class_name_occurs_twice() -> None:
     assert not offenders, listed(offenders)
 
 
+@pytest.mark.slow
 def test_a_run_without_a_yolo_never_loads_ultralytics() -> None:
     """Its AGPL licence then does not matter to the user; the README promises that."""
     program = (
