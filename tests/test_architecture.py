@@ -77,7 +77,7 @@ ROOM_MAY_IMPORT = {
     "training.recipe": "crops labels models pipeline",
     "training.detector": "labels metrics models pipeline",
     # the command line and the developers' tools
-    "run_pipeline": "pipeline.commands pipeline.config pipeline.runtime training.commands",
+    "run_pipeline": "pipeline.commands training.commands",
     "demo": "",
     "testbed": "models pipeline",
     "benchmarks": "testbed models pipeline training",
