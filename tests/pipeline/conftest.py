@@ -9,8 +9,8 @@ import redis
 
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import EventStoreError
-from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.redis_store.redis_server import find_redis_server
+from testbed.redis_server import redis_server
 
 STREAM = "test:events"
 
@@ -26,7 +26,7 @@ def redis_program() -> None:
 
 @pytest.fixture(scope="module")
 def server(redis_program: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with embedded_redis(tmp_path_factory.mktemp("redis")) as url:
+    with redis_server(tmp_path_factory.mktemp("redis")) as url:
         yield url
 
 

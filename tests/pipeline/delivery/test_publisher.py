@@ -230,16 +230,14 @@ def numbers(client: redis.Redis) -> list[int]:
 
 
 def test_a_server_that_is_killed_gets_everything_once(tmp_path: Path) -> None:
-    def serve(wait: Callable[[redis.Redis], None]) -> None:
+    def serve(wait: Callable[[str, redis.Redis], None]) -> None:
         with embedded_redis(tmp_path / "redis") as url, redis.Redis.from_url(url) as client:
-            wait(client)
+            wait(url, client)
 
     seen: list[int] = []
-    for life in range(3):  # the port differs: another outbox per life, as another run has
+    for life in range(3):  # another outbox per life, as another run has
 
-        def live(client: redis.Redis, life: int = life) -> None:
-            port = client.connection_pool.connection_kwargs["port"]
-            url = f"redis://127.0.0.1:{port}/0"
+        def live(url: str, client: redis.Redis, life: int = life) -> None:
             with (
                 EventStream(url, stream=STREAM, trimming=Trimming(10_000)) as stream,
                 Outbox(tmp_path / f"{life}.outbox") as outbox,
@@ -253,7 +251,7 @@ def test_a_server_that_is_killed_gets_everything_once(tmp_path: Path) -> None:
 
         serve(live)
 
-    def inspect_stream(client: redis.Redis) -> None:
+    def inspect_stream(url: str, client: redis.Redis) -> None:
         seen.extend(numbers(client))
 
     serve(inspect_stream)

@@ -14,8 +14,8 @@ from pipeline.delivery.outbox import StoredEvent
 from pipeline.delivery.stream_writer import REMEMBER_S, Appended, EventStream, Trimming
 from pipeline.errors import EventStoreError
 from pipeline.events import Event, SequenceGap, decode_event
-from pipeline.redis_store.embedded_redis import embedded_redis
 from pipeline.redis_store.redis_server import free_port
+from testbed.redis_server import redis_server
 from testbed.tcp_proxy import proxy_to
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event, stored
@@ -140,7 +140,7 @@ def test_an_acl_that_forbids_the_query_is_no_error(server: str, client: redis.Re
 
 def test_a_frozen_server_is_an_error_within_a_bound(tmp_path: Path, server: str) -> None:
     with (
-        embedded_redis(tmp_path) as url,
+        redis_server(tmp_path) as url,
         EventStream(url, stream=STREAM, trimming=Trimming(9), socket_timeout_s=0.3) as stream,
         redis.Redis.from_url(url, protocol=2) as client,
     ):
