@@ -27,6 +27,11 @@ from training.commands import train as train_command
 # Read when PyTorch is loaded, which happens later. Its idle threads must sleep: while they spin,
 # other stages and, on a loaded machine, other programs do not get their cores.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+# `evaluate` draws plots: the font list of matplotlib belongs to what we keep, not beside it.
+os.environ.setdefault(
+    "MPLCONFIGDIR",
+    os.path.expanduser("~/.cache/behaviour-stream/matplotlib"),  # noqa: PTH111 - never raises
+)
 
 log = logging.getLogger("behaviour-stream")
 app = typer.Typer(

@@ -6,12 +6,18 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from models.checkpoints.checkpoint import CheckpointError, load_recognizer
 
 __all__ = ["CheckpointError", "load_recognizer"]
+
+# OpenVINO and NNCF report every import and conversion to an analytics host and leave a client id in
+# ~/intel. Without this package they use their stub. It is blocked here because everything of ours
+# that imports them, ultralytics included, has imported `models` before.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 
 def __getattr__(name: str) -> Any:

@@ -64,7 +64,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.replay": "app components config outputs runtime sources stages telemetry",
     "pipeline.commands": "pipeline models",
     # training: labels become crops, crops a model, a model a report
-    "training": "",
+    "training": "models",
     "training.console": "",
     "training.config": "pipeline.commands pipeline.config",
     "training.labels": "models pipeline.sources",

@@ -5,17 +5,32 @@ Every second frame, as a camera of 5 fps has them: detecting people takes most o
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
 import pytest
 
 from tests.conftest import REPOSITORY
+from tests.network_log import NetworkLog
 
 DEMO = REPOSITORY / "demo" / "pedestrians.mp4"
 # First frame and number of frames; a clip spans two seconds.
 PIECES = [(0, 22), (80, 18), (150, 16)]
 STEP = 2
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_connection_that_nobody_asked_for(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[None]:
+    """Fail a file whose commands, or any process below them, reach for a host of nobody's wish."""
+    log = NetworkLog(tmp_path_factory.mktemp("network"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PYTHONPATH", str(log.folder), prepend=os.pathsep)
+        yield
+    assert not log.unasked()
 
 
 @pytest.fixture(scope="session")

@@ -75,8 +75,11 @@ def test_the_same_files_give_the_same_bytes_alone_together_and_under_load(
 
 @pytest.mark.timeout(300)
 def test_redis_the_file_and_the_video_report_the_same_events(
-    tmp_path: Path, excerpts: Sequence[Path]
+    tmp_path: Path, excerpts: Sequence[Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    monkeypatch.setenv("HOME", str(home))
     drawn, tracks = tmp_path / "drawn.mp4", tmp_path / "tracks"
     replay(
         tmp_path, excerpts[0], "--annotated", drawn, "--tracks", tracks,
@@ -95,6 +98,8 @@ def test_redis_the_file_and_the_video_report_the_same_events(
     rows = [line.split(",") for line in (tracks / "part0.txt").read_text().splitlines()]
     assert {len(row) for row in rows} == {10}
     assert min(int(row[0]) for row in rows) >= 1
+    # Nothing else is left at home, by no library.
+    assert [str(path.relative_to(home)) for path in home.glob("*/*")] == [".cache/behaviour-stream"]
 
 
 def test_a_bad_file_is_named_and_the_others_are_done(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +16,8 @@ from torch import Tensor, nn
 
 from models.inference import openvino_network
 from models.inference.openvino_network import KEPT_EXPORTS, OpenVinoNetwork, export_key
+from tests.conftest import REPOSITORY
+from tests.network_log import NetworkLog
 
 X = torch.arange(6.0).view(2, 3)
 EXPORTING = "exporting the recognizer"
@@ -132,3 +136,29 @@ def test_a_precision_without_instructions_is_refused() -> None:
         return
     with pytest.raises(ValueError, match="does not compute in bfloat16"):
         OpenVinoNetwork(Small(), (X, X), description="", precision="bfloat16")
+
+
+def test_openvino_reports_to_nobody_and_leaves_nothing_at_home(tmp_path: Path) -> None:
+    home, log = tmp_path / "home", NetworkLog(tmp_path)
+    home.mkdir()
+    program = """
+import training.detector.teacher  # it imports OpenVINO before anything of `models`
+import openvino, sys, torch, warnings
+warnings.simplefilter("ignore")
+openvino.convert_model(torch.nn.ReLU(), example_input=torch.zeros(1, 2))
+assert sys.modules["openvino_telemetry"] is None  # NNCF takes its stub as well
+"""
+    environment = os.environ | {"HOME": str(home), "PYTHONPATH": str(log.folder)}
+    command = [sys.executable, "-c", program]
+    subprocess.run(command, env=environment, cwd=REPOSITORY, check=True, timeout=120)
+    assert not log.unasked()
+    assert not list(home.iterdir())
+
+
+def test_the_log_sees_a_name_looked_up_by_a_grandchild(tmp_path: Path) -> None:
+    log = NetworkLog(tmp_path)
+    look_up = "import socket; socket.getaddrinfo('192.0.2.1', 1)"
+    program = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {look_up!r}])"
+    environment = os.environ | {"PYTHONPATH": str(log.folder)}
+    subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
+    assert log.unasked() == ["socket.getaddrinfo 192.0.2.1 by -c"]
