@@ -12,7 +12,7 @@ from models.checkpoints.checkpoint import CheckpointError, load_recognizer
 from models.detectors.appearance import AppearanceEncoder
 from models.detectors.factory import build_person_detector
 from models.detectors.hog import HogPersonDetector
-from models.detectors.yolo import YoloPersonDetector
+from models.detectors.yolo import UnknownClassError, YoloPersonDetector
 from models.inference.action_recognizer import ActionRecognizer
 from models.inference.device import select_device
 from models.inference.scene_recognizer import SceneRecognizer
@@ -150,7 +150,11 @@ def build_detector(
             decide_s=section.download_decide_s,
             limit_s=section.download_limit_s,
             directories=(project,),
+            person_class=section.person_class,
+            sha256=section.sha256,
         )
+    except UnknownClassError as error:
+        raise ConfigError(f"detector.person_class: {error}") from error
     except (FileNotFoundError, ValueError) as error:
         raise ConfigError(f"detector.weights: {error}") from error
     log.info("detector: %s", detector.description)

@@ -7,8 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from models.detectors.hog import HogPersonDetector
-from models.detectors.weights_download import ASSETS_URL, find_or_fetch_weights
-from models.detectors.yolo import YoloPersonDetector
+from models.detectors.official_weights import ASSETS_URL
+from models.detectors.weights_download import find_or_fetch_weights
+from models.detectors.yolo import PERSON, UnknownClassError, YoloPersonDetector
 
 BUILT_IN = "builtin"  # in OpenCV, no weights
 COMPACT = "compact"  # trained by this project, see the model card beside the weights
@@ -31,6 +32,8 @@ def build_person_detector(
     directories: Iterable[Path] = (),
     cache_dir: Path | None = None,
     base_url: str = ASSETS_URL,
+    person_class: str = PERSON,
+    sha256: str | None = None,
 ) -> YoloPersonDetector | HogPersonDetector:
     """Build the configured detector, or warn in one line and build the compact one.
 
@@ -48,15 +51,20 @@ def build_person_detector(
         directories: searched for the weights, after the current directory.
         cache_dir: of downloaded weights; None: ~/.cache/behaviour-stream.
         base_url: of official weights, without a slash at the end.
+        person_class: name of the weights' class that is people.
+        sha256: digest that the weights' file must have; None: official weights have theirs.
 
     Returns:
         The detector, loaded and run once.
 
     Raises:
         FileNotFoundError: if a path was given and is not there.
-        ValueError: if the weights cannot detect people.
+        UnknownClassError: if the weights have no such class.
+        ValueError: if the weights cannot be loaded, or have another digest.
     """
     if weights == BUILT_IN:
+        if person_class.casefold() != PERSON:
+            raise UnknownClassError(f"{BUILT_IN} has no class {person_class!r}, only {PERSON}")
         return HogPersonDetector(confidence=confidence)
 
     def yolo(path: Path, size: int) -> YoloPersonDetector:
@@ -67,6 +75,7 @@ def build_person_detector(
             image_size=size,
             device=device,
             batch_size=batch_size,
+            person_class=person_class,
         )
 
     if weights == COMPACT:
@@ -79,6 +88,7 @@ def build_person_detector(
         decide_s=decide_s,
         limit_s=limit_s,
         base_url=base_url,
+        sha256=sha256,
     )
     if found is not None:
         return yolo(found, image_size)

@@ -9,7 +9,6 @@ from __future__ import annotations
 import http.client
 import logging
 import os
-import re
 import select
 import subprocess
 import sys
@@ -19,12 +18,14 @@ import urllib.request
 from collections.abc import Iterable
 from pathlib import Path
 
-# The release that ultralytics 8.4.190 takes its own weights from (utils/downloads.py:584).
-ASSETS_URL = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
-# The detectors of that release, by the same file (line 22); a name that is nearly one is a typo.
-OFFICIAL_WEIGHTS = re.compile(
-    r"yolo(v5[nsmlx]6?u|v8[nsmlx]|v9[tsmce]|v10[nsmblx]|11[nsmlx]|12[nsmlx]|26[nsmlx])\.pt"
+from models.detectors.official_weights import (
+    ASSETS_URL,
+    check_sha256,
+    expected_sha256,
+    is_official,
+    pin_sha256,
 )
+
 CHUNK_BYTES = 1 << 16
 ANSWERED = b"answered\n"  # the child's one line once the server sends the file
 
@@ -39,8 +40,12 @@ def find_or_fetch_weights(
     decide_s: float = 5.0,
     limit_s: float = 120.0,
     base_url: str = ASSETS_URL,
+    sha256: str | None = None,
 ) -> Path | None:
     """Resolve a path or an official name to weights on disk.
+
+    Official weights have the SHA-256 of the release. Where that is not known, the first download
+    decides it: what a later start finds in the cache has the same, or is downloaded again.
 
     Args:
         weights: a path, or the name of official weights such as "yolo11n.pt".
@@ -49,6 +54,7 @@ def find_or_fetch_weights(
         decide_s: seconds within which the server must send its first byte.
         limit_s: seconds that the whole download may take.
         base_url: where official weights are, without a slash at the end.
+        sha256: digest that the file must have, whichever it is; None: see above.
 
     Returns:
         The path, or None if official weights are not on disk and cannot be downloaded; the
@@ -56,29 +62,53 @@ def find_or_fetch_weights(
 
     Raises:
         FileNotFoundError: if there is no such path and it is not the name of official weights.
+        ValueError: if a file at a path does not have the digest, or is a folder.
     """
     for candidate in (Path(weights), *(folder / weights for folder in directories)):
         if candidate.exists():
+            if sha256 is not None:
+                _check_own(candidate, sha256)
             return candidate
     if not is_official(weights):
         raise FileNotFoundError(f"no detector weights at {weights}")
-    cached = cache_dir / weights
-    if cached.exists():
+    cached, expected = cache_dir / weights, sha256 or expected_sha256(weights, cache_dir)
+    if cached.exists() and _is_intact(cached, expected):
         return cached
     log.info("fetching %s from %s, %g s at most", weights, base_url, limit_s)
-    reason = _fetch(f"{base_url}/{weights}", cached, decide_s=decide_s, limit_s=limit_s)
-    if reason is None:
-        return cached
-    log.info("detector weights %s could not be fetched: %s", weights, reason)
-    return None
+    url = f"{base_url}/{weights}"
+    reason = _fetch(url, cached, expected, decide_s=decide_s, limit_s=limit_s)
+    if reason is not None:
+        log.info("detector weights %s could not be fetched: %s", weights, reason)
+        return None
+    if expected is None:
+        log.info("the SHA-256 of %s is now pinned: %s", cached, pin_sha256(weights, cache_dir))
+    return cached
 
 
-def is_official(weights: str) -> bool:
-    """Return whether this is the name of weights of the ultralytics release, not a path."""
-    return OFFICIAL_WEIGHTS.fullmatch(weights) is not None
+def _check_own(weights: Path, sha256: str) -> None:
+    if weights.is_dir():
+        raise ValueError(f"{weights} is a folder, and a SHA-256 is that of a file")
+    try:
+        check_sha256(weights, sha256)
+    except ValueError as error:
+        raise ValueError(f"{weights}: {error}") from error
 
 
-def _fetch(url: str, target: Path, *, decide_s: float, limit_s: float) -> str | None:
+def _is_intact(cached: Path, expected: str | None) -> bool:
+    if expected is None:  # of a version of ours that pinned nothing
+        pin_sha256(cached.name, cached.parent)
+        return True
+    try:
+        check_sha256(cached, expected)
+    except ValueError as error:
+        log.warning("%s is damaged or not the official file: %s", cached, error)
+        return False
+    return True
+
+
+def _fetch(
+    url: str, target: Path, sha256: str | None, *, decide_s: float, limit_s: float
+) -> str | None:
     """Download in a child process with a time limit; return None, or the reason of a failure."""
     target.parent.mkdir(parents=True, exist_ok=True)
     # One file per process: two runs that fetch at the same time do not write into each other's.
@@ -102,9 +132,15 @@ def _fetch(url: str, target: Path, *, decide_s: float, limit_s: float) -> str | 
     )
     try:
         reason = _supervise(child, decide_s, started + limit_s)
-        if reason is None:
-            part.replace(target)
-        return reason
+        if reason is not None:
+            return reason
+        try:
+            if sha256 is not None:
+                check_sha256(part, sha256)
+        except ValueError as error:
+            return str(error)
+        part.replace(target)
+        return None
     finally:
         child.kill()
         child.communicate()

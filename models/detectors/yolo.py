@@ -22,7 +22,13 @@ Image = NDArray[np.uint8]  # (H, W, 3) BGR
 PERSON = "person"  # the class's name in COCO and in every data set derived from it
 WARM_UP_SHAPE = (64, 64, 3)
 
+LISTED_CLASSES = 100  # in an error; COCO has 80, and some data sets thousands
+
 log = logging.getLogger(__name__)
+
+
+class UnknownClassError(ValueError):
+    """The detector's weights have no class of the name that people should have."""
 
 
 class YoloPersonDetector:
@@ -42,10 +48,12 @@ class YoloPersonDetector:
         device: "cpu" or "cuda:N". Only .pt weights run on a GPU: OpenVINO folders run on the CPU
             always, .onnx with the CPU build of onnxruntime. `description` has the device in use.
         batch_size: images per call on a GPU.
+        person_class: name of the class that is people, in any case.
 
     Raises:
         FileNotFoundError: if there are no such weights.
-        ValueError: if they cannot be loaded, or none of the classes is named `person`.
+        UnknownClassError: if none of the classes has that name.
+        ValueError: if they cannot be loaded.
     """
 
     def __init__(
@@ -57,6 +65,7 @@ class YoloPersonDetector:
         image_size: int,
         device: str,
         batch_size: int,
+        person_class: str = PERSON,
     ) -> None:
         weights = Path(weights)
         if not weights.exists():
@@ -64,7 +73,7 @@ class YoloPersonDetector:
         self._options = {"conf": confidence, "iou": iou, "imgsz": image_size, "device": device}
         self._load(weights)
         backend = self._model.predictor.model
-        self._options["classes"] = [class_index(PERSON, backend.names, weights)]
+        self._options["classes"] = [class_index(person_class, backend.names, weights)]
         on_gpu = backend.device.type == "cuda"
         self._batch_size = batch_size if on_gpu else 1
         sides = "x".join(str(side) for side in self._model.predictor.imgsz)
@@ -123,7 +132,7 @@ def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:
     """Find a class by its name, ignoring case.
 
     Args:
-        name: in lower case.
+        name: of the class.
         names: of all classes by index.
         weights: for the message.
 
@@ -131,13 +140,16 @@ def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:
         The index.
 
     Raises:
-        ValueError: if there is none; the message lists the classes there are.
+        UnknownClassError: if there is none; the message lists the classes there are.
     """
     for index, candidate in names.items():
-        if candidate.casefold() == name:
+        if candidate.strip().casefold() == name.strip().casefold():
             return index
-    known = ", ".join(names.values())
-    raise ValueError(f"{weights} has no class named {name!r}; its classes are: {known}")
+    known = ", ".join(list(names.values())[:LISTED_CLASSES])
+    more = f" and {len(names) - LISTED_CLASSES} more" if len(names) > LISTED_CLASSES else ""
+    raise UnknownClassError(
+        f"{weights} has no class named {name!r}; its classes are: {known}{more}"
+    )
 
 
 def to_detections(rows: NDArray[np.float32], image: Image) -> Detections:

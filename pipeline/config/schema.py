@@ -15,6 +15,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    StringConstraints,
     model_validator,
 )
 
@@ -26,6 +27,7 @@ from pipeline.errors import ConfigError
 FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no gap
 LISTED_IN = "configs/default.yaml"
 CameraName = Annotated[str, Field(pattern=r"^[\w.-]+$")]
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-fA-F]{64}$", to_lower=True)]
 Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 
 
@@ -37,6 +39,14 @@ class DetectorConfig(Section):
         description="official YOLO name (downloaded once; compact if that fails); compact (ours, "
         "bundled); a path: .pt, .onnx, OpenVINO folder, TensorRT engine (untested); or builtin "
         "(weakest, no AGPL code)",
+    )
+    person_class: str = Field(
+        "person", min_length=1, description="name of the weights' class that is people"
+    )
+    sha256: Sha256 | None = Field(
+        None,
+        description="digest that the weights' file must have; null: official weights have theirs, "
+        "others any",
     )
     confidence: float = Field(0.4, ge=0.0, le=1.0, description="boxes below this are ignored")
     iou: float = Field(
@@ -62,6 +72,12 @@ class DetectorConfig(Section):
     download_limit_s: PositiveFloat = Field(
         120.0, description="official weights: longest time for the whole download"
     )
+
+    @model_validator(mode="after")
+    def _digest_of_a_file(self) -> DetectorConfig:
+        if self.sha256 is not None and self.weights in ("compact", "builtin"):
+            raise ValueError(f"sha256 belongs to a file, not to weights: {self.weights}")
+        return self
 
 
 class TrackerConfig(Section):

@@ -8,7 +8,7 @@ import pytest
 
 from models.checkpoints.checkpoint import save_recognizer
 from models.inference.scene_recognizer import SceneRecognizer
-from pipeline.components import Components, build_components
+from pipeline.components import Components, build_components, build_detector
 from pipeline.config.schema import load_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
@@ -49,3 +49,16 @@ def test_the_mode_must_fit_the_network(scene_weights: Path, tmp_path: Path) -> N
 def test_scenes_run_on_the_backend_that_is_asked_for(scene_weights: Path, backend: str) -> None:
     settings = ("recognizer.mode=scene", f"recognizer.backend={backend}", "device=cpu")
     assert f"by {backend}, whole scenes" in build(scene_weights, *settings).recognizer.describe()
+
+
+def test_a_class_that_the_detector_does_not_have_is_named_by_its_key() -> None:
+    section = load_config(None, ["detector.weights=builtin", "detector.person_class=head"]).detector
+    with pytest.raises(ConfigError, match=r"detector\.person_class: builtin has no class 'head'"):
+        build_detector(section, REPOSITORY, "cpu")
+
+
+def test_a_file_of_another_digest_is_not_loaded(tmp_path: Path) -> None:
+    (tmp_path / "mine.pt").write_bytes(b"replaced")
+    settings = [f"detector.weights={tmp_path}/mine.pt", f"detector.sha256={'ab' * 32}"]
+    with pytest.raises(ConfigError, match=r"detector\.weights: .*mine\.pt: its SHA-256 is "):
+        build_detector(load_config(None, settings).detector, REPOSITORY, "cpu")

@@ -41,7 +41,10 @@ class ConfiguredPeopleFinder:
         section = self._detector_section
         weights = file_identity(find_file(section.weights, self._project))
         name: object = weights or self.detector.description
-        settings = section.model_dump(include={"confidence", "iou", "image_size"})
+        keys = {"confidence", "iou", "image_size"}
+        # Without the default: it would make everybody's crops again.
+        keys |= {"person_class"} & section.model_dump(exclude_defaults=True).keys()
+        settings = section.model_dump(include=keys)
         return f"{name} {settings} {self._tracker_section.model_dump_json()}"
 
     @cached_property

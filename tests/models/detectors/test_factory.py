@@ -12,6 +12,7 @@ import pytest
 from models.detectors import factory as detector_choice
 from models.detectors.factory import COMPACT_SIZE, COMPACT_WEIGHTS, build_person_detector
 from models.detectors.hog import HogPersonDetector
+from models.detectors.yolo import UnknownClassError
 
 SETTINGS: dict[str, Any] = {
     "confidence": 0.4,
@@ -22,7 +23,9 @@ SETTINGS: dict[str, Any] = {
     "decide_s": 10.0,
     "limit_s": 10.0,
 }
-MODEL_SETTINGS = {key: value for key, value in SETTINGS.items() if not key.endswith("_s")}
+MODEL_SETTINGS = {key: value for key, value in SETTINGS.items() if not key.endswith("_s")} | {
+    "person_class": "person"
+}
 
 
 @pytest.fixture
@@ -73,6 +76,11 @@ def test_compact_has_its_own_size_and_logs_nothing(
 def test_builtin_loads_no_weights(built: list[tuple[Path, dict[str, object]]]) -> None:
     assert isinstance(build_person_detector("builtin", **SETTINGS), HogPersonDetector)
     assert not built
+
+
+def test_builtin_knows_people_alone() -> None:
+    with pytest.raises(UnknownClassError, match="builtin has no class 'head', only person"):
+        build_person_detector("builtin", **SETTINGS, person_class="head")
 
 
 def test_a_path_that_is_not_there_never_falls_back(tmp_path: Path) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import http.server
+import re
 import socket
 import threading
 import time
@@ -12,10 +14,13 @@ from pathlib import Path
 
 import pytest
 
+from models.detectors import official_weights
+from models.detectors.official_weights import SHA256, is_official
 from models.detectors.ultralytics_import import import_ultralytics
-from models.detectors.weights_download import find_or_fetch_weights, is_official
+from models.detectors.weights_download import find_or_fetch_weights
 
 WEIGHTS = bytes(range(256)) * 1000
+SHA256_OF_WEIGHTS = hashlib.sha256(WEIGHTS).hexdigest()
 FetchLog = pytest.LogCaptureFixture
 
 
@@ -61,6 +66,12 @@ def fetch(base_url: str, cache: Path, decide_s: float = 20.0, limit_s: float = 3
 @pytest.fixture(autouse=True)
 def capture_reasons(caplog: FetchLog) -> None:
     caplog.set_level("INFO", "models.detectors.weights_download")
+
+
+@pytest.fixture(autouse=True)
+def official_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What these servers serve is what the release has."""
+    monkeypatch.setitem(official_weights.SHA256, "yolo11n.pt", SHA256_OF_WEIGHTS)
 
 
 def test_official_weights_are_fetched_once_and_kept(tmp_path: Path) -> None:
@@ -140,6 +151,71 @@ def test_a_closed_port_gives_nothing(tmp_path: Path, caplog: FetchLog) -> None:
         port = server.getsockname()[1]
     assert fetch(f"http://127.0.0.1:{port}", tmp_path) is None
     assert "Connection refused" in caplog.text
+
+
+def test_other_bytes_under_an_official_name_are_not_kept(tmp_path: Path, caplog: FetchLog) -> None:
+    forged = WEIGHTS[:-1] + b"!"
+    with http_server(lambda handler: send(handler, forged, len(forged))) as url:
+        assert fetch(url, tmp_path) is None
+    assert f"its SHA-256 is {hashlib.sha256(forged).hexdigest()}, not " in caplog.text
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_cached_file_that_was_damaged_is_fetched_again(tmp_path: Path, caplog: FetchLog) -> None:
+    cached = tmp_path / "yolo11n.pt"
+    cached.write_bytes(WEIGHTS[:500])
+    with http_server(lambda handler: send(handler, WEIGHTS, len(WEIGHTS))) as url:
+        assert fetch(url, tmp_path) == cached
+    assert cached.read_bytes() == WEIGHTS
+    assert f"{cached} is damaged or not the official file" in caplog.text
+
+
+def test_weights_of_unknown_digest_are_pinned_by_the_first_download(
+    tmp_path: Path, caplog: FetchLog
+) -> None:
+    served = [WEIGHTS, b"something else", WEIGHTS]
+
+    def serve(handler: http.server.BaseHTTPRequestHandler) -> None:
+        body = served.pop(0)
+        send(handler, body, len(body))
+
+    with http_server(serve) as url:
+
+        def start() -> Path | None:
+            return find_or_fetch_weights(
+                "yolov5nu.pt", directories=(), cache_dir=tmp_path, base_url=url
+            )
+
+        first = start()
+        assert first == tmp_path / "yolov5nu.pt"
+        assert SHA256_OF_WEIGHTS in caplog.text
+        pin = tmp_path / "yolov5nu.pt.sha256"
+        assert pin.read_text() == f"{SHA256_OF_WEIGHTS}  yolov5nu.pt\n"
+        assert start() == first  # without a request
+        first.write_bytes(b"damaged")
+        assert start() is None  # the server has changed
+        assert start() == first
+    assert first.read_bytes() == WEIGHTS
+
+
+def test_a_configured_digest_holds_for_any_file(tmp_path: Path) -> None:
+    mine = tmp_path / "mine.pt"
+    mine.write_bytes(WEIGHTS)
+
+    def find(path: Path, sha256: str) -> Path | None:
+        return find_or_fetch_weights(str(path), directories=(), cache_dir=tmp_path, sha256=sha256)
+
+    assert find(mine, SHA256_OF_WEIGHTS) == mine
+    with pytest.raises(ValueError, match=rf"mine\.pt: its SHA-256 is {SHA256_OF_WEIGHTS}, not 00"):
+        find(mine, "0" * 64)
+    with pytest.raises(ValueError, match="is a folder"):
+        find(tmp_path, SHA256_OF_WEIGHTS)
+
+
+def test_known_digests_are_of_official_names() -> None:
+    assert all(is_official(name) for name in SHA256)
+    assert len({*SHA256.values()}) == len(SHA256)
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in SHA256.values())
 
 
 def test_an_existing_path_wins_over_a_download(tmp_path: Path) -> None:

@@ -14,7 +14,12 @@ import torch
 from numpy.typing import NDArray
 
 from models.detectors.ultralytics_import import import_ultralytics
-from models.detectors.yolo import YoloPersonDetector, class_index, to_detections
+from models.detectors.yolo import (
+    UnknownClassError,
+    YoloPersonDetector,
+    class_index,
+    to_detections,
+)
 from tests.models.detection_scores import detection_score
 
 SETTINGS: dict[str, Any] = {"iou": 0.7, "image_size": 160, "device": "cpu", "batch_size": 4}
@@ -106,7 +111,9 @@ def test_exported_onnx_weights_find_the_same_people(weights: Path) -> None:
     image = made_up_image(3, 160, 160)
     settings = {"confidence": 0.3, **SETTINGS}
     [plain] = YoloPersonDetector(weights, **settings).detect([image])
-    onnx = YoloPersonDetector(exported, **settings)
+    onnx = YoloPersonDetector(exported, **settings, person_class="person")
+    with pytest.raises(UnknownClassError, match="its classes are: thing 0"):
+        YoloPersonDetector(exported, **settings, person_class="pedestrian")
     [found] = onnx.detect([image])
     assert "onnx" in onnx.description
     assert len(plain) > 0
@@ -122,6 +129,23 @@ def test_missing_weights_are_an_error_and_not_a_download(tmp_path: Path) -> None
 
 def test_the_class_is_found_by_its_name() -> None:
     assert class_index("person", {0: "car", 7: "Person"}, Path("w.pt")) == 7
+    assert class_index("Fußgänger", {0: "person", 1: "FUSSGÄNGER "}, Path("w.pt")) == 1
+
+
+def test_an_unknown_class_lists_a_hundred_classes_at_most() -> None:
+    names = {n: f"thing {n}" for n in range(1203)}
+    with pytest.raises(UnknownClassError, match=r"thing 98, thing 99 and 1103 more$"):
+        class_index("person", names, Path("w.pt"))
+
+
+def test_people_are_the_class_that_is_asked_for(weights: Path) -> None:
+    """The same made-up weights: all that they find is of class 5."""
+    image = made_up_image(3, 160, 160)
+    named = {"confidence": 0.3, **SETTINGS}
+    [people] = YoloPersonDetector(weights, **named, person_class="PERSON").detect([image])
+    [things] = YoloPersonDetector(weights, **named, person_class="thing 6").detect([image])
+    assert len(people) > 0
+    assert len(things) == 0
 
 
 def test_equally_confident_boxes_come_in_an_order_of_their_own() -> None:

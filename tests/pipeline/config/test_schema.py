@@ -162,3 +162,11 @@ def test_passwords_are_not_in_what_is_logged_of_the_configuration() -> None:
     logged = load_config(None, settings).model_dump_json()
     assert "hunter2" not in logged
     assert "er" + '\\"2' not in logged
+
+
+def test_a_digest_is_that_of_a_file() -> None:
+    digest = "AB" * 32
+    settings = [f"detector.sha256={digest}", "detector.weights=mine.pt"]
+    assert load_config(None, settings).detector.sha256 == digest.lower()
+    assert "detector.sha256" in fails("detector.sha256=abc")
+    assert "sha256 belongs to a file" in fails(settings[0], "detector.weights=compact")
