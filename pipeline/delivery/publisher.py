@@ -200,7 +200,7 @@ class Publisher:
         events = outbox.after(outbox.delivered_id, BATCH)
         if not events:
             return 0
-        appended = self._stream.append(events, self._now())
+        appended = self._stream.append(events)
         done = appended.added + appended.known
         self.counts.delivered += appended.added
         self.counts.repeated += appended.known

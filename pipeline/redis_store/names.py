@@ -30,6 +30,11 @@ class StreamKeys:
         """Sorted set: the same names by the Unix time of their last change."""
         return f"{{{self.stream}}}:newest:ages"
 
+    @property
+    def newest_digests(self) -> str:
+        """Hash: the same names -> `SEQ:DIGEST` of the text of their newest event."""
+        return f"{{{self.stream}}}:newest:digests"
+
     def camera(self, camera_id: str) -> str:
         """Hash: state of a camera. Expires when no run updates it."""
         return f"{{{self.stream}}}:camera:{camera_id}"

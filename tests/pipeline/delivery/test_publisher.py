@@ -38,7 +38,7 @@ class FakeStream:
         self.changed = threading.Condition()
         self.tried = threading.Event()
 
-    def append(self, events: Sequence[StoredEvent], now: float) -> Appended:
+    def append(self, events: Sequence[StoredEvent]) -> Appended:
         with self.changed:
             self.tried.set()
             if self.away:
@@ -186,10 +186,10 @@ def test_a_wait_lasts_as_long_as_events_move(
     outbox.append([make_event(seq) for seq in range(1, 4001)])
     append_to_fake, clock_s = fake.append, [0.0]
 
-    def slowly(events: Sequence[StoredEvent], now: float) -> Appended:
+    def slowly(events: Sequence[StoredEvent]) -> Appended:
         time.sleep(0.1)  # the wait looks several times a batch
         clock_s[0] += 0.5
-        return append_to_fake(events, now)
+        return append_to_fake(events)
 
     fake.append = slowly  # type: ignore[method-assign]
     clock = SimpleNamespace(monotonic=lambda: clock_s[0], time=time.time)
@@ -211,7 +211,7 @@ def test_a_wait_can_be_given_up(fake: FakeStream, outbox: Outbox) -> None:
 def test_a_fault_of_the_thread_is_raised_where_it_is_noticed(
     fake: FakeStream, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def break_down(events: Sequence[StoredEvent], now: float) -> Appended:
+    def break_down(events: Sequence[StoredEvent]) -> Appended:
         raise ZeroDivisionError
 
     monkeypatch.setattr(fake, "append", break_down)

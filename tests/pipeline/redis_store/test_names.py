@@ -14,6 +14,7 @@ KEYS = StreamKeys("behaviour:events")
 def test_the_keys_are_those_that_other_programs_read() -> None:
     assert KEYS.newest == "{behaviour:events}:newest"
     assert KEYS.newest_ages == "{behaviour:events}:newest:ages"
+    assert KEYS.newest_digests == "{behaviour:events}:newest:digests"
     assert KEYS.camera("gate") == "{behaviour:events}:camera:gate"
     assert KEYS.seen("alarms") == "{behaviour:events}:seen:alarms"
     assert KEYS.seen_ages("alarms") == "{behaviour:events}:seen:alarms:ages"
