@@ -3,7 +3,9 @@
 import csv
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 COLUMNS = (
     "camera_id",
@@ -16,9 +18,18 @@ COLUMNS = (
     "end_reason",
 )
 
-lines = Path(sys.argv[1]).read_text(encoding="utf-8").splitlines()
-ends = [event for event in map(json.loads, lines) if event["kind"] == "end"]
+
+def ends(path: Path) -> Iterator[dict[str, Any]]:
+    """Yields the ends, which have everything that their starts had; skips what is no event."""
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
+        try:
+            event = json.loads(line or b"{}")
+            if event.get("kind") == "end":
+                yield event | {"seconds": round(event["end_pts_s"] - event["start_pts_s"], 3)}
+        except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
+            print(f"line {number} is no event", file=sys.stderr)
+
+
 table = csv.DictWriter(sys.stdout, COLUMNS, extrasaction="ignore", lineterminator="\n")
 table.writeheader()
-for end in ends:  # an end has everything that its start had
-    table.writerow(end | {"seconds": round(end["end_pts_s"] - end["start_pts_s"], 3)})
+table.writerows(ends(Path(sys.argv[1])))

@@ -5,8 +5,12 @@ const client = await createClient({ url: process.argv[2] }).connect();
 for (let id = "$"; ; ) { // "$": only new events; "0": from the beginning
   const streams = await client.xRead({ key: "behaviour:events", id }, { BLOCK: 5000, COUNT: 100 });
   for (const entry of streams?.[0].messages ?? []) {
-    const event = JSON.parse(entry.message.event);
-    console.log(event.camera_id, event.kind, event.action ?? "", event.score ?? "");
     id = entry.id;
+    try {
+      const event = JSON.parse(entry.message.event);
+      console.log(event.camera_id, event.kind, event.action ?? "", event.score ?? "");
+    } catch {
+      console.error(`entry ${id} is no event`);  // any program may write to a stream
+    }
   }
 }

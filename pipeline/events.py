@@ -7,9 +7,12 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from pipeline.printable import printable
 
 SCHEMA: Literal[3] = 3  # incremented with every change of a field's name, type or meaning
 
@@ -34,21 +37,57 @@ DownReason = Literal[
 ]
 
 
+MAX_EVENT_BYTES = 65_536  # longer texts are no events; those of this program have about 1 kB
+_LONGEST_PROBLEM = 200  # characters of a message about a text that is no event
+_EXACT = 2**53 - 1  # the largest integer that every reader of JSON has exactly
+_LARGEST = 1e15  # of a time or a coordinate; far beyond any clock or image
+
+
+def _exact(number: int) -> int:
+    if abs(number) > _EXACT:
+        raise ValueError("the number is beyond 2**53 - 1")
+    return number
+
+
+def _measurable(number: float) -> float:
+    if abs(number) > _LARGEST:
+        raise ValueError("the number is beyond 1e15")
+    return number
+
+
+def _point_in_time(text: str) -> str:
+    if datetime.fromisoformat(text).tzinfo is None:  # which raises ValueError
+        raise ValueError("the time names no time zone")
+    return text
+
+
+# The limits are no part of the published JSON Schema: no event of this program ever exceeds them.
+_Integer = Annotated[int, AfterValidator(_exact)]
+_Real = Annotated[float, AfterValidator(_measurable)]
+_UtcText = Annotated[str, AfterValidator(_point_in_time)]
+
+
 class EventError(ValueError):
-    """A text that is not an event of this schema; the message names the invalid field."""
+    """A text that is not an event of this schema; the message names the invalid field.
+
+    The message is short and printable, whatever the text holds.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(printable(problem, _LONGEST_PROBLEM))
 
 
 class _Event(BaseModel):
     """Fields of every event."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     # `schema` is the name on the wire; the attribute differs because pydantic has a method of it.
     schema_version: Literal[3] = Field(default=SCHEMA, alias="schema")
     event_id: str  # unique; a repeated delivery carries the same one
     camera_id: str
     run_id: str  # one run of the program
-    seq: int = Field(ge=1)  # per camera and run, from 1, without gaps
+    seq: _Integer = Field(ge=1)  # per camera and run, from 1, without gaps
 
     @property
     def origin(self) -> str:
@@ -61,20 +100,20 @@ class ActionEvent(_Event):
 
     kind: EventKind
     instance_id: str  # one action of one person, shared by its start, updates and end
-    track_id: int  # the person, unique in (camera_id, run_id)
+    track_id: _Integer  # the person, unique in (camera_id, run_id)
     action: str
     score: float = Field(ge=0, le=1)  # smoothed score at this event
     peak_score: float = Field(ge=0, le=1)  # highest smoothed score of this instance so far
-    start_pts_s: float  # media time at which the score rose above the start threshold
-    end_pts_s: float  # media time up to which the action is known to last
-    start_time: str | None  # UTC of start_pts_s, ISO 8601; None without a wall clock
-    end_time: str | None  # UTC of end_pts_s
-    frame_index: int = Field(ge=0)  # frame at which the event was decided
-    xyxy: tuple[float, float, float, float]  # newest known box, pixels of the original frame
-    frame_wh: tuple[int, int]  # width and height of the original frame, pixels
+    start_pts_s: _Real  # media time at which the score rose above the start threshold
+    end_pts_s: _Real  # media time up to which the action is known to last
+    start_time: _UtcText | None  # UTC of start_pts_s, ISO 8601; None without a wall clock
+    end_time: _UtcText | None  # UTC of end_pts_s
+    frame_index: _Integer = Field(ge=0)  # frame at which the event was decided
+    xyxy: tuple[_Real, _Real, _Real, _Real]  # newest known box, pixels of the original frame
+    frame_wh: tuple[_Integer, _Integer]  # width and height of the original frame, pixels
     model: str  # the recognizer's name
     end_reason: EndReason | None = None  # on `end` only
-    latency_ms: dict[str, float]  # decode, detect, track, clip, recognize, decide: each from the
+    latency_ms: dict[str, _Real]  # decode, detect, track, clip, recognize, decide: each from the
     # one before, the first from capture; total: from capture. Empty without a wall clock
 
     @property
@@ -87,8 +126,10 @@ class CameraEvent(_Event):
     """A camera can be seen from now on, or no longer."""
 
     kind: CameraEventKind
-    pts_s: float  # media time: of the first frame, or of the last one; 0 if there was none
-    time: str | None  # UTC of that frame, or of this event; ISO 8601, None without a wall clock
+    pts_s: _Real  # media time: of the first frame, or of the last one; 0 if there was none
+    time: (
+        _UtcText | None
+    )  # UTC of that frame, or of this event; ISO 8601, None without a wall clock
     reason: DownReason | None = None  # on `camera_down` only
 
     @property
@@ -127,22 +168,39 @@ def decode_event(text: str | bytes) -> Event:
         text: one JSON object, str or UTF-8.
 
     Raises:
-        EventError: if the text is not JSON, has another schema version, or a field is invalid.
+        EventError: for anything else, whatever it is: not UTF-8, not JSON, nested too deeply, too
+            long, a key given twice, another schema version, a field missing, unknown or invalid.
     """
+    if len(text) > MAX_EVENT_BYTES:
+        raise EventError(f"an event has at most {MAX_EVENT_BYTES} bytes, this text has {len(text)}")
     try:
-        fields = json.loads(text)
+        # Decoded here, strictly: `json` also guesses UTF-16 and UTF-32, and accepts surrogates.
+        text = text.encode() if isinstance(text, str) else text
+        fields = json.loads(text.decode(), object_pairs_hook=_without_repetition)
+    except RecursionError:
+        raise EventError("an event must be JSON that is not nested deeply") from None
     except ValueError as error:
-        raise EventError(f"an event must be JSON: {error}") from error
+        raise EventError(f"an event must be JSON: {error}") from None
     version = fields.get("schema") if isinstance(fields, dict) else None
-    if version != SCHEMA:
-        raise EventError(f"this program reads event schema {SCHEMA}, this event has {version!r}")
+    if type(version) is not int or version != SCHEMA:
+        found = repr(version) if isinstance(version, str | int | float | None) else "no number"
+        raise EventError(f"this program reads event schema {SCHEMA}, this event has {found}")
     try:
-        return _ANY_EVENT.validate_json(text)
+        return _ANY_EVENT.validate_json(text, strict=True)
     except ValidationError as error:
-        first = error.errors()[0]
+        first = error.errors(include_input=False, include_url=False)[0]
+        if first["type"] == "json_invalid":  # stricter than `json`: surrogates, nesting
+            raise EventError(f"an event must be JSON: {first['msg']}") from None
         # The first entry is the kind, by which the model was selected.
         field = ".".join(str(part) for part in first["loc"][1:]) or "kind"
-        raise EventError(f"event field {field!r}: {first['msg']}") from error
+        raise EventError(f"event field {field!r}: {first['msg']}") from None
+
+
+def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    fields = dict(pairs)
+    if len(fields) < len(pairs):
+        raise ValueError("a key is given twice")
+    return fields
 
 
 def event_json_schema() -> dict[str, Any]:

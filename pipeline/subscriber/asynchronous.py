@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Self
@@ -12,10 +11,8 @@ import redis
 
 from pipeline.events import Event
 from pipeline.redis_store.connection import connect_async
-from pipeline.subscriber.options import BaseSubscriber
+from pipeline.subscriber.options import BaseSubscriber, log_failure
 from pipeline.subscriber.protocol import Command, Delivery
-
-log = logging.getLogger(__name__)
 
 
 class AsyncSubscriber(BaseSubscriber):
@@ -76,7 +73,7 @@ class AsyncSubscriber(BaseSubscriber):
                     await function(delivery.event)
                     handled: bool | None = True
                 except Exception as error:
-                    log.warning("event %s failed: %s", delivery.event.event_id, error)
+                    log_failure(delivery.event, error)
                     handled = None if self._stop.is_set() else False
                 delivery = await deliveries.asend(handled)
         except StopAsyncIteration:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any, Self
@@ -11,10 +10,8 @@ import redis
 
 from pipeline.events import Event
 from pipeline.redis_store.connection import connect, explained
-from pipeline.subscriber.options import BaseSubscriber
+from pipeline.subscriber.options import BaseSubscriber, log_failure
 from pipeline.subscriber.protocol import Command, Delivery
-
-log = logging.getLogger(__name__)
 
 
 class Subscriber(BaseSubscriber):
@@ -90,7 +87,7 @@ class Subscriber(BaseSubscriber):
                     function(delivery.event)
                     handled: bool | None = True
                 except Exception as error:
-                    log.warning("event %s failed: %s", delivery.event.event_id, error)
+                    log_failure(delivery.event, error)
                     handled = None if self._stop.is_set() else False
                 done += bool(handled)
                 if done == count:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from pipeline.event_filter import EventFilter
 from pipeline.events import Event, SequenceGap
 from pipeline.redis_store.names import FIELD, StreamKeys
-from pipeline.subscriber.group_scripts import CREATE_GROUP, READ_NEW
+from pipeline.subscriber.group_scripts import CREATE_GROUP, PEEK, RESTART, TAKE
 from pipeline.subscriber.protocol import (
     BEGINNING,
+    FIRST_ID,
     Command,
     Delivery,
     NoGroupError,
@@ -20,9 +21,17 @@ from pipeline.subscriber.protocol import (
     ReplyLostError,
     Steps,
     check_sequence,
+    entry_order,
     read_entry,
 )
-from pipeline.subscriber.reports import BadEntry, DeadLetter, Duplicate, GroupLost, Trimmed
+from pipeline.subscriber.reports import (
+    BadEntry,
+    DeadLetter,
+    Duplicate,
+    GroupLost,
+    StreamReset,
+    Trimmed,
+)
 
 REMEMBER_S = 90 * 86_400  # how long a group remembers the newest number of a camera and run
 _MAX_RETURNED = 100  # entries on leaving; a consumer never reads more at a time
@@ -50,7 +59,6 @@ class GroupReader:
         settings: of group and consumer.
         wanted: which events are delivered; the rest is acknowledged immediately.
         monotonic: clock of pauses, seconds.
-        now: clock of what the group remembers, Unix seconds.
     """
 
     def __init__(
@@ -59,10 +67,9 @@ class GroupReader:
         settings: GroupSettings,
         wanted: EventFilter,
         monotonic: Callable[[], float] = time.monotonic,
-        now: Callable[[], float] = time.time,
     ) -> None:
         self._keys, self._settings, self._wanted = keys, settings, wanted
-        self._monotonic, self._now = monotonic, now
+        self._monotonic = monotonic
         self._name = (keys.stream, settings.group)
         self._claim_at = 0.0
         self._retry_at: dict[
@@ -120,23 +127,45 @@ class GroupReader:
         yield Command("eval", (CREATE_GROUP, len(keys), *keys, self._settings.group, start))
 
     def _read_new(self) -> Steps:
+        """Look at the next entries, decide which are events, and take all of them or none."""
+        group, stream = self._settings.group, self._keys.stream
+        peek = Command("eval", (PEEK, 1, stream, group, self._settings.count))
+        position, newest, rows = yield peek
+        if not rows:
+            yield from self._wait(position.decode(), newest.decode())
+            return
+        entries = [(raw_id.decode(), _text_of(fields)) for raw_id, fields in rows]
+        found = [(entry_id, read_entry(entry_id, text)) for entry_id, text in entries]
+        befores = yield self._take(position, found)
+        if befores is None:  # another consumer was faster
+            return
+        read_at = self._monotonic()
+        for (entry_id, event), before in zip(found, befores, strict=True):
+            yield from self._receive(entry_id, event, int(before), read_at)
+
+    def _take(self, position: bytes, found: Sequence[tuple[str, Event | BadEntry]]) -> Command:
         group = self._settings.group
         names = (self._keys.seen, self._keys.seen_ages, self._keys.gaps)
         keys = (self._keys.stream, *(name(group) for name in names))
-        now = self._now()
-        arguments = (group, self._settings.consumer, self._settings.count, now, now - REMEMBER_S)
-        newest, rows = yield Command(
-            "eval", (READ_NEW, len(keys), *keys, *arguments), idempotent=False
-        )
-        if not rows:
-            yield _wait(self._keys.stream, newest.decode(), self._settings.block_s)
-            return
-        read_at = self._monotonic()
-        for entry_id, text, before in rows:
-            yield from self._receive(entry_id.decode(), text, int(before), read_at)
+        arguments: list[str | bytes | int] = [group, self._settings.consumer, position, REMEMBER_S]
+        for entry_id, event in found:
+            number = ("", 0) if isinstance(event, BadEntry) else (event.origin, event.seq)
+            arguments += (entry_id, *number)
+        return Command("eval", (TAKE, len(keys), *keys, *arguments), idempotent=False)
 
-    def _receive(self, entry_id: str, text: bytes | None, before: int, read_at: float) -> Steps:
-        event = read_entry(entry_id, text)
+    def _wait(self, position: str, newest: str) -> Steps:
+        """Wait for an entry, at most `block_s` seconds."""
+        stream = self._keys.stream
+        if entry_order(position) > entry_order(newest):
+            yield StreamReset(position, newest, FIRST_ID)
+            yield Command("eval", (RESTART, 1, stream, self._settings.group, position))
+            return
+        options = {"count": 1, "block": round(1e3 * self._settings.block_s)}
+        yield Command("xread", ({stream: newest},), options)
+
+    def _receive(
+        self, entry_id: str, event: Event | BadEntry, before: int, read_at: float
+    ) -> Steps:
         if isinstance(event, BadEntry):
             yield event
             yield self._ack(entry_id)
@@ -159,8 +188,9 @@ class GroupReader:
         """Report gaps noted by a consumer that died before reporting them or lost the reply."""
         gaps = yield Command("hgetall", (self._keys.gaps(self._settings.group),))
         for name, last in gaps.items():
-            origin, _, first = name.decode().rpartition(" ")
-            yield SequenceGap(origin, int(first), int(last))
+            origin, _, first = name.decode(errors="replace").rpartition(" ")
+            if first.isdecimal() and last.isdigit():  # else it was not noted by a consumer
+                yield SequenceGap(origin, int(first), int(last))
             yield self._forget_gap(name)
 
     def _forget_gap(self, name: str | bytes) -> Command:
@@ -211,8 +241,7 @@ class GroupReader:
                 yield Trimmed(entry_id)
                 yield self._ack(entry_id)
             return
-        text = claimed[0][1].get(FIELD.encode())
-        yield from self._deliver_again(entry_id, text, tries)
+        yield from self._deliver_again(entry_id, claimed[0][1].get(FIELD.encode()), tries)
 
     def _dead_letter(self, entry_id: str, text: bytes, tries: int) -> Steps:
         target = self._keys.dead_letters(self._settings.group)
@@ -262,6 +291,6 @@ class GroupReader:
         return Command("xack", (*self._name, entry_id))
 
 
-def _wait(stream: str, after: str, block_s: float) -> Command:
-    """Wait for an entry behind `after`, at most `block_s` seconds."""
-    return Command("xread", ({stream: after},), {"count": 1, "block": round(1e3 * block_s)})
+def _text_of(pairs: Sequence[bytes]) -> bytes | None:
+    """Return the event's text among the names and values of an entry as a script returns them."""
+    return dict(zip(pairs[::2], pairs[1::2], strict=True)).get(FIELD.encode())

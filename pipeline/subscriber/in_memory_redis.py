@@ -7,7 +7,6 @@ delivery counts. There is no network, hence no outage; nothing is trimmed or for
 from __future__ import annotations
 
 import asyncio
-import json
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -16,10 +15,15 @@ from typing import Any
 
 from redis import ResponseError
 
-from pipeline.redis_store.names import FIELD
-from pipeline.subscriber.group_scripts import CREATE_GROUP, READ_NEW, STARTED_MIDWAY
+from pipeline.subscriber.group_scripts import (
+    CREATE_GROUP,
+    PEEK,
+    RESTART,
+    STARTED_MIDWAY,
+    TAKE,
+)
 from pipeline.subscriber.protocol import BEGINNING, NEWEST, entry_order
-from pipeline.subscriber.solo_reader import POSITION
+from pipeline.subscriber.solo_reader import END, POSITION
 
 _POLL_S = 0.01  # of a waiting asyncio client
 
@@ -72,8 +76,11 @@ class InMemoryRedis:
         """Execute the script of a reader; only those that this module knows."""
         scripts: dict[str, Callable[..., Any]] = {
             POSITION: self._position,
+            END: self._end,
             CREATE_GROUP: self._create_group,
-            READ_NEW: self._read_new,
+            PEEK: self._peek,
+            TAKE: self._take,
+            RESTART: self._restart,
         }
         with self._changed:
             return scripts[script](*keys_and_arguments)
@@ -221,7 +228,19 @@ class InMemoryRedis:
             self._hashes[seen][STARTED_MIDWAY.encode()] = b"1"
         return 1
 
-    def _read_new(
+    def _end(self, stream: str) -> list[bytes]:
+        found = self._streams.get(stream, _Stream())
+        return [_text(found.last_id), _text(max(found.entries, default=(0, 0)))]
+
+    def _peek(self, stream: str, group: str, count: int) -> list[Any]:
+        position = _text(self._group(stream, group).last_id)
+        rows = [
+            [raw_id, [text for pair in fields.items() for text in pair]]
+            for raw_id, fields in self._rows_after(stream, position.decode(), count)
+        ]
+        return [position, _text(self._streams[stream].last_id), rows]
+
+    def _take(
         self,
         stream: str,
         seen: str,
@@ -229,26 +248,25 @@ class InMemoryRedis:
         gaps: str,
         group: str,
         consumer: str,
-        count: int,
-        now: float,
-        forget_before: float,
-    ) -> list[Any]:
+        position: bytes,
+        remember_s: int,
+        *entries: Any,
+    ) -> list[int] | None:
         reader = self._group(stream, group)
-        found: list[list[Any]] = []
-        for raw_id, fields in self._rows_after(stream, _text(reader.last_id).decode(), count):
-            reader.last_id = entry_order(raw_id.decode())
+        triples = list(zip(entries[::3], entries[1::3], entries[2::3], strict=True))
+        rows = self._rows_after(stream, position.decode(), len(triples))
+        peeked = [entry_id for entry_id, _, _ in triples]
+        if _text(reader.last_id) != position or [one.decode() for one, _ in rows] != peeked:
+            return None
+        found: list[int] = []
+        for entry_id, origin, seq in triples:
+            reader.last_id = entry_order(entry_id)
             reader.pending[reader.last_id] = _Pending(consumer, time.monotonic(), 1)
-            text = fields.get(FIELD.encode())
-            found.append([raw_id, text, self._note_number(text, seen, gaps)])
-        return [_text(self._streams[stream].last_id), found]
+            found.append(self._note_number(origin, seq, seen, gaps) if origin else -1)
+        return found
 
-    def _note_number(self, text: bytes | None, seen: str, gaps: str) -> int:
+    def _note_number(self, origin: str, seq: int, seen: str, gaps: str) -> int:
         """Return the newest number seen before, -1 if unknown; store the new one, and a gap."""
-        try:
-            event = json.loads(text or b"")
-            origin, seq = f"{event['run_id']}/{event['camera_id']}", int(event["seq"])
-        except (ValueError, TypeError, KeyError):
-            return -1
         numbers = self._hashes.setdefault(seen, {})
         unknown = -1 if STARTED_MIDWAY.encode() in numbers else 0
         before = int(numbers.get(origin.encode(), unknown))
@@ -257,6 +275,13 @@ class InMemoryRedis:
         if seq > before:
             self.hset(seen, origin, seq)
         return before
+
+    def _restart(self, stream: str, group: str, position: str) -> int:
+        reader = self._group(stream, group)
+        if _text(reader.last_id).decode() != position:
+            return 0
+        reader.last_id = (0, 0)
+        return 1
 
 
 class AsyncInMemoryRedis:

@@ -13,7 +13,8 @@ from typing import Any
 import redis
 
 from pipeline.event_filter import EventFilter
-from pipeline.events import SequenceGap
+from pipeline.events import Event, SequenceGap
+from pipeline.printable import printable
 from pipeline.redaction import mask_url
 from pipeline.redis_store.connection import explained
 from pipeline.redis_store.names import StreamKeys
@@ -38,7 +39,12 @@ log = logging.getLogger(__name__)
 
 def log_report(report: Report) -> None:
     """Log a report as a warning; the default of `on_report`."""
-    log.warning("%s", report)
+    log.warning("%s", printable(str(report)))
+
+
+def log_failure(event: Event, error: Exception) -> None:
+    """Log that handling an event failed; its names and the error come from other programs."""
+    log.warning("event %s failed: %s", printable(event.event_id), printable(str(error)))
 
 
 class BaseSubscriber(ABC):

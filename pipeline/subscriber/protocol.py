@@ -16,6 +16,7 @@ from pipeline.redis_store.names import FIELD
 from pipeline.subscriber.reports import BadEntry, Duplicate, Report
 
 BEGINNING, NEWEST = "0", "$"
+FIRST_ID = "0-0"  # before every entry
 
 
 class ReplyLostError(Exception):

@@ -62,7 +62,25 @@ class GroupLost:
         return f"the group {self.group} was lost; it starts again with all that is on the stream"
 
 
-Report = SequenceGap | Duplicate | BadEntry | Trimmed | DeadLetter | GroupLost
+@dataclass(frozen=True, slots=True)
+class StreamReset:
+    """The stream ends before the position of the reader: it was emptied, or lost its newest part.
+
+    New entries would have ids that the reader takes for read, so it moves back.
+    """
+
+    position: str  # id of the entry after which the reader was waiting
+    newest: str  # id of the newest entry that the stream has or had
+    resumed_after: str  # id of the entry after which the reader continues; 0-0: the beginning
+
+    def __str__(self) -> str:
+        found = f"the stream ends at {self.newest}, before {self.position} that was read"
+        if self.resumed_after == "0-0":
+            return f"{found}: it was emptied or replaced; it is read again from its beginning"
+        return f"{found}: the server lost its newest entries; reading continues after that one"
+
+
+Report = SequenceGap | Duplicate | BadEntry | Trimmed | DeadLetter | GroupLost | StreamReset
 
 
 class GapError(Exception):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Sequence
 
 from pipeline.event_filter import EventFilter
@@ -9,21 +10,37 @@ from pipeline.events import Event
 from pipeline.redis_store.names import FIELD, StreamKeys
 from pipeline.subscriber.protocol import (
     BEGINNING,
+    FIRST_ID,
     NEWEST,
     Command,
     Delivery,
+    Query,
     Steps,
     check_sequence,
     entry_order,
     read_entry,
 )
-from pipeline.subscriber.reports import BadEntry, Duplicate
+from pipeline.subscriber.reports import BadEntry, Duplicate, StreamReset
 
 # Where a reader without a group begins. KEYS: stream, newest numbers.
 POSITION = """
 local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 return {newest[1] and newest[1][1] or '0-0', redis.call('HGETALL', KEYS[2])}
 """
+
+# Where the stream ends: the newest id that it ever had, and that of its newest entry. KEYS: stream.
+END = """
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'0-0', '0-0'} end
+local last = '0-0'
+local info = redis.call('XINFO', 'STREAM', KEYS[1])
+for i = 1, #info, 2 do
+  if info[i] == 'last-generated-id' then last = info[i + 1] end
+end
+local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
+return {last, newest[1] and newest[1][1] or '0-0'}
+"""
+
+_REMEMBERED = 1000  # ids of read entries: more than a server loses that fails over
 
 
 class SoloReader:
@@ -50,6 +67,8 @@ class SoloReader:
     ) -> None:
         self._keys, self._start, self._wanted = keys, start, wanted
         self._block_s, self._count, self._to_end_only = block_s, count, to_end_only
+        self._read_ids: deque[str] = deque(maxlen=_REMEMBERED)
+        self._reread_to = (0, 0)  # repeated events up to this id are expected
 
     def steps(self) -> Steps:
         """Yield the steps of reading; they end only with `to_end_only`."""
@@ -57,6 +76,8 @@ class SoloReader:
         newest, numbers = yield Command("eval", (POSITION, len(keys), *keys))
         end, seen = newest.decode(), _Seen(self._start, numbers)
         position = end if self._start == NEWEST else self._start
+        if self._to_end_only:
+            position = yield from self._checked(position)
         while True:
             options = {"count": self._count}
             if not self._to_end_only:
@@ -67,22 +88,37 @@ class SoloReader:
                 if self._to_end_only and entry_order(position) > entry_order(end):
                     return
                 yield from self._read(position, fields, seen)
-            if self._to_end_only and not reply:
-                return
+            if not reply:
+                if self._to_end_only:
+                    return
+                position = yield from self._checked(position)
 
     def leave(self) -> Steps:
         """Yield the steps of leaving: none, the server knows nothing of this reader."""
         yield from ()
 
+    def _checked(self, position: str) -> Query:
+        """Return the position to read from: the same, unless the stream ends before it."""
+        last, newest = yield Command("eval", (END, 1, self._keys.stream))
+        if entry_order(last.decode()) >= entry_order(position):
+            return position
+        # After a failover the end of the stream is an entry that was read; else it is another one.
+        resumed = newest.decode() if newest.decode() in self._read_ids else FIRST_ID
+        yield StreamReset(position, last.decode(), resumed)
+        self._reread_to = entry_order(last.decode())
+        return resumed
+
     def _read(self, entry_id: str, fields: dict[bytes, bytes], seen: _Seen) -> Steps:
+        self._read_ids.append(entry_id)
         event = read_entry(entry_id, fields.get(FIELD.encode()))
         if isinstance(event, BadEntry):
             yield event
             return
         report = check_sequence(event, seen.before(event), entry_id)
-        if report is not None:
+        repeated = isinstance(report, Duplicate)
+        if report is not None and not (repeated and entry_order(entry_id) <= self._reread_to):
             yield report
-        if not isinstance(report, Duplicate):
+        if not repeated:
             seen.add(event)
             if self._wanted.matches(event):
                 yield Delivery(entry_id, event)
@@ -97,7 +133,9 @@ class _Seen:
         if start == NEWEST:
             names, numbers = newest[::2], newest[1::2]
             self._numbers = {
-                name.decode(): int(number) for name, number in zip(names, numbers, strict=True)
+                name.decode(errors="replace"): int(number)
+                for name, number in zip(names, numbers, strict=True)
+                if number.isdigit()  # else it is not of a publisher
             }
 
     def before(self, event: Event) -> int:

@@ -129,10 +129,12 @@ def test_the_schema_that_is_printed_is_that_of_the_events() -> None:
 
 def test_the_table_of_actions_has_a_row_per_action(tmp_path: Path) -> None:
     from tests.pipeline.decided_items import make_event
+    from tests.pipeline.poison import POISON
 
     kinds = ("start", "update", "end", "start")
-    lines = [encode_event(make_event(n, kind)) for n, kind in enumerate(kinds, start=1)]
-    (tmp_path / "events.jsonl").write_text("\n".join(lines) + "\n")
+    lines = [encode_event(make_event(n, kind)).encode() for n, kind in enumerate(kinds, start=1)]
+    strange = [POISON[name] for name in ("nested_lists", "not_utf8", "a_null", "empty", "a_list")]
+    (tmp_path / "events.jsonl").write_bytes(b"\n".join(strange + lines) + b"\n")
     printed = subprocess.run(
         [sys.executable, "examples/actions_to_csv.py", str(tmp_path / "events.jsonl")],
         cwd=REPOSITORY,

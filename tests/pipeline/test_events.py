@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.events import (
     SCHEMA,
@@ -16,6 +19,7 @@ from pipeline.events import (
     event_json_schema,
 )
 from tests.conftest import REPOSITORY
+from tests.pipeline.poison import POISON
 
 EVENT = ActionEvent(
     kind="start",
@@ -102,3 +106,45 @@ def changed(**fields: object) -> str:
 def test_an_invalid_field_is_named(text: str, message: str) -> None:
     with pytest.raises(EventError, match=message):
         decode_event(text)
+
+
+@pytest.mark.parametrize("name", POISON)
+def test_whatever_is_no_event_is_an_error_that_is_short_and_printable(name: str) -> None:
+    with pytest.raises(EventError) as failure:
+        decode_event(POISON[name])
+    assert str(failure.value).isprintable()
+    assert 0 < len(str(failure.value)) <= 200
+
+
+def test_a_text_with_half_a_character_is_no_event() -> None:
+    with pytest.raises(EventError, match="must be JSON"):
+        decode_event("\ud800")
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
+    max_leaves=5,
+)
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200))
+def test_no_text_raises_anything_else(text: bytes | str) -> None:
+    with suppress(EventError):
+        decode_event(text)
+
+
+@given(
+    st.sampled_from([EVENT, CAMERA_EVENT]),
+    st.dictionaries(st.sampled_from([*ActionEvent.model_fields, "x", "schema"]), JSON_VALUES),
+    st.integers(0, 600),
+)
+def test_what_a_changed_event_decodes_to_is_an_event(
+    event: Event, changes: dict[str, object], cut: int
+) -> None:
+    """Whatever is accepted can be encoded again, and sent on, and is the same."""
+    text = json.dumps({**json.loads(encode_event(event)), **changes})
+    for candidate in (text, text[:cut] + text[cut + 1 :]):
+        with suppress(EventError):
+            decoded = decode_event(candidate)
+            assert decode_event(encode_event(decoded)) == decoded

@@ -12,7 +12,7 @@ from pipeline.delivery.stream_writer import EventStream
 from pipeline.event_filter import EventFilter
 from pipeline.events import Event, SequenceGap, encode_event
 from pipeline.redis_store.names import StreamKeys
-from pipeline.subscriber.group_reader import GroupReader, GroupSettings
+from pipeline.subscriber.group_reader import REMEMBER_S, GroupReader, GroupSettings
 from pipeline.subscriber.protocol import (
     Command,
     Delivery,
@@ -21,11 +21,11 @@ from pipeline.subscriber.protocol import (
     Step,
     Steps,
 )
-from pipeline.subscriber.reports import BadEntry, DeadLetter, GroupLost, Trimmed
+from pipeline.subscriber.reports import BadEntry, DeadLetter, GroupLost, StreamReset, Trimmed
 from testbed.clock import Clock
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event
-from tests.pipeline.subscriber.readers import Reader, publish, until
+from tests.pipeline.subscriber.readers import Reader, force, publish, until
 
 SETTINGS = GroupSettings(
     group="alarms",
@@ -45,7 +45,7 @@ def clock() -> Clock:
 
 @pytest.fixture
 def steps(clock: Clock) -> Steps:
-    return GroupReader(StreamKeys("s"), SETTINGS, EventFilter(), clock, clock).steps()
+    return GroupReader(StreamKeys("s"), SETTINGS, EventFilter(), clock).steps()
 
 
 def name(step: Step) -> str:
@@ -65,18 +65,34 @@ def begun(steps: Steps) -> Step:
 
 
 def entry(seq: int) -> list[object]:
-    return [f"{seq}-0".encode(), encode_event(make_event(seq)).encode(), seq - 1]
+    return [f"{seq}-0".encode(), [b"event", encode_event(make_event(seq)).encode()]]
+
+
+def taken(steps: Steps, *seqs: int) -> Step:
+    """It sees these entries, and takes them: what comes after that."""
+    taking = steps.send([b"0-0", b"9-0", [entry(seq) for seq in seqs]])
+    assert isinstance(taking, Command)
+    assert (taking.name, taking.idempotent) == ("eval", False)
+    return steps.send([seq - 1 for seq in seqs])
 
 
 def test_what_reads_is_never_sent_twice_and_what_answers_is(steps: Steps) -> None:
-    reading = begun(steps)
-    assert isinstance(reading, Command)
-    assert not reading.idempotent
-    delivery = steps.send([b"1-0", [entry(1)]])
+    looking = begun(steps)
+    assert isinstance(looking, Command)
+    assert looking.idempotent
+    delivery = taken(steps, 1)
     assert isinstance(delivery, Delivery)
     ack = steps.send(True)
     assert isinstance(ack, Command)
     assert (ack.name, ack.idempotent) == ("xack", True)
+
+
+def test_what_another_consumer_took_meanwhile_is_left_to_it(steps: Steps) -> None:
+    begun(steps)
+    assert name(steps.send([b"0-0", b"9-0", [entry(1)]])) == "eval"
+    looking_again = steps.send(None)
+    assert isinstance(looking_again, Command)
+    assert (looking_again.name, looking_again.idempotent) == ("eval", True)
 
 
 def test_a_reply_that_never_came_is_asked_for_again_as_ones_own(steps: Steps) -> None:
@@ -135,9 +151,9 @@ def test_a_group_that_is_gone_at_the_start_is_made_again(steps: Steps) -> None:
 
 def test_what_failed_waits_its_time(steps: Steps, clock: Clock) -> None:
     begun(steps)
-    assert isinstance(steps.send([b"1-0", [entry(1)]]), Delivery)
+    assert isinstance(taken(steps, 1), Delivery)
     assert name(steps.send(False)) == "eval"  # it reads on meanwhile
-    assert name(steps.send([b"1-0", []])) == "xread"
+    assert name(steps.send([b"1-0", b"1-0", []])) == "xread"
     clock.now = 6.0
     pending = steps.send([])
     assert name(pending) == "xpending_range"
@@ -149,7 +165,7 @@ def test_what_waited_here_for_long_is_kept_or_left_to_who_took_it(
     steps: Steps, clock: Clock
 ) -> None:
     begun(steps)
-    assert isinstance(steps.send([b"2-0", [entry(1), entry(2), entry(3)]]), Delivery)
+    assert isinstance(taken(steps, 1, 2, 3), Delivery)
     clock.now = 31.0  # the first one took half of the time after which others take the rest
     assert name(steps.send(True)) == "xack"
     assert name(steps.send(1)) == "xpending_range"
@@ -267,3 +283,49 @@ def test_what_was_delivered_and_then_trimmed_is_reported(
         assert reader.reports == [Trimmed(first.decode())]
         assert reader.rest() == []
     del reading, second
+
+
+def test_a_group_behind_the_end_of_its_stream_begins_again(
+    client: redis.Redis, server: str
+) -> None:
+    """Its start was an id of an earlier stream, or of a server whose clock was ahead."""
+    force(client, make_event(1), make_event(2))
+    with Reader(server, group="alarms", start="9999999999999-0") as reader:
+        assert reader.take(2) == [1, 2]
+        assert [type(report) for report in reader.reports] == [StreamReset]
+    with Reader(server, group="alarms") as reader:
+        assert reader.rest() == []
+        assert reader.reports == []
+
+
+def test_a_group_whose_stream_was_emptied_begins_again(client: redis.Redis, server: str) -> None:
+    client.xadd(STREAM, {"event": encode_event(make_event(1))}, id="9999999999999-1")
+    with Reader(server, group="alarms") as reader:
+        reading = iter(reader.subscriber)
+        assert next(reading).seq == 1
+        client.delete(STREAM)
+        client.xgroup_create(STREAM, "alarms", "9999999999999-1", mkstream=True)  # restored
+        client.xadd(STREAM, {"event": encode_event(make_event(2))})
+        assert next(reading).seq == 2
+        assert [type(report) for report in reader.reports] == [StreamReset]
+
+
+def test_what_the_group_remembers_ages_by_the_clock_of_the_server(
+    client: redis.Redis, server: str, stream: EventStream
+) -> None:
+    publish(stream, 1)
+    ages = f"{{{STREAM}}}:seen:alarms:ages"
+    with Reader(server, group="alarms") as reader:
+        assert reader.take(1) == [1]
+    before, _ = client.time()
+    (noted,) = client.zrange(ages, 0, -1, withscores=True)
+    assert noted[0] == b"run/gate"
+    assert abs(noted[1] - before) < 3600
+    client.zadd(
+        ages, {"old/gate": before - REMEMBER_S - 1, "young/gate": before - REMEMBER_S + 600}
+    )
+    client.hset(f"{{{STREAM}}}:seen:alarms", mapping={"old/gate": 5, "young/gate": 5})
+    publish(stream, 2)
+    with Reader(server, group="alarms") as reader:
+        assert reader.take(1) == [2]
+    assert client.hkeys(f"{{{STREAM}}}:seen:alarms") == [b"run/gate", b"young/gate"]

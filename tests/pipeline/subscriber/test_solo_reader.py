@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
+from typing import Any
 
 import pytest
 import redis
 
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.event_filter import EventFilter
-from pipeline.events import SequenceGap, encode_event
-from pipeline.subscriber import GapError
+from pipeline.events import Event, SequenceGap, encode_event
+from pipeline.subscriber import AsyncSubscriber, GapError
 from pipeline.subscriber.reports import (
     BadEntry,
     Duplicate,
+    Report,
+    StreamReset,
 )
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored
@@ -110,3 +114,90 @@ def test_a_filter_hides_events_but_not_their_numbers(stream: EventStream, server
     with Reader(server, to_end_only=True, wanted=EventFilter(actions=("fight",))) as reader:
         assert [event.seq for event in reader.subscriber] == [2, 4]
         assert reader.reports == []
+
+
+FUTURE = "9999999999999"  # milliseconds: ids of a server whose clock was ahead
+
+
+def add(client: redis.Redis, entry_id: str, event: Event) -> None:
+    client.xadd(STREAM, {"event": encode_event(event)}, id=entry_id)
+
+
+def test_a_stream_that_is_emptied_while_it_is_read(client: redis.Redis, server: str) -> None:
+    """What was read before the reset is not delivered again when the publisher sends it again."""
+    for seq in (1, 2):
+        add(client, f"{FUTURE}-{seq}", make_event(seq))
+    seqs: list[int] = []
+    with Reader(server) as reader:
+        for event in reader.subscriber:
+            seqs.append(event.seq)
+            if event.seq == 2:
+                client.flushall()
+                force(client, make_event(2), make_event(3), make_event(1, run_id="next"))
+            if event.run_id == "next":
+                reader.subscriber.stop()
+        assert [type(report) for report in reader.reports] == [StreamReset]
+    assert seqs == [1, 2, 3, 1]
+
+
+def test_a_deleted_stream_is_waited_for(client: redis.Redis, server: str) -> None:
+    add(client, f"{FUTURE}-1", make_event(1))
+    with Reader(server) as reader:
+        reading = iter(reader.subscriber)
+        assert next(reading).seq == 1
+        client.delete(STREAM)
+        writing = threading.Thread(
+            target=lambda: (until(lambda: reader.reports), force(client, make_event(2)))
+        )
+        writing.start()
+        assert next(reading).seq == 2
+        writing.join()
+        assert [type(report) for report in reader.reports] == [StreamReset]
+
+
+def test_a_server_that_lost_its_newest_entries_is_not_read_again_from_its_beginning(
+    client: redis.Redis, server: str
+) -> None:
+    ids = [one.decode() for one in force(client, *(make_event(seq) for seq in (1, 2, 3, 4)))]
+    with Reader(server) as reader:
+        reading = iter(reader.subscriber)
+        assert [next(reading).seq for _ in range(4)] == [1, 2, 3, 4]
+        client.xdel(STREAM, *ids[2:])  # as a replica that had not received them
+        client.execute_command("XSETID", STREAM, ids[1])
+        writing = threading.Thread(
+            target=lambda: (until(lambda: reader.reports), force(client, make_event(5)))
+        )
+        writing.start()
+        assert next(reading).seq == 5
+        writing.join()
+        assert reader.reports == [StreamReset(ids[3], ids[1], ids[1])]
+
+
+def test_a_start_after_the_end_of_the_stream_is_the_position_of_an_earlier_one(
+    client: redis.Redis, server: str
+) -> None:
+    force(client, make_event(1), make_event(2))
+    with Reader(server, start=f"{FUTURE}-0", to_end_only=True) as reader:
+        assert [event.seq for event in reader.subscriber] == [1, 2]
+        assert [type(report) for report in reader.reports] == [StreamReset]
+
+
+def test_asyncio_notices_a_stream_that_was_emptied(client: redis.Redis, server: str) -> None:
+    add(client, f"{FUTURE}-1", make_event(1))
+    reports: list[Report] = []
+    options: dict[str, Any] = {"stream": STREAM, "start": "0", "block_s": 0.05}
+
+    async def seqs() -> list[int]:
+        found: list[int] = []
+        async with AsyncSubscriber(server, on_report=reports.append, **options) as subscriber:
+            async for event in subscriber:
+                found.append(event.seq)
+                if event.seq == 1:
+                    client.flushall()
+                    force(client, make_event(2))
+                else:
+                    subscriber.stop()
+        return found
+
+    assert asyncio.run(asyncio.wait_for(seqs(), 60)) == [1, 2]
+    assert [type(report) for report in reports] == [StreamReset]

@@ -8,6 +8,7 @@ import textwrap
 import threading
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any, Protocol
 
 import pytest
@@ -18,6 +19,7 @@ from pipeline.event_filter import EventFilter
 from pipeline.events import ActionEvent, CameraEvent, Event, SequenceGap, encode_event
 from pipeline.redis_store.names import StreamKeys
 from pipeline.subscriber import AsyncSubscriber, GapError, Subscriber, testing
+from pipeline.subscriber.group_reader import GroupReader
 from pipeline.subscriber.reports import BadEntry, DeadLetter, Duplicate, Report, Trimmed
 from pipeline.subscriber.testing import (
     InMemoryAsyncSubscriber,
@@ -27,6 +29,7 @@ from pipeline.subscriber.testing import (
     example_camera_event,
 )
 from tests.pipeline.conftest import STREAM
+from tests.pipeline.poison import POISON
 
 event = example_action_event
 
@@ -37,7 +40,7 @@ class Backend(Protocol):
     def subscriber(self, **options: Any) -> Subscriber: ...
     def async_subscriber(self, **options: Any) -> AsyncSubscriber: ...
     def publish(self, *events: Event) -> None: ...
-    def publish_text(self, text: str) -> None: ...
+    def publish_text(self, text: str | bytes) -> None: ...
     def trim(self, keep: int) -> None: ...
     def unacknowledged(self, group: str) -> int: ...
     def dead_letters(self, group: str) -> list[str]: ...
@@ -60,7 +63,7 @@ class RealBackend:
             self.publish_text(encode_event(one))
             self.client.hset(self.keys.newest, one.origin, one.seq)
 
-    def publish_text(self, text: str) -> None:
+    def publish_text(self, text: str | bytes) -> None:
         self.client.xadd(STREAM, {"event": text})
 
     def trim(self, keep: int) -> None:
@@ -89,7 +92,7 @@ class InMemoryBackend:
     def publish(self, *events: Event) -> None:
         self.store.publish(*events, stream=STREAM)
 
-    def publish_text(self, text: str) -> None:
+    def publish_text(self, text: str | bytes) -> None:
         self.store.publish_text(text, stream=STREAM)
 
     def trim(self, keep: int) -> None:
@@ -163,6 +166,68 @@ def test_gaps_duplicates_and_foreign_entries_are_reported(
         assert take(subscriber, 3) == [1, 4, 5]
     assert [type(report) for report in reports] == [BadEntry, SequenceGap, Duplicate]
     assert reports[1] == SequenceGap("run/gate", 2, 3)
+
+
+@pytest.mark.parametrize("group", [None, "alarms"])
+def test_what_is_no_event_is_skipped_and_changes_no_numbers(
+    backend: Backend, group: str | None
+) -> None:
+    """In pieces as a reader fetches them, and one at a time, as if each came alone."""
+    reports: list[Report] = []
+    options = {"group": group, "on_report": reports.append, **FAST}
+    texts = list(POISON.values())
+    with backend.subscriber(**options) as subscriber:
+        backend.publish(event(1))
+        for text in texts:
+            backend.publish_text(text)
+        backend.publish(event(2))
+        taken = take(subscriber, 2)
+    assert taken == [1, 2]
+    assert [type(report) for report in reports] == [BadEntry] * len(texts)
+    if group is not None:
+        assert backend.unacknowledged(group) == 0
+
+
+def test_asyncio_skips_what_is_no_event(backend: Backend) -> None:
+    reports: list[Report] = []
+
+    async def seqs(group: str | None) -> list[int]:
+        found: list[int] = []
+        options = {"group": group, "on_report": reports.append, **FAST}
+        async with backend.async_subscriber(**options) as subscriber:
+            async for one in subscriber:
+                found.append(one.seq)
+                if len(found) == 2:
+                    subscriber.stop()
+        return found
+
+    backend.publish(event(1))
+    for text in POISON.values():
+        backend.publish_text(text)
+    backend.publish(event(2))
+    for group in (None, "alarms"):
+        assert asyncio.run(asyncio.wait_for(seqs(group), 60)) == [1, 2]
+    assert [type(report) for report in reports] == [BadEntry] * 2 * len(POISON)
+
+
+def test_a_consumer_that_comes_back_skips_what_killed_it(backend: Backend) -> None:
+    """An older version died of such an entry: it is pending, with valid events behind it."""
+    backend.publish(event(1))
+    for text in POISON.values():
+        backend.publish_text(text)
+    backend.publish(event(2))
+    reports: list[Report] = []
+    options = {"group": "alarms", "consumer": "one", "on_report": reports.append, **FAST}
+    killed = backend.subscriber(**options)
+    assert isinstance(killed._reader, GroupReader)
+    killed._reader._settings = replace(killed._reader._settings, count=2 + len(POISON))
+    reading = iter(killed)
+    next(reading)  # it has all of them, and dies
+    with backend.subscriber(**options) as subscriber:
+        assert take(subscriber, 2) == [1, 2]
+    assert [type(report) for report in reports] == [BadEntry] * len(POISON)
+    assert backend.unacknowledged("alarms") == 0
+    del reading
 
 
 def test_a_gap_is_an_error_where_that_was_asked_for(backend: Backend) -> None:
