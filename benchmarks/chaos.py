@@ -32,7 +32,8 @@ from rich.table import Table
 from benchmarks.chaos_check import Findings, check, count_reports
 from benchmarks.chaos_processes import GROUP, STREAM
 from pipeline.config.shipped_files import PROJECT
-from pipeline.redis_store.redis_server import find_redis_server, free_port
+from pipeline.redis_store.redis_server import free_port
+from pipeline.redis_store.server_program import find_redis_server
 from testbed.tcp_proxy import TcpProxy
 
 CLAIM_AFTER_S = 3.0

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import redis
 
-from pipeline.redis_store.redis_server import find_redis_server, free_port
+from pipeline.redis_store.redis_server import free_port
+from pipeline.redis_store.server_program import find_redis_server
 
 _START_S = 60.0
 _PORT_ATTEMPTS = 5

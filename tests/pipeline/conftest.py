@@ -9,7 +9,7 @@ import redis
 
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import EventStoreError
-from pipeline.redis_store.redis_server import find_redis_server
+from pipeline.redis_store.server_program import find_redis_server
 from testbed.redis_server import redis_server
 
 STREAM = "test:events"
