@@ -10,7 +10,10 @@ TORCH_INDEX ?= https://download.pytorch.org/whl/cpu
 PYTEST = $(BIN)/python -m pytest -n 2 --dist loadfile
 PIP := $(BIN)/python -m pip install --disable-pip-version-check --quiet
 
-.PHONY: demo help test test-fast coverage format check bench clean docs
+LOCK := requirements-lock.txt
+SUPPLY := $(VENV)/supply
+
+.PHONY: demo help test test-fast coverage format check bench clean docs lock sbom audit pin-images
 
 demo: $(VENV)/.run  ## replay a real video, print its events, write an annotated video
 	rm -rf $(DEMO)
@@ -49,6 +52,24 @@ bench: $(VENV)/.dev  ## measure what a replay costs beside its models; docs/benc
 docs: $(VENV)/.dev  ## build the site of docs/ into site/; a broken link or anchor is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --clean
 
+lock: $(SUPPLY)/.tools  ## pin every package, what it needs and their hashes, for Python 3.11 to 3.13
+	grep -h '^hatchling==' requirements-dev.txt | $(SUPPLY)/bin/uv pip compile --quiet --upgrade --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links \
+		--custom-compile-command "make lock" requirements.txt - --output-file $(LOCK)
+
+sbom: $(SUPPLY)/.tools  ## list what an installation consists of, as CycloneDX: sbom.json
+	$(SUPPLY)/bin/python -W ignore -m cyclonedx_py requirements --pyproject pyproject.toml --output-reproducible $(LOCK) \
+		--output-file sbom.json
+
+audit:  ## report known vulnerabilities of the locked packages, or why they are not known
+	@$(MAKE) --no-print-directory $(SUPPLY)/.tools >/dev/null 2>&1 \
+		|| echo "not audited: the tools of requirements-supply.txt cannot be installed here"
+	@test ! -e $(SUPPLY)/.tools || $(SUPPLY)/bin/python deploy/audit.py $(SUPPLY)/bin/pip-audit $(LOCK)
+
+pin-images:  ## print the digests that the images of deploy/ have today; needs docker and a network
+	@for image in $$(sed -nE 's/^(ARG [A-Z]+_IMAGE=| *image: .*:-)([^}]+).*/\2/p' deploy/*Dockerfile deploy/compose.yaml); do \
+		docker buildx imagetools inspect "$$image" --format "$$image@{{.Manifest.Digest}}" || exit; done
+
 clean:  ## remove the virtual environment and what the demo and the docs wrote
 	rm -rf $(VENV) $(DEMO) site
 
@@ -65,4 +86,9 @@ $(VENV)/.run: requirements.txt pyproject.toml demo/torch_build.sh | $(VENV)/.pyt
 
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.run
 	$(PIP) -r requirements-dev.txt
+	touch $@
+
+$(SUPPLY)/.tools: requirements-supply.txt
+	$(PYTHON) -m venv $(SUPPLY)
+	$(SUPPLY)/bin/python -m pip install --disable-pip-version-check --quiet --retries 1 --timeout 10 -r requirements-supply.txt
 	touch $@

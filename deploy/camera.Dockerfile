@@ -1,5 +1,6 @@
 # A camera to try things with: the demo's video without end, at rtsp://HOST:8554/street.
-FROM bluenviron/mediamtx:1.9.3-ffmpeg
+ARG CAMERA_IMAGE=bluenviron/mediamtx:1.9.3-ffmpeg
+FROM ${CAMERA_IMAGE}
 
 # A key frame every second, because a reader sees nothing before the first one, and no B-frames,
 # which cameras do not send. Done once here: the stream itself is then copied, which costs nothing.

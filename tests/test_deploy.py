@@ -108,6 +108,34 @@ def test_compose_shows_the_health_port_to_its_own_machine_only() -> None:
     assert "live.health=0.0.0.0:8787" in pipeline["command"]
 
 
+@pytest.mark.parametrize("name", ["camera", "redis", "pipeline"])
+def test_a_service_of_compose_writes_nothing_but_volumes_and_can_become_nobody(name: str) -> None:
+    service = compose_services()[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service["tmpfs"] == ["/tmp"]
+    assert not service.get("cap_add")
+    assert not service.get("privileged")
+
+
+def test_no_container_runs_as_root() -> None:
+    services = compose_services()
+    assert services["redis"]["user"] == "redis"
+    for name in DOCKERFILES:
+        assert dict(instructions(name))["USER"] not in ("root", "0")
+
+
+def test_every_image_can_be_given_by_its_digest() -> None:
+    for name in DOCKERFILES:
+        found = instructions(name)
+        [argument] = [rest for instruction, rest in found if instruction == "FROM"]
+        assert argument.startswith("${")
+        declared = [rest.partition("=")[0] for key, rest in found if key == "ARG"]
+        assert argument.strip("${}") in declared
+    assert compose_services()["redis"]["image"].startswith("${REDIS_IMAGE:-redis:")
+
+
 def test_composes_redis_evicts_nothing_and_keeps_everything() -> None:
     options = shlex.split(compose_services()["redis"]["command"])
     assert options[options.index("--maxmemory-policy") + 1] == "noeviction"
@@ -127,6 +155,32 @@ def test_systemd_is_notified_of_starts_and_can_reload() -> None:
 def test_systemd_leaves_the_service_its_devices() -> None:
     keys = {key for key, _ in service_lines(SERVICE.read_text())}
     assert not keys & {"PrivateDevices", "ProtectClock", "DevicePolicy", "MemoryDenyWriteExecute"}
+
+
+def analyze_version() -> int:
+    if shutil.which("systemd-analyze") is None:
+        return 0
+    command = ["systemd-analyze", "--version"]
+    printed = subprocess.run(command, capture_output=True, text=True, timeout=60).stdout
+    found = re.match(r"systemd (\d+)", printed)
+    return int(found[1]) if found else 0
+
+
+@pytest.mark.skipif(analyze_version() < 250, reason="no systemd-analyze that works offline")
+def test_systemd_counts_little_that_an_attacker_could_do_with_the_service() -> None:
+    command = ["systemd-analyze", "security", "--offline=true", "--no-pager", str(SERVICE)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    found = re.search(r"Overall exposure level .*: (\d+\.\d)", done.stdout)
+    assert found, done.stderr
+    assert float(found[1]) < 2.5, done.stdout
+
+
+def test_system_calls_are_those_of_a_service_and_another_is_an_error_not_the_end() -> None:
+    lines = service_lines(SERVICE.read_text())
+    allowed, denied = [value for key, value in lines if key == "SystemCallFilter"]
+    assert allowed == "@system-service"
+    assert "@resources" not in denied  # decoders are limited by setrlimit
+    assert dict(lines)["SystemCallErrorNumber"] == "EPERM"
 
 
 def test_the_example_of_several_cameras_is_a_valid_configuration() -> None:
