@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+from models.cache_folder import cache_folder
 from models.checkpoints.checkpoint import CheckpointError, load_recognizer
 from models.detectors.appearance import AppearanceEncoder
 from models.detectors.factory import build_person_detector
@@ -216,7 +217,7 @@ def _check_mode(model: Recognizer3D, mode: str) -> None:
 def _prepare(
     model: Recognizer3D, section: RecognizerConfig, device: str
 ) -> ActionRecognizer | SceneRecognizer:
-    cache_dir = Path.home() / ".cache/behaviour-stream/openvino"
+    cache_dir = cache_folder() / "openvino"
     if section.mode == "scene":
         return SceneRecognizer(
             model,

@@ -36,11 +36,12 @@ ROOM_MAY_IMPORT = {
     # models: numbers in, numbers out
     "models": "checkpoints",
     "models.boxes": "",
+    "models.cache_folder": "",
     "models.detections": "boxes",
     "models.slowfast": "",
     "models.checkpoints": "slowfast",
     "models.inference": "slowfast boxes",
-    "models.detectors": "inference boxes detections",
+    "models.detectors": "inference boxes detections cache_folder",
     # pipeline: time, identity, threads, input and output
     "pipeline": "",
     "pipeline.errors": "",
@@ -55,7 +56,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.stages": "types models",
     "pipeline.telemetry": "sources types",
     "pipeline.live": "sources runtime telemetry types",
-    "pipeline.outputs": "types",
+    "pipeline.outputs": "runtime types",
     "pipeline.redis_store": "runtime",
     "pipeline.delivery": "config redis_store outputs runtime types",
     "pipeline.subscriber": "redis_store runtime",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable
 from pathlib import Path
 
+from models.cache_folder import cache_folder
 from models.detectors.hog import HogPersonDetector
 from models.detectors.official_weights import ASSETS_URL
 from models.detectors.weights_download import find_or_fetch_weights
@@ -80,7 +81,7 @@ def build_person_detector(
 
     if weights == COMPACT:
         return yolo(COMPACT_WEIGHTS, COMPACT_SIZE)
-    cache_dir = cache_dir or Path.home() / ".cache/behaviour-stream"
+    cache_dir = cache_dir or cache_folder()
     found = find_or_fetch_weights(
         weights,
         directories=directories,

@@ -176,7 +176,6 @@ def _keep(model: openvino.Model, folder: Path) -> None:
     try:
         openvino.save_model(model, unfinished / _MODEL, compress_to_fp16=False)
         (unfinished / _CHECKSUM).write_text(_checksum(unfinished))
-        unfinished.chmod(0o755)
         if not folder.exists():  # else another process was faster
             unfinished.rename(folder)
     finally:

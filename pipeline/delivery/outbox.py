@@ -18,6 +18,7 @@ from pathlib import Path
 from pipeline.delivery.interrupted import closing_event
 from pipeline.errors import OutboxError
 from pipeline.events import Event, decode_event, encode_event
+from pipeline.runtime.private_files import create_private_file
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS events (
@@ -95,6 +96,7 @@ class Outbox:
         self._max_bytes, self._now = max_bytes, now
         self._until_check, self._warned = 0, False
         with self._explained():
+            create_private_file(path)  # SQLite gives the files beside it the same mode
             self._writer, self._reader = self._connect(), self._connect()
             self._writer.executescript(_TABLES)
             self._last_seq: dict[str, int] = dict(
@@ -290,5 +292,5 @@ class Outbox:
     def _explained(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             raise OutboxError(f"cannot keep events in {self.path}: {error}") from error

@@ -13,6 +13,7 @@ from pipeline.delivery.outbox import Outbox, files_of
 from pipeline.errors import OutboxError
 from pipeline.events import EventError
 from pipeline.runtime.file_lock import FileLock
+from pipeline.runtime.private_files import close_to_others, make_private_folder
 
 _SUFFIX = ".outbox"
 
@@ -41,7 +42,9 @@ def open_outboxes(
     with ExitStack() as stack:
         locked: list[Path] = []
         try:
-            folder.mkdir(parents=True, exist_ok=True)
+            make_private_folder(folder)
+            for file in folder.glob(f"*{_SUFFIX}*"):
+                close_to_others(file)  # earlier releases made it by the umask
             found = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime)
             adopted = (_adopt(path, stack, locked, max_bytes) for path in found)
             left = [box for box in adopted if box and (any_target or _is_for(box, target))]

@@ -1,4 +1,4 @@
 """Files that a run writes: events as JSON lines, tracks, annotated video.
 
-May import types.
+May import runtime and types.
 """

@@ -18,6 +18,7 @@ from pipeline.errors import PipelineError
 from pipeline.events import ActionEvent
 from pipeline.outputs.drawing import draw_frame
 from pipeline.outputs.sinks import ClosingSink, file_name, writing
+from pipeline.runtime.private_files import open_private
 from pipeline.types import DecidedEnd, DecidedFrame, Image
 
 log = logging.getLogger(__name__)
@@ -123,7 +124,7 @@ class Mp4Writer:
         self._first_pts_s: float | None = None
         self._last_tick = -1
         with writing(path):
-            path.parent.mkdir(parents=True, exist_ok=True)
+            open_private(path, "wb").close()
             self._container = av.open(path, "w", options={"movflags": "+faststart"})
         self._stream = self._container.add_stream("libx264", rate=_NOMINAL_RATE, options=_ENCODER)
         self._stream.width, self._stream.height = (side + side % 2 for side in wh)

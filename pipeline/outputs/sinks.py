@@ -13,6 +13,7 @@ from typing import IO, Literal, Protocol, Self
 
 from pipeline.errors import PipelineError
 from pipeline.events import Event, encode_event
+from pipeline.runtime.private_files import open_private
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
 
 
@@ -147,8 +148,7 @@ def writing(path: Path) -> Iterator[None]:
 
 def _open(path: Path, mode: Literal["ab", "wb"]) -> IO[bytes]:
     with writing(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return path.open(mode)
+        return open_private(path, mode)
 
 
 def _mot_lines(tracked: TrackedFrame) -> str:

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import av
@@ -73,23 +73,32 @@ def test_the_same_files_give_the_same_bytes_alone_together_and_under_load(
     assert alone == together["part1"]
 
 
+@pytest.fixture
+def no_umask() -> Iterator[None]:
+    """Files are made with the permissions that a program asks for."""
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
 @pytest.mark.timeout(300)
-def test_redis_the_file_and_the_video_report_the_same_events(
-    tmp_path: Path, excerpts: Sequence[Path], monkeypatch: pytest.MonkeyPatch
+def test_redis_the_file_and_the_video_report_the_same_events_to_their_owner_alone(
+    tmp_path: Path, excerpts: Sequence[Path], monkeypatch: pytest.MonkeyPatch, no_umask: None
 ) -> None:
     home = tmp_path / "home"
     home.mkdir()
     monkeypatch.setenv("HOME", str(home))
-    drawn, tracks = tmp_path / "drawn.mp4", tmp_path / "tracks"
+    output = tmp_path / "new" / "output"
+    drawn, tracks = output / "drawn.mp4", output / "tracks"
     replay(
-        tmp_path, excerpts[0], "--annotated", drawn, "--tracks", tracks,
+        output, excerpts[0], "--annotated", drawn, "--tracks", tracks,
         "--set", "decision.start_threshold=0.4", "--set", "decision.end_threshold=0.3",
     )  # fmt: skip
-    written = (tmp_path / "events.jsonl").read_text()
+    written = (output / "events.jsonl").read_text()
     assert written
-    read = run("subscribe", "--from", "0", "--no-follow", "--json", "--output", tmp_path)
+    read = run("subscribe", "--from", "0", "--no-follow", "--json", "--output", output)
     assert read.stdout == written
-    for_people = run("subscribe", "--from", "0", "--count", "2", "--output", tmp_path)
+    for_people = run("subscribe", "--from", "0", "--count", "2", "--output", output)
     assert len(for_people.stdout.splitlines()) == 2
 
     with av.open(str(drawn)) as container:
@@ -100,6 +109,11 @@ def test_redis_the_file_and_the_video_report_the_same_events(
     assert min(int(row[0]) for row in rows) >= 1
     # Nothing else is left at home, by no library.
     assert [str(path.relative_to(home)) for path in home.glob("*/*")] == [".cache/behaviour-stream"]
+
+    made = [output.parent, *output.parent.rglob("*"), home / ".cache", *home.glob("*/*")]
+    assert {path.name for path in made} >= {"redis", "outbox", "events.jsonl", "part0.txt"}
+    open_to_others = [str(path) for path in made if path.lstat().st_mode & 0o077]
+    assert open_to_others == []
 
 
 def test_a_bad_file_is_named_and_the_others_are_done(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
+from pipeline.runtime.private_files import make_private_folder
 from training.crops.crop_cache import CachedTrack, CutSpec, entry_of, read_entry
 from training.crops.video_cut import PeopleFinder, cut_video
 from training.labels.samples import Sample
@@ -48,7 +49,7 @@ def prepare_tracks(
         people: who finds them where a sample has no box of its own.
         advanced: called with how many of the videos that have to be cut are done.
     """
-    cache.mkdir(parents=True, exist_ok=True)
+    make_private_folder(cache)  # images of people
     detects = any(sample.box is None for sample in samples)
     identity = people.identity if detects else ""  # asking may load the detector
     entries = [entry_of(sample, spec, cache, identity) for sample in samples]

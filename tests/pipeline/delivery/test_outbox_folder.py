@@ -124,3 +124,31 @@ def test_what_was_delivered_leaves_nothing_behind(tmp_path: Path) -> None:
         for box in (*left, own):
             box.remove()
     assert list(tmp_path.iterdir()) == []
+
+
+def test_outboxes_are_for_their_owner_alone(tmp_path: Path) -> None:
+    folder = tmp_path / "outbox"
+    before = os.umask(0)
+    try:
+        with open_outboxes(folder, "run", "here", max_bytes=MB) as (_, own):
+            assert own is not None
+            own.append([make_event(1)])
+            files = list(folder.iterdir())
+            assert {path.suffix for path in files} >= {".outbox", ".outbox-wal", ".outbox-shm"}
+            assert {path.stat().st_mode & 0o777 for path in files} == {0o600}
+            assert folder.stat().st_mode & 0o777 == 0o700
+    finally:
+        os.umask(before)
+
+
+def test_those_of_an_earlier_release_are_closed_in_a_folder_that_is_not(tmp_path: Path) -> None:
+    with open_outboxes(tmp_path, "run", "here", max_bytes=MB) as (_, own):
+        assert own is not None
+        own.append([make_event(1)])
+    for path in tmp_path.glob("*.outbox*"):
+        path.chmod(0o644)
+    tmp_path.chmod(0o755)
+    with open_outboxes(tmp_path, None, "here", max_bytes=MB) as (left, _):
+        assert len(left) == 1
+        assert {path.stat().st_mode & 0o777 for path in tmp_path.iterdir()} == {0o600}
+    assert tmp_path.stat().st_mode & 0o777 == 0o755

@@ -270,7 +270,7 @@ def test_both_subscribers_read_from_a_socket(directory: Path) -> None:
 
     with embedded_redis(directory) as url:
         with EventStream(url, stream="s", trimming=Trimming(9)) as stream:
-            stream.append([stored(make_event(1))], 0.0)
+            stream.append([stored(make_event(1))])
         with Subscriber(url, stream="s", start="0", to_end_only=True) as reader:
             assert [event.seq for event in reader] == [1]
 
