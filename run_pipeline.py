@@ -6,8 +6,10 @@ Installed, it is the command `behaviour-stream`.
 
 from __future__ import annotations
 
+import io
 import logging
 import os
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -20,7 +22,7 @@ from pipeline.commands import events as event_commands
 from pipeline.commands import live as live_commands
 from pipeline.commands import recognizers as recognizer_commands
 from pipeline.commands import replay as replay_commands
-from pipeline.commands.options import console, print_version
+from pipeline.commands.options import PrintableFormatter, console, print_version
 from training.commands import evaluate as evaluate_command
 from training.commands import train as train_command
 
@@ -78,9 +80,10 @@ def main(
     on_terminal = RichHandler(console=console, show_path=False, markup=False, highlighter=None)
     handler = on_terminal if console.is_terminal else logging.StreamHandler()
     layout = "%(message)s" if console.is_terminal else "%(asctime)s %(levelname)s %(message)s"
-    logging.basicConfig(
-        level=log_level.value.upper(), format=layout, datefmt="%H:%M:%S", handlers=[handler]
-    )
+    handler.setFormatter(PrintableFormatter(layout, "%H:%M:%S"))
+    logging.basicConfig(level=log_level.value.upper(), handlers=[handler])
+    if isinstance(sys.stdout, io.TextIOWrapper):  # where the locale has no such letter: its escape
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 app.add_typer(replay_commands.app)

@@ -34,7 +34,7 @@ from pipeline.config.shipped_files import PROJECT
 from pipeline.outputs.sinks import JsonLinesSink
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.file_decoder import VideoReader
-from pipeline.sources.video_files import find_videos
+from pipeline.sources.video_search import find_videos
 from pipeline.stages.decisions import EventStamp
 from pipeline.stages.recognition import ClipScorer
 from pipeline.types import Frame, Image, TrackedPerson

@@ -26,7 +26,7 @@ from pipeline.events import Event
 from pipeline.outputs.sinks import Sink
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.file_decoder import VideoInfo
-from pipeline.sources.video_files import find_videos
+from pipeline.sources.video_search import find_videos
 from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.replay_progress import ReplayStatistics
 

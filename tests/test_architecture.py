@@ -27,7 +27,7 @@ MAX_LINES = 400  # of a source file; tests are lists of cases and may be longer
 # Modules that every room of `pipeline` and `training` may import: what all of them talk about.
 VOCABULARY = {
     f"pipeline.{name}"
-    for name in ("errors", "redaction", "printable", "time_text", "events", "event_filter")
+    for name in ("errors", "redaction", "printable", "paths", "time_text", "events", "event_filter")
 }
 # A room is a folder of models, pipeline or training, or a file beside these folders. It may import
 # itself and what is listed here; the name of a package stands for all its rooms, and a name without
@@ -47,6 +47,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.errors": "",
     "pipeline.redaction": "",
     "pipeline.printable": "",
+    "pipeline.paths": "",
     "pipeline.time_text": "",
     "pipeline.events": "",
     "pipeline.event_filter": "",

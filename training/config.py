@@ -9,7 +9,7 @@ from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, Pos
 from pydantic import model_validator as validator
 
 from pipeline.config.document import default_yaml, json_schema_text, reference_tables, write
-from pipeline.config.loading import Section, load_sections
+from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
 from pipeline.config.schema import DetectorConfig, Device, TrackerConfig
 
 SHARED_WITH_PIPELINE = ("detector", "tracker", "device")
@@ -63,7 +63,7 @@ class DataConfig(Section):
     ava_start_s: float = Field(
         0.0, description="subtracted from the times of an AVA file; 900 for AVA's own cuts"
     )
-    cache: Path = Field(
+    cache: UserPath = Field(
         Path("runs/cache"),
         description="folder of the person crops, shared by all runs; may be deleted",
     )
@@ -72,12 +72,12 @@ class DataConfig(Section):
 class NetworkConfig(Section):
     """Where the weights come from, and which of them are trained."""
 
-    weights: str = Field(
+    weights: UserPathOrName = Field(
         "models/weights/slowfast_compact.safetensors",
         description="checkpoint to start from (--from), of this program, mmaction2, PySlowFast or "
         "pytorchvideo",
     )
-    architecture: str | None = Field(
+    architecture: UserPathOrName | None = Field(
         None,
         description="instead of weights, untrained: a name (slowfast_compact, slowfast_r50_4x16, "
         "...) or a file of configs/recognizer",

@@ -19,6 +19,7 @@ from pipeline.commands.options import (
     OutputDir,
     RedisUrl,
     Settings,
+    at_home,
     console,
     explained_errors,
     load,
@@ -79,7 +80,8 @@ def live(
     settings: Settings = None,
     output: OutputDir = None,
     events: Annotated[
-        Path | None, typer.Option(help="JSON lines file to which the events are appended.")
+        Path | None,
+        typer.Option(callback=at_home, help="JSON lines file to which the events are appended."),
     ] = None,
     redis: RedisUrl = None,
     realtime: Annotated[

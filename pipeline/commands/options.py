@@ -17,6 +17,8 @@ from rich.markup import escape
 
 from pipeline import __version__
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.paths import expand_user
+from pipeline.printable import printable
 
 if TYPE_CHECKING:
     from pipeline.config.schema import PipelineConfig
@@ -49,8 +51,22 @@ HINT_OF_EXTRA = {
 log = logging.getLogger("behaviour-stream")
 console = Console(stderr=True)
 
+
+def at_home(path: Path | list[Path] | None) -> Path | list[Path] | None:
+    """Expand `~` in a path option; every option and argument that is a path has this callback.
+
+    A shell leaves it in `--output=~/out` and in quotes; systemd and compose files expand none.
+    """
+    if isinstance(path, list):
+        return [Path(expand_user(str(one))) for one in path]
+    return None if path is None else Path(expand_user(str(path)))
+
+
 ConfigFile = Annotated[
-    Path | None, typer.Option("--config", help="YAML file with what differs from the defaults.")
+    Path | None,
+    typer.Option(
+        "--config", callback=at_home, help="YAML file with what differs from the defaults."
+    ),
 ]
 Settings = Annotated[
     list[str] | None,
@@ -65,7 +81,8 @@ RedisUrl = Annotated[
     ),
 ]
 OutputDir = Annotated[
-    Path | None, typer.Option("--output", help="Directory of everything that is written.")
+    Path | None,
+    typer.Option("--output", callback=at_home, help="Directory of everything that is written."),
 ]
 
 
@@ -94,6 +111,17 @@ def load(
     config = load_config(file, [*(settings or ()), *options])
     log.info("configuration: %s", config.loggable_json())
     return config
+
+
+class PrintableFormatter(logging.Formatter):
+    """Escape control characters in messages, so that no name from outside moves the cursor.
+
+    A traceback stays as it is.
+    """
+
+    def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - of the base class
+        """Return the line of a record."""
+        return "\n".join(printable(line) for line in super().formatMessage(record).split("\n"))
 
 
 def print_version(is_given: bool) -> None:
@@ -147,4 +175,5 @@ def missing_package(module: str, extra: str) -> str:
 
 
 def _print_error(text: str) -> None:
-    console.print(f"[red]error:[/red] {escape(text)}", highlight=False, soft_wrap=True)
+    shown = "\n".join(printable(line) for line in text.split("\n"))
+    console.print(f"[red]error:[/red] {escape(shown)}", highlight=False, soft_wrap=True)

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import explained_errors
+from pipeline.commands.options import at_home, explained_errors
 
 log = logging.getLogger("behaviour-stream")
 app = typer.Typer(rich_markup_mode="markdown")
@@ -33,11 +33,15 @@ app = typer.Typer(rich_markup_mode="markdown")
 )
 def convert(
     source: Annotated[
-        Path, typer.Argument(help="Of mmaction2, PySlowFast, pytorchvideo or this program.")
+        Path,
+        typer.Argument(
+            callback=at_home, help="Of mmaction2, PySlowFast, pytorchvideo or this program."
+        ),
     ],
-    target: Annotated[Path, typer.Argument(metavar="OUT.safetensors")],
+    target: Annotated[Path, typer.Argument(callback=at_home, metavar="OUT.safetensors")],
     labels: Annotated[
-        Path | None, typer.Option(help="One label per line, lines `N: label`, or JSON.")
+        Path | None,
+        typer.Option(callback=at_home, help="One label per line, lines `N: label`, or JSON."),
     ] = None,
     settings: Annotated[
         list[str] | None,

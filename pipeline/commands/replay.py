@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from pipeline.commands.options import (
     OutputDir,
     RedisUrl,
     Settings,
+    at_home,
     console,
     explained_errors,
     load,
@@ -70,15 +72,23 @@ def replay(
     settings: Settings = None,
     output: OutputDir = None,
     events: Annotated[
-        Path | None, typer.Option(help="JSON lines file; default OUTPUT/events.jsonl.")
+        Path | None,
+        typer.Option(callback=at_home, help="JSON lines file; default OUTPUT/events.jsonl."),
     ] = None,
     annotated: Annotated[
-        Path | None, typer.Option(help="Draw into FILE.mp4, or one file per video into a DIR.")
+        Path | None,
+        typer.Option(
+            callback=at_home, help="Draw into FILE.mp4, or one file per video into a DIR."
+        ),
     ] = None,
     tracks: Annotated[
-        Path | None, typer.Option(help="DIR for one MOTChallenge text file per video.")
+        Path | None,
+        typer.Option(callback=at_home, help="DIR for one MOTChallenge text file per video."),
     ] = None,
     redis: RedisUrl = None,
+    recursive: Annotated[
+        bool, typer.Option("--recursive", help="Search directories to their full depth.")
+    ] = False,
     wall_clock: Annotated[
         bool,
         typer.Option(
@@ -96,7 +106,9 @@ def replay(
     with explained_errors(), on_signals(shutdown, console.print):
         config = load(config_file, settings, output, redis)
         outputs = ReplayOutputs(events or config.output / "events.jsonl", annotated, tracks)
-        succeeded = _run(videos, outputs, config, shutdown, wall_clock=wall_clock)
+        succeeded = _run(
+            videos, outputs, config, shutdown, recursive=recursive, wall_clock=wall_clock
+        )
     if shutdown.requested:
         raise typer.Exit(EXIT_INTERRUPTED)
     if not succeeded:
@@ -109,15 +121,16 @@ def _run(
     config: PipelineConfig,
     shutdown: Shutdown,
     *,
+    recursive: bool,
     wall_clock: bool,
 ) -> bool:
     """Replay the files and print a summary; False if a file could not be read to its end."""
     from pipeline.components import build_components
     from pipeline.replay import UnreadableVideoError, replay_events
-    from pipeline.sources.video_files import find_videos
+    from pipeline.sources.video_search import find_videos
     from pipeline.telemetry.replay_progress import ReplayProgress
 
-    found = find_videos(videos)
+    found = find_videos(videos, recursive=recursive)
     _check_outputs(outputs, found)
     components = build_components(config, PROJECT)
     run_id = new_run_id() if wall_clock else "replay"
@@ -148,9 +161,13 @@ def _run(
 
 def _check_outputs(outputs: ReplayOutputs, videos: tuple[VideoFile, ...]) -> None:
     from pipeline.outputs.sinks import file_name
+    from pipeline.sources.video_search import VIDEO_SUFFIXES
 
     drawn = outputs.annotated
-    is_file = drawn is not None and drawn.suffix.lower() == ".mp4"
+    suffix = "" if drawn is None or drawn.is_dir() else drawn.suffix.lower()
+    is_file = suffix == ".mp4"
+    if suffix in VIDEO_SUFFIXES and not is_file:
+        raise ConfigError(f"--annotated {drawn}: expected FILE.mp4 or a directory")
     if is_file and len(videos) > 1:
         raise ConfigError(
             f"--annotated {drawn}: {len(videos)} videos cannot be drawn into one file; "
@@ -160,10 +177,11 @@ def _check_outputs(outputs: ReplayOutputs, videos: tuple[VideoFile, ...]) -> Non
     if drawn is not None:
         names = (drawn / file_name(video.camera_id, ".mp4") for video in videos)
         written["--annotated"] = {drawn} if is_file else set(names)
-    read = {video.path.resolve() for video in videos}
+    # Not Path.resolve, which raises at a symbolic link that leads to itself.
+    read = {os.path.realpath(video.path) for video in videos}
     for option, paths in written.items():
         for path in sorted(paths):
-            if path.resolve() in read:
+            if os.path.realpath(path) in read:
                 raise ConfigError(f"{option}: {path} is one of the videos to read; not overwritten")
 
 

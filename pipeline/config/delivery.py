@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 from pydantic import (
@@ -16,7 +15,7 @@ from pydantic import (
 )
 
 from pipeline.bridges.mqtt_topic import check_topic
-from pipeline.config.loading import Section
+from pipeline.config.loading import Section, UserPath
 from pipeline.event_filter import parse_filter
 from pipeline.redaction import mask_url
 from pipeline.redis_store.names import SCHEMES
@@ -81,7 +80,7 @@ class WebhookConfig(Section):
         repr=False,
         description="http(s)://... that receives a POST request per event; null: off",
     )
-    secret_file: Path | None = Field(
+    secret_file: UserPath | None = Field(
         None,
         description="file with the key of the signature (HMAC-SHA256), relative to the current "
         "directory; null: unsigned",
@@ -120,7 +119,7 @@ class MqttConfig(Section):
         "trusts, or by one in the file SSL_CERT_FILE",
     )
     username: str | None = Field(None, description="null: the broker requires none")
-    password_file: Path | None = Field(
+    password_file: UserPath | None = Field(
         None, description="file with the password, relative to the current directory"
     )
     topic: Annotated[str, AfterValidator(check_topic)] = Field(

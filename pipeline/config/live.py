@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Literal
 
 from pydantic import (
@@ -15,7 +14,7 @@ from pydantic import (
     model_validator,
 )
 
-from pipeline.config.loading import Section
+from pipeline.config.loading import Section, UserPath
 from pipeline.redaction import mask_source
 
 
@@ -44,7 +43,7 @@ class CameraConfig(Section):
     password_env: str | None = Field(
         None, description="name of an environment variable with the password"
     )
-    password_file: Path | None = Field(
+    password_file: UserPath | None = Field(
         None, description="file with the password, relative to the current directory"
     )
 

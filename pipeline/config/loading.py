@@ -5,17 +5,23 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import yaml
-from pydantic import BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
 
 from pipeline.config.environment import is_reference, resolve_environment
 from pipeline.errors import ConfigError
+from pipeline.paths import expand_user
 from pipeline.redaction import MASK, mask_url
 
 # Sections whose values may be passwords, or a password in the wrong place.
 SECRET_SECTIONS = ("cameras", "redis", "bridges")
+
+
+# A path of the user; `~` is the home directory. The second is for a key that may also be a name.
+UserPath = Annotated[Path, AfterValidator(lambda path: Path(expand_user(str(path))))]
+UserPathOrName = Annotated[str, AfterValidator(expand_user)]
 
 SectionKind = TypeVar("SectionKind", bound="Section")
 

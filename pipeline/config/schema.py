@@ -21,7 +21,7 @@ from pydantic import (
 
 from pipeline.config.delivery import BridgesConfig, RedisConfig
 from pipeline.config.live import CameraConfig, LiveConfig
-from pipeline.config.loading import Section, load_sections
+from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
 from pipeline.errors import ConfigError
 
 FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no gap
@@ -34,7 +34,7 @@ Device = Annotated[str, Field(pattern=r"^(auto|cpu|cuda(:\d+)?)$")]
 class DetectorConfig(Section):
     """The person detector."""
 
-    weights: str = Field(
+    weights: UserPathOrName = Field(
         "yolo11n.pt",
         description="official YOLO name (downloaded once; compact if that fails); compact (ours, "
         "bundled); a path: .pt, .onnx, OpenVINO folder, TensorRT engine (untested); or builtin "
@@ -156,7 +156,7 @@ class ClipConfig(Section):
 class RecognizerConfig(Section):
     """The action recognizer, and how it is computed."""
 
-    weights: str = Field(
+    weights: UserPathOrName = Field(
         "models/weights/slowfast_compact.safetensors",
         description="ours, or an unchanged checkpoint of mmaction2, PySlowFast or pytorchvideo",
     )
@@ -304,7 +304,7 @@ class PipelineConfig(Section):
         default_factory=QueueConfig, description="capacities between threads"
     )
     device: Device = Field("auto", description="auto | cpu | cuda:N")
-    output: Path = Field(Path("output"), description="directory of everything a run writes")
+    output: UserPath = Field(Path("output"), description="directory of everything a run writes")
     bridges: BridgesConfig = Field(
         default_factory=BridgesConfig,
         description="forward events; each is off until it has a receiver, and is a process: "

@@ -11,6 +11,7 @@ from typing import Literal
 from urllib.parse import parse_qsl, quote, urlsplit, urlunsplit
 
 from pipeline.errors import ConfigError
+from pipeline.paths import expand_user, name_of
 from pipeline.redaction import mask_source, mask_url
 
 Kind = Literal["rtsp", "http", "rtmp", "webcam", "file"]
@@ -89,6 +90,7 @@ def parse_source(
     if text.isdecimal():
         return CameraSource(camera_id, "webcam", f"/dev/video{text}", detect_fps=detect_fps)
     path, _, query = text.rpartition("?") if "?" in text else (text, "", "")
+    path = expand_user(path)
     options = dict(parse_qsl(query, keep_blank_values=True))
     unknown = set(options) - {"live", "loop", "speed"}
     if unknown or not path:
@@ -126,7 +128,7 @@ def split_names(arguments: Iterable[str], taken: Iterable[str] = ()) -> dict[str
     used = set(taken)
     for argument in arguments:
         named = _NAMED.fullmatch(argument)
-        if named:
+        if named and not _is_file(argument.rpartition("?")[0] or argument):
             camera_id, text = named["name"], named["source"]
             if camera_id in used:
                 raise ConfigError(f"camera {camera_id}: there are two of this name")
@@ -151,7 +153,7 @@ def _default_name(text: str) -> str:
     if text.isdecimal():
         return f"webcam-{text}"
     if "://" not in text:
-        return Path(text.rpartition("?")[0] or text).stem
+        return name_of(Path(Path(text.rpartition("?")[0] or text).name))
     try:
         parts = urlsplit(text)
         host, path = parts.hostname or "camera", parts.path

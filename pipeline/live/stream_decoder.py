@@ -29,6 +29,7 @@ from pipeline.live.camera_messages import (
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.capture_clock import CaptureClock
 from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
+from pipeline.paths import ffmpeg_url
 from pipeline.sources.file_decoder import upright_bgr
 from pipeline.telemetry.snapshots import DropCause
 
@@ -116,7 +117,7 @@ class StreamDecoder:
         request = self._request
         container_format, options = _options(self._source)
         container = av.open(
-            self._source.url,
+            ffmpeg_url(self._source.url) if self._source.kind == "file" else self._source.url,
             format=container_format,
             options=options,
             timeout=(request.open_timeout_s, request.read_timeout_s),

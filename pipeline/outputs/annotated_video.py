@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
 import av
+import av.error
 import cv2
 import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
@@ -18,6 +19,8 @@ from pipeline.errors import PipelineError
 from pipeline.events import ActionEvent
 from pipeline.outputs.drawing import draw_frame
 from pipeline.outputs.sinks import ClosingSink, file_name, writing
+from pipeline.paths import ffmpeg_url
+from pipeline.printable import printable
 from pipeline.runtime.private_files import open_private
 from pipeline.types import DecidedEnd, DecidedFrame, Image
 
@@ -107,6 +110,16 @@ class _CameraVideo:
                 self._latest.append(event)
 
 
+@contextmanager
+def _encoding(path: Path) -> Iterator[None]:
+    """Convert an error of the system or of the video library to one that names the output."""
+    try:
+        with writing(path):
+            yield
+    except av.error.FFmpegError as error:  # those of the system are OSErrors as well
+        raise PipelineError(f"cannot write {printable(str(path))}: {error.strerror}") from error
+
+
 class Mp4Writer:
     """Write an H.264 yuv420p file with exact frame times and its index first (faststart).
 
@@ -123,9 +136,11 @@ class Mp4Writer:
         self._wh = wh
         self._first_pts_s: float | None = None
         self._last_tick = -1
-        with writing(path):
+        with _encoding(path):
             open_private(path, "wb").close()
-            self._container = av.open(path, "w", options={"movflags": "+faststart"})
+            self._container = av.open(
+                ffmpeg_url(path), "w", format="mp4", options={"movflags": "+faststart"}
+            )
         self._stream = self._container.add_stream("libx264", rate=_NOMINAL_RATE, options=_ENCODER)
         self._stream.width, self._stream.height = (side + side % 2 for side in wh)
         self._stream.pix_fmt = "yuv420p"
@@ -154,12 +169,12 @@ class Mp4Writer:
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
         )
         frame.pts, frame.time_base = tick, _TIME_BASE
-        with writing(self._path):
+        with _encoding(self._path):
             self._container.mux(self._stream.encode(frame))
 
     def close(self) -> None:
         """Write the frames that the encoder has buffered, and the index."""
-        with writing(self._path):
+        with _encoding(self._path):
             try:
                 if self._last_tick >= 0:
                     self._container.mux(self._stream.encode(None))

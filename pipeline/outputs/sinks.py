@@ -6,6 +6,7 @@ its `with` block closes it, also after an error.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -13,8 +14,11 @@ from typing import IO, Literal, Protocol, Self
 
 from pipeline.errors import PipelineError
 from pipeline.events import Event, encode_event
+from pipeline.printable import printable
 from pipeline.runtime.private_files import open_private
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
+
+_NAME_MAX = 255  # bytes of a file name, on every common file system of Linux and macOS
 
 
 class Sink(Protocol):
@@ -129,12 +133,20 @@ class MotTracksSink(ClosingSink):
 def file_name(camera_id: str, suffix: str) -> str:
     """Return a readable file name that is unique per camera id and cannot leave its directory.
 
+    What is too long for a file system is cut, and a hash of the id makes it unique again.
+
     Args:
         camera_id: any text.
         suffix: with its dot, such as ".txt".
     """
     escaped = camera_id.replace("%", "%25").replace("/", "%2F").replace("\\", "%5C")
-    return f"{escaped}{suffix}"
+    escaped = escaped.replace("\0", "%00")
+    encoded = f"{escaped}{suffix}".encode("utf-8", "surrogatepass")
+    if len(encoded) <= _NAME_MAX:
+        return f"{escaped}{suffix}"
+    digest = hashlib.sha256(camera_id.encode("utf-8", "surrogatepass")).hexdigest()
+    end = f"-{digest[:12]}{suffix}"
+    return encoded[: _NAME_MAX - len(end)].decode("utf-8", "ignore") + end
 
 
 @contextmanager
@@ -143,7 +155,8 @@ def writing(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise PipelineError(f"cannot write {path}: {error.strerror or error}") from error
+        reason = error.strerror or str(error)
+        raise PipelineError(f"cannot write {printable(str(path))}: {printable(reason)}") from error
 
 
 def _open(path: Path, mode: Literal["ab", "wb"]) -> IO[bytes]:

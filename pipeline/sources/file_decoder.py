@@ -14,6 +14,10 @@ import av
 import numpy as np
 from numpy.typing import NDArray
 
+from pipeline.paths import ffmpeg_url
+
+# A still image whose name has a `%d` is that image, not a sequence of images.
+_OPTIONS = {"pattern_type": "none"}
 # A header may declare a frame or two that an edit list hides or an encoder never flushed.
 MISSING_FRAMES_TOLERATED = 2
 MISSING_S_TOLERATED = 1.0
@@ -56,7 +60,7 @@ class VideoReader:
 
     def __init__(self, path: Path) -> None:
         try:
-            self._container = av.open(str(path))
+            self._container = av.open(ffmpeg_url(path), options=_OPTIONS)
         except av.FFmpegError as error:
             raise DecodeError(f"not a readable video ({error.strerror})") from error
         if not self._container.streams.video:

@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import glob
+import stat
 import threading
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass
-from itertools import chain, count, islice
+from itertools import islice
 from pathlib import Path
 
 from pipeline.errors import SourceError
+from pipeline.printable import printable
 from pipeline.sources.decoder_process import DecoderProcess
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.types import Frame, StreamEnd
-
-# Suffixes that a directory is searched for. A file that is named explicitly may have any suffix.
-VIDEO_SUFFIXES = frozenset(
-    {".mp4", ".m4v", ".mov", ".mkv", ".webm", ".avi", ".ts", ".mts", ".m2ts", ".mpg", ".mpeg"}
-    | {".wmv", ".flv", ".3gp", ".ogv", ".h264", ".hevc"}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,42 +22,6 @@ class VideoFile:
 
     camera_id: str
     path: Path
-
-
-def find_videos(arguments: Sequence[str]) -> tuple[VideoFile, ...]:
-    """Turn files, directories and globs into video files with distinct camera ids.
-
-    A camera id is the file's name without the suffix; equal names get `-2`, `-3` and so on.
-    A path that does not exist is kept: reading it raises the error that names it.
-
-    Args:
-        arguments: paths of files or directories (searched one level deep), or glob patterns.
-
-    Raises:
-        SourceError: if a directory contains no video or no file matches a pattern.
-    """
-    paths = [path for argument in arguments for path in _expand(argument)]
-    videos: dict[str, VideoFile] = {}
-    for path in paths:
-        names = chain([path.stem], (f"{path.stem}-{n}" for n in count(2)))
-        camera_id = next(name for name in names if name not in videos)
-        videos[camera_id] = VideoFile(camera_id, path)
-    return tuple(videos.values())
-
-
-def _expand(argument: str) -> list[Path]:
-    path = Path(argument)
-    if path.is_dir():
-        found = sorted(p for p in path.iterdir() if p.suffix.lower() in VIDEO_SUFFIXES)
-        if not found:
-            raise SourceError(f"{argument}: no video file in this directory")
-        return found
-    if glob.has_magic(argument) and not path.exists():
-        found = [Path(match) for match in sorted(glob.glob(argument, recursive=True))]  # noqa: PTH207
-        if not found:
-            raise SourceError(f"{argument}: no file matches this pattern")
-        return [p for p in found if p.is_file()]
-    return [path]
 
 
 def read_frames(
@@ -93,19 +52,24 @@ def read_frames(
                     at = now()
                     yield Frame(video.camera_id, index, decoded.pts_s, at, decoded.image, at)
     except SourceError as source_error:
-        yield StreamEnd(video.camera_id, "failed", f"{video.path}: {source_error}")
+        error = printable(f"{video.path}: {source_error}")
+        yield StreamEnd(video.camera_id, "failed", error)
     else:
         yield StreamEnd(video.camera_id, "stopped" if stop.is_set() else "stream_ended")
 
 
 def _check_readable(path: Path) -> None:
     try:
-        if not path.is_file():  # opening a named pipe would wait for its writer
-            raise SourceError("not a file" if path.exists() else "no such file")
+        if not stat.S_ISREG(path.stat().st_mode):  # opening a named pipe would wait for its writer
+            raise SourceError("not a file")
         with path.open("rb") as file:
             is_empty = not file.read(1)
-    except OSError as error:
+    except FileNotFoundError as error:
+        raise SourceError("no such file") from error
+    except OSError as error:  # also of a symbolic link that leads to itself
         raise SourceError(f"cannot be opened ({error.strerror})") from error
+    except ValueError as error:  # a zero byte, which a label file may hold
+        raise SourceError(f"not a path ({error})") from error
     if is_empty:
         raise SourceError("the file is empty")
 

@@ -16,6 +16,7 @@ from pipeline.commands.options import (
     EXIT_FAILED,
     ConfigFile,
     Settings,
+    at_home,
     console,
     explained_errors,
     load,
@@ -42,27 +43,39 @@ class SplitName(StrEnum):
 # What is evaluated: at least one of --data, --events, --tracking and --detection.
 ClipLabels = Annotated[
     Path | None,
-    typer.Option(help="Labelled clips: a folder per class, CSV, JSON or a list, as for train."),
+    typer.Option(
+        callback=at_home,
+        help="Labelled clips: a folder per class, CSV, JSON or a list, as for train.",
+    ),
 ]
 EventLabels = Annotated[
     Path | None,
     typer.Option(
+        callback=at_home,
         help="Long videos: a CSV with path, label, start, end and perhaps a box or track. A "
-        "row with a background label only adds its video to the camera hours."
+        "row with a background label only adds its video to the camera hours.",
     ),
 ]
 TrackingTruth = Annotated[
     Path | None,
-    typer.Option(metavar="GT.txt", help="MOTChallenge ground truth of --video: MOTA, IDF1, HOTA."),
+    typer.Option(
+        callback=at_home,
+        metavar="GT.txt",
+        help="MOTChallenge ground truth of --video: MOTA, IDF1, HOTA.",
+    ),
 ]
-TrackedVideo = Annotated[Path | None, typer.Option(help="For --tracking.")]
+TrackedVideo = Annotated[Path | None, typer.Option(callback=at_home, help="For --tracking.")]
 DetectionTruth = Annotated[
     Path | None,
     typer.Option(
-        metavar="FOLDER", help="With images/ and labels/ as YOLO has them: average precision."
+        callback=at_home,
+        metavar="FOLDER",
+        help="With images/ and labels/ as YOLO has them: average precision.",
     ),
 ]
-Model = Annotated[Path | None, typer.Option(help="The recognizer; default: recognizer.weights.")]
+Model = Annotated[
+    Path | None, typer.Option(callback=at_home, help="The recognizer; default: recognizer.weights.")
+]
 # How it is evaluated.
 OneSplit = Annotated[SplitName | None, typer.Option(help="Only this split; default: all.")]
 ThroughPipeline = Annotated[
@@ -89,18 +102,26 @@ TargetFalseAlarms = Annotated[
     typer.Option(min=0.0, help="Search rules with at most so many per camera hour and action."),
 ]
 LabelNames = Annotated[
-    Path | None, typer.Option(help="Names of the labels, where the data has only numbers.")
+    Path | None,
+    typer.Option(callback=at_home, help="Names of the labels, where the data has only numbers."),
 ]
 Seed = Annotated[int, typer.Option(help="Of the confidence intervals.")]
-Cache = Annotated[Path, typer.Option(help="Folder for crops and scores; may be deleted.")]
+Cache = Annotated[
+    Path, typer.Option(callback=at_home, help="Folder for crops and scores; may be deleted.")
+]
 # What is written.
 RulesFile = Annotated[
-    Path | None, typer.Option(metavar="FILE.yaml", help="Write these rules for --config.")
+    Path | None,
+    typer.Option(callback=at_home, metavar="FILE.yaml", help="Write these rules for --config."),
 ]
-JsonFile = Annotated[Path | None, typer.Option("--json", metavar="FILE", help="Every number.")]
+JsonFile = Annotated[
+    Path | None, typer.Option("--json", callback=at_home, metavar="FILE", help="Every number.")
+]
 HtmlReport = Annotated[
     Path | None,
-    typer.Option(metavar="FILE.html", help="Tables, plots and images of the mistakes."),
+    typer.Option(
+        callback=at_home, metavar="FILE.html", help="Tables, plots and images of the mistakes."
+    ),
 ]
 
 

@@ -12,7 +12,7 @@ from typing import Annotated
 
 import typer
 
-from pipeline.commands.options import Settings, console, explained_errors
+from pipeline.commands.options import Settings, at_home, console, explained_errors
 from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
 
@@ -21,27 +21,38 @@ app = typer.Typer(rich_markup_mode="markdown")
 Data = Annotated[
     list[Path],
     typer.Option(
+        callback=at_home,
         metavar="FOLDER|FILE",
         help="A folder per class; CSV or JSON (path, label, start, end, box or track, split, "
         "group); a video list of mmaction2; AVA's CSV. May be given more than once.",
     ),
 ]
-Output = Annotated[Path, typer.Option(help="Folder of the model, the report and the log.")]
+Output = Annotated[
+    Path, typer.Option(callback=at_home, help="Folder of the model, the report and the log.")
+]
 StartFrom = Annotated[
     Path | None,
-    typer.Option("--from", metavar="CHECKPOINT", help="Default: the bundled recognizer."),
+    typer.Option(
+        "--from", callback=at_home, metavar="CHECKPOINT", help="Default: the bundled recognizer."
+    ),
 ]
 TrainConfigFile = Annotated[
     Path | None,
-    typer.Option("--config", help="YAML: what differs from configs/train/default.yaml."),
+    typer.Option(
+        "--config", callback=at_home, help="YAML: what differs from configs/train/default.yaml."
+    ),
 ]
 LabelNames = Annotated[
     Path | None,
-    typer.Option("--labels", help="Names the numbers of mmaction2's lists and AVA's CSV."),
+    typer.Option(
+        "--labels", callback=at_home, help="Names the numbers of mmaction2's lists and AVA's CSV."
+    ),
 ]
 VideoFolder = Annotated[
     Path | None,
-    typer.Option("--videos", help="Folder of relative paths; default: that of the labels."),
+    typer.Option(
+        "--videos", callback=at_home, help="Folder of relative paths; default: that of the labels."
+    ),
 ]
 
 

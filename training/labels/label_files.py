@@ -7,7 +7,7 @@ import logging
 import re
 from pathlib import Path
 
-from pipeline.sources.video_files import VIDEO_SUFFIXES
+from pipeline.sources.video_search import VIDEO_SUFFIXES
 from training.labels.label_lists import read_ava, read_list
 from training.labels.label_tables import read_csv, read_json
 from training.labels.samples import DataError, Sample, Split

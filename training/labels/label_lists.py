@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 from models.checkpoints.label_files import find_label_file, read_label_numbers
-from pipeline.sources.video_files import VIDEO_SUFFIXES
+from pipeline.paths import expand_user
+from pipeline.sources.video_search import VIDEO_SUFFIXES
 from training.labels.label_tables import collect_samples
 from training.labels.samples import DataError, PersonBox, Sample, Split
 
@@ -41,7 +42,7 @@ def read_list(
             raise DataError(f"expected `path number`, got {line[:80]!r}")
         video = line.rsplit(maxsplit=count)[0]
         labels = tuple(_name(names, int(word)) for word in words[-count:])
-        return Sample(folder / video, labels, split=split, origin=origin)
+        return Sample(folder / expand_user(video), labels, split=split, origin=origin)
 
     text = path.read_text(encoding="utf-8-sig")
     lines = enumerate((line.strip() for line in text.splitlines()), start=1)

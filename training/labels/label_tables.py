@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from pipeline.paths import expand_user
 from training.labels.samples import SPLITS, DataError, PersonBox, Sample, Split, TrackFile
 
 # Every field of a row. Only path and label (or labels) are needed.
@@ -110,7 +111,7 @@ def sample_of(row: Row, origin: str, folder: Path) -> Sample:
     if not isinstance(path, str):
         raise DataError("path: missing")
     return Sample(
-        path=folder / path.strip(),
+        path=folder / expand_user(path.strip()),
         labels=_labels(given),
         start_s=_number(given, "start"),
         end_s=_number(given, "end"),
@@ -159,7 +160,9 @@ def _box(given: Row, folder: Path) -> PersonBox | TrackFile | None:
         raise DataError("give a box or a track, not both")
     if "track" in given:
         person = _number(given, "track_id")
-        return TrackFile(folder / str(given["track"]), None if person is None else int(person))
+        return TrackFile(
+            folder / expand_user(str(given["track"])), None if person is None else int(person)
+        )
     if "box" in given:
         value = given["box"]
         parts = value if isinstance(value, list) else re.split(r"[\s,;]+", str(value).strip())

@@ -2,11 +2,19 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import get_type_hints
 
 import pytest
 import typer
 
-from pipeline.commands.options import explained_errors, load, missing_package
+import run_pipeline
+from pipeline.commands.options import (
+    PrintableFormatter,
+    at_home,
+    explained_errors,
+    load,
+    missing_package,
+)
 from pipeline.errors import ConfigError, EventStoreError
 
 
@@ -18,6 +26,32 @@ def test_an_error_ends_the_command_with_its_code(error: BaseException, code: int
     with pytest.raises(typer.Exit) as caught, explained_errors():
         raise error
     assert caught.value.exit_code == code
+
+
+def test_every_path_of_the_command_line_may_begin_with_a_tilde(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HOME", "/home/operator")
+    paths = 0
+    for group in run_pipeline.app.registered_groups:
+        for command in group.typer_instance.registered_commands:
+            for name, kind in get_type_hints(command.callback, include_extras=True).items():
+                if "pathlib.Path" in str(getattr(kind, "__origin__", "")):
+                    [given] = kind.__metadata__
+                    assert given.callback is at_home, f"{command.callback}: {name}"
+                    paths += 1
+    assert paths > 20
+    assert at_home(Path("~/a")) == Path("/home/operator/a")
+    assert at_home([Path("~"), Path("b")]) == [Path("/home/operator"), Path("b")]
+
+
+def test_a_log_line_and_an_error_move_no_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    formatter = PrintableFormatter("%(levelname)s %(message)s")
+    record = logging.LogRecord("x", logging.INFO, "", 0, "%s", ("a\x1b[2J\udce9",), None)
+    assert formatter.format(record) == r"INFO a\x1b[2J\udce9"
+    with pytest.raises(typer.Exit), explained_errors():
+        raise ConfigError("first: \x1b[2J\nsecond")
+    assert capsys.readouterr().err == "error: first: \\x1b[2J\nsecond\n"
 
 
 @pytest.mark.parametrize(

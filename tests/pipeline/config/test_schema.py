@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
 from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.errors import ConfigError
@@ -21,6 +24,42 @@ def fails(*settings: str, override: Path | None = None) -> str:
 
 def test_the_defaults_load() -> None:
     assert load_config().redis.url == "embedded"
+
+
+def test_every_path_of_the_configuration_may_begin_with_a_tilde(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("HOME", "/home/operator")
+    config = load_config(
+        settings=[
+            "output=~/out",
+            "detector.weights=~/yolo.pt",
+            "recognizer.weights=~/m.safetensors",
+            "bridges.webhook.secret_file=~/w",
+            "bridges.mqtt.password_file=~/m",
+            "bridges.mqtt.username=x",
+            "cameras.gate={url: 'rtsp://h/x', username: v, password_file: ~/g}",
+        ]
+    )
+    values = config.model_dump(mode="json")
+    assert "~" not in str(values)
+    assert config.output == Path("/home/operator/out")
+
+    def paths(section: type[BaseModel], prefix: str = "") -> Iterator[str]:
+        for name, field in section.model_fields.items():
+            if "pathlib.Path" in str(field.annotation):
+                yield f"{prefix}{name}"
+            for kind in (field.annotation, *get_args(field.annotation)):
+                if isinstance(kind, type) and issubclass(kind, BaseModel):
+                    yield from paths(kind, f"{prefix}{name}.")
+
+    # A new path key is to be set above.
+    assert sorted(paths(PipelineConfig)) == [
+        "bridges.mqtt.password_file",
+        "bridges.webhook.secret_file",
+        "cameras.password_file",
+        "output",
+    ]
 
 
 def test_every_key_of_the_defaults_has_a_comment() -> None:

@@ -44,6 +44,20 @@ def test_a_number_is_a_webcam() -> None:
     assert source.is_endless
 
 
+def test_a_files_name_is_a_path_with_colons_equal_signs_and_question_marks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    names = ["10:00:00.mp4", "a=b.mp4", "what?.mp4", "caf\udce9.mp4"]
+    for name in names:
+        (tmp_path / name).touch()
+    sources = split_names(f"{name}?live" for name in names)
+    assert list(sources) == ["10:00:00", "a=b", "what?", r"caf\xe9"]
+    assert [parse_source(text, name).url for name, text in sources.items()] == names
+    assert parse_source("~/a=b.mp4?live", "gate").url == f"{tmp_path}/a=b.mp4"
+
+
 @pytest.mark.parametrize("text", ["ftp://h/x", "file:///a.mp4", "redis://h", "srt://h:1", "://x"])
 def test_another_scheme_is_refused_with_examples(text: str) -> None:
     with pytest.raises(ConfigError, match=r"camera gate: .*expected rtsp://host/path"):

@@ -53,6 +53,16 @@ def test_a_file_is_decoded_to_its_end(source: CameraSource) -> None:
     assert end.reason == "stream_ended"
 
 
+def test_a_file_that_is_named_by_time_is_no_url(
+    source: CameraSource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = Path(source.url)
+    monkeypatch.chdir(path.parent)
+    Path("10:00:00.mp4").symlink_to(path)
+    frames, _, end = play(replace(source, url="10:00:00.mp4"))
+    assert (len(frames), end.reason) == (30, "stream_ended")
+
+
 def test_a_rate_selects_frames_and_counts_them_all(source: CameraSource) -> None:
     frames, statistics, _ = play(replace(source, detect_fps=10.0))
     assert [one.times.decoded for one in frames] == list(range(1, 31, 3))

@@ -53,6 +53,20 @@ def test_every_frame_is_there_at_its_time(rate: float, tmp_path: Path) -> None:
     assert decoded_s == pytest.approx([time_s - 5.0 for time_s in times_s], abs=1e-4)
 
 
+@pytest.mark.parametrize("name", ["10:00.mp4", "-x.mp4", "%d.mp4", "pipe:1.mp4", "caf\udce9.mp4"])
+def test_the_path_of_the_file_is_a_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_mp4(Path(name), [(flat((0, 0, 0)), 0.0)])
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_an_error_of_the_video_library_names_the_output(tmp_path: Path) -> None:
+    with pytest.raises(PipelineError, match=r"cannot write .*a\\x1b.mp4: "):
+        Mp4Writer(tmp_path / "a\x1b.mp4", (20_000, 2)).write(flat((0, 0, 0), 20_000, 2), 0.0)
+
+
 def test_times_that_do_not_grow_are_moved_on(tmp_path: Path) -> None:
     path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), t) for t in (0.0, 0.5, 0.5, 0.4, 1.0)])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -94,6 +95,16 @@ def test_a_run_cut_short_leaves_the_lines_so_far(tmp_path: Path) -> None:
 def test_a_camera_id_cannot_leave_the_directory(camera_id: str, tmp_path: Path) -> None:
     assert (tmp_path / file_name(camera_id, ".txt")).parent == tmp_path
     assert "/" not in file_name(camera_id, ".txt")
+
+
+def test_a_name_that_is_too_long_for_a_file_is_cut_and_stays_unique(tmp_path: Path) -> None:
+    ids = ["%" * 100 + end for end in "ab"] + ["門" * 90, "x" * 251, "x" * 252, "\udce9" * 300]
+    names = [file_name(camera_id, ".txt") for camera_id in ids]
+    assert len(set(names)) == len(ids)
+    assert all(len(os.fsencode(name)) <= 255 and name.endswith(".txt") for name in names)
+    assert names[3] == "x" * 251 + ".txt"  # it just fits
+    for name in names:
+        (tmp_path / name).touch()
 
 
 def test_different_cameras_never_share_a_file() -> None:

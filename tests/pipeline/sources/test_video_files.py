@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import struct
 import threading
 from collections.abc import Iterator
@@ -8,11 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pipeline.errors import SourceError
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.sources.video_files import (
     VideoFile,
-    find_videos,
     in_batches,
     merge_by_time,
     read_frames,
@@ -153,35 +152,45 @@ def test_opened_reports_what_the_file_declares(tmp_path: Path) -> None:
     assert (camera_id, info.frames, info.width, info.height) == ("cam", 60, 64, 48)
 
 
-def test_a_directory_gives_its_videos_sorted_and_nothing_else(tmp_path: Path) -> None:
-    for name in ("b.mp4", "a.AVI", "notes.txt"):
-        (tmp_path / name).touch()
-    assert find_videos([str(tmp_path)]) == (
-        VideoFile("a", tmp_path / "a.AVI"),
-        VideoFile("b", tmp_path / "b.mp4"),
-    )
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"2026-11-25T10:00:00.mp4",
+        b"concat:a|b.mp4",
+        b"-i.mp4",
+        b"%d %03d.mp4",
+        b"a*?[1].mp4",
+        b"a\nb\x1b[2J.mp4",
+        b"quote'\".mp4",
+        b"caf\xe9.mp4",
+        b"x" * 251 + b".mp4",
+        b"no ending",
+    ],
+)
+def test_a_path_is_a_path_whatever_is_in_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: bytes
+) -> None:
+    path = tmp_path / os.fsdecode(name)
+    write_video(tmp_path / "a.mp4", [0.0, 0.1, 0.2]).rename(path)
+    monkeypatch.chdir(tmp_path)
+    frames, end = read(Path(path.name))
+    assert (len(frames), end.error) == (3, None)
 
 
-def test_a_glob_gives_its_matches_sorted(tmp_path: Path) -> None:
-    for name in ("b.mp4", "a.mp4", "c.avi"):
-        (tmp_path / name).touch()
-    assert [v.camera_id for v in find_videos([f"{tmp_path}/*.mp4"])] == ["a", "b"]
-
-
-def test_files_of_the_same_name_are_different_cameras(tmp_path: Path) -> None:
-    videos = find_videos(["day1/gate.mp4", "day2/gate.mp4", "day3/gate.mp4"])
-    assert [video.camera_id for video in videos] == ["gate", "gate-2", "gate-3"]
-
-
-def test_no_two_cameras_share_an_id_whatever_the_files_are_called() -> None:
-    videos = find_videos(["gate-2.mp4", "a/gate.mp4", "b/gate.mp4", "c/gate-2.mp4"])
-    assert len({video.camera_id for video in videos}) == 4
-
-
-@pytest.mark.parametrize("what", ["", "/*.mp4"])
-def test_a_place_without_videos_is_named(tmp_path: Path, what: str) -> None:
-    with pytest.raises(SourceError, match=str(tmp_path)):
-        find_videos([f"{tmp_path}{what}"])
+def test_what_cannot_be_opened_costs_its_own_file_and_is_named_escaped(tmp_path: Path) -> None:
+    (tmp_path / "loop.mp4").symlink_to("loop.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    names = ["loop.mp4", "folder.mp4", "pipe.mp4", "x" * 300, "\x1b[2J\udce9.mp4", "zero\0byte"]
+    errors = [str(read(tmp_path / name)[1].error) for name in names]
+    assert [error.removeprefix(f"{tmp_path}/") for error in errors] == [
+        "loop.mp4: cannot be opened (Too many levels of symbolic links)",
+        "folder.mp4: not a file",
+        "pipe.mp4: not a file",
+        f"{'x' * 300}: cannot be opened (File name too long)",
+        r"\x1b[2J\udce9.mp4: no such file",
+        r"zero\x00byte: not a path (embedded null byte)",
+    ]
 
 
 def camera(camera_id: str, *pts_s: float) -> Iterator[Frame | StreamEnd]:

@@ -41,6 +41,16 @@ def test_json_gives_the_same_samples_as_csv(tmp_path: Path) -> None:
     assert (second.labels, second.group) == (("hug",), "7")
 
 
+def test_a_tilde_in_a_path_is_the_home_directory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/operator")
+    (tmp_path / "l.csv").write_text("path,label,track\n~/a.mp4,hug,~/a.txt\n")
+    [sample] = read_samples(tmp_path / "l.csv")
+    assert sample.path == Path("/home/operator/a.mp4")
+    assert sample.box == TrackFile(Path("/home/operator/a.txt"), None)
+
+
 def test_a_box_may_stand_in_one_column(tmp_path: Path) -> None:
     (tmp_path / "l.csv").write_text('path,label,box\na.mp4,hug,"1, 2, 3, 4"\nb.mp4,hug,1 2 3 4\n')
     assert [s.box for s in read_samples(tmp_path / "l.csv")] == [PersonBox((1, 2, 3, 4))] * 2
