@@ -105,10 +105,8 @@ BORDERS = {
     "redis": {
         "pipeline/redis_store/connection.py",
         "pipeline/redis_store/redis_server.py",
-        "pipeline/subscriber/options.py",
-        "pipeline/subscriber/blocking.py",
+        "pipeline/redis_store/server_states.py",
         "pipeline/subscriber/in_memory_redis.py",
-        "pipeline/subscriber/asynchronous.py",
     },
     "yaml": {"pipeline/config/loading.py", "models/checkpoints/training_config.py"},
     "requests": {"pipeline/bridges/webhook.py"},

@@ -155,7 +155,7 @@ class EventStream:
             arguments += (event.origin, str(event.prev), str(event.seq), digest, event.text)
         names = self._keys
         keys = (names.stream, names.newest, names.newest_ages, names.newest_digests)
-        with reporting(self.name):
+        with reporting(self.name, self._client):
             reply = self._client.eval(_APPEND, len(keys), *keys, *arguments)
         added, known, gap = int(reply[0]), int(reply[1]), None
         if len(reply) > 3:

@@ -20,10 +20,23 @@ from redis.retry import Retry
 from redis.sentinel import Sentinel
 
 from pipeline.errors import EventStoreError
+from pipeline.printable import printable
 from pipeline.redaction import mask_url
 from pipeline.redis_store.names import CLUSTER, SENTINEL
+from pipeline.redis_store.server_states import (
+    advice_on,
+    is_answer,
+    is_final,
+    is_permission,
+    may_have_moved,
+    state_of,
+)
+
+# What a client raises; the latter is no RedisError.
+CLIENT_ERRORS = (redis.RedisError, RedisClusterException)
 
 _SENTINEL_PORT = 26379
+_LONGEST_TEXT = 300  # characters of a server's text that are shown
 
 
 class NotPermittedError(EventStoreError):
@@ -90,10 +103,7 @@ def _connect(url: str, kinds: _Kinds, options: dict[str, Any]) -> Client:
             f"not a Redis URL: {mask_url(url)} (expected redis://[user:password@]host:port/db; "
             "write @ : / ? # % in a password as %40 %3A %2F %3F %23 %25)"
         ) from None
-    except (
-        redis.RedisError,
-        RedisClusterException,
-    ) as error:  # a cluster is asked for its nodes
+    except CLIENT_ERRORS as error:  # a cluster is asked for its nodes
         raise EventStoreError(
             f"Redis at {mask_url(url)} does not answer: {mask_url(str(error))}"
         ) from None
@@ -125,25 +135,44 @@ def explained(error: Exception, name: str) -> EventStoreError:
         error: of redis-py.
         name: of the server, without credentials.
     """
-    if isinstance(error, redis.AuthenticationError):
-        return EventStoreError(f"Redis at {name} refuses user or password: {error}")
-    if isinstance(error, redis.exceptions.NoPermissionError):
-        return NotPermittedError(f"Redis at {name} refuses: {error}")
-    if isinstance(error, redis.ConnectionError | redis.TimeoutError):
+    text = printable(mask_url(str(error)), _LONGEST_TEXT)
+    if isinstance(error, redis.AuthenticationError) and is_final(error):
+        return EventStoreError(f"Redis at {name} refuses user or password: {text}")
+    if is_permission(error):
+        return NotPermittedError(f"Redis at {name} refuses: {text}")
+    if is_final(error):
+        return EventStoreError(f"Redis at {name} refuses: {text}")
+    if is_answer(error):
         return EventStoreError(
-            f"Redis at {name} does not answer: {mask_url(str(error))} "
-            "(is it running? --redis embedded starts one, --redis none runs without)"
+            f"Redis at {name} cannot serve now ({state_of(error)}): {text}{advice_on(error)}"
         )
-    return EventStoreError(f"Redis at {name} refuses: {mask_url(str(error))}")
+    return EventStoreError(
+        f"Redis at {name} does not answer: {text} "
+        "(is it running? --redis embedded starts one, --redis none runs without)"
+    )
+
+
+def drop_connections(client: Client) -> Any:
+    """Close the connections of a client; the next command opens one, to whom the name leads then.
+
+    Returns:
+        What to await, of a client for asyncio.
+    """
+    pool = getattr(client, "connection_pool", None)  # a cluster's client does it by itself
+    return None if pool is None else pool.disconnect()
 
 
 @contextmanager
-def reporting(name: str) -> Iterator[None]:
-    """Raise errors of redis-py inside the block as EventStoreError; see `explained`."""
+def reporting(name: str, client: Client = None) -> Iterator[None]:
+    """Raise errors of redis-py inside the block as EventStoreError; see `explained`.
+
+    Args:
+        name: of the server, without credentials.
+        client: connects again where the server may no longer be the one of that name.
+    """
     try:
         yield
-    except (
-        redis.RedisError,
-        RedisClusterException,
-    ) as error:  # the latter is no RedisError
+    except CLIENT_ERRORS as error:
+        if may_have_moved(error):
+            drop_connections(client)
         raise explained(error, name) from error

@@ -7,12 +7,11 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from typing import Any, Self
 
-import redis
-
 from pipeline.events import Event
-from pipeline.redis_store.connection import connect_async
+from pipeline.redis_store.connection import CLIENT_ERRORS, connect_async, drop_connections
+from pipeline.redis_store.server_states import may_have_moved
 from pipeline.subscriber.options import BaseSubscriber, log_failure
-from pipeline.subscriber.protocol import Command, Delivery
+from pipeline.subscriber.protocol import Command, Delivery, NoGroupError
 
 
 class AsyncSubscriber(BaseSubscriber):
@@ -30,7 +29,7 @@ class AsyncSubscriber(BaseSubscriber):
     async def close(self) -> None:
         """Return unacknowledged events to the group and close the connections."""
         steps = self._reader.leave()
-        with suppress(redis.RedisError, StopIteration):  # other consumers take it later
+        with suppress(*CLIENT_ERRORS, StopIteration):  # other consumers take it later
             step = next(steps)
             while isinstance(step, Command):
                 call = getattr(self._client, step.name)
@@ -114,17 +113,21 @@ class AsyncSubscriber(BaseSubscriber):
             try:
                 call = getattr(self._client, command.name)
                 answer = await call(*command.arguments, **command.options)
-            except redis.RedisError as error:
+            except CLIENT_ERRORS as error:
                 thrown = self._classify(error, command)
-                if thrown is not None:
+                if isinstance(thrown, NoGroupError):
                     return None, thrown
+                if may_have_moved(error) and (closing := drop_connections(self._client)):
+                    await closing
             else:
-                self._note_answer()
+                self._note_answer(command)
                 _raise_if_cancelled()
                 return answer, None
             if self._stop.is_set():
                 return None, None
             await asyncio.sleep(self._next_pause_s())
+            if thrown is not None:
+                return None, thrown
 
 
 def _raise_if_cancelled() -> None:

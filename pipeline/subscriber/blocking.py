@@ -6,12 +6,11 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from typing import Any, Self
 
-import redis
-
 from pipeline.events import Event
-from pipeline.redis_store.connection import connect, explained
+from pipeline.redis_store.connection import CLIENT_ERRORS, connect, drop_connections, explained
+from pipeline.redis_store.server_states import is_answer, is_final, may_have_moved
 from pipeline.subscriber.options import BaseSubscriber, log_failure
-from pipeline.subscriber.protocol import Command, Delivery
+from pipeline.subscriber.protocol import Command, Delivery, NoGroupError
 
 
 class Subscriber(BaseSubscriber):
@@ -29,7 +28,7 @@ class Subscriber(BaseSubscriber):
     def close(self) -> None:
         """Return unacknowledged events to the group and close the connections."""
         steps = self._reader.leave()
-        with suppress(redis.RedisError, StopIteration):  # other consumers take it later
+        with suppress(*CLIENT_ERRORS, StopIteration):  # other consumers take it later
             step = next(steps)
             while isinstance(step, Command):
                 call = getattr(self._client, step.name)
@@ -40,12 +39,14 @@ class Subscriber(BaseSubscriber):
         """Check that the server answers; an iteration waits until it does.
 
         Raises:
-            EventStoreError: if it does not answer, or refuses the user.
+            EventStoreError: if it does not answer, or refuses the user. A server that loads its
+                data or is busy answers: the iteration reports that, and waits.
         """
         try:
             self._client.ping()
-        except redis.RedisError as error:
-            raise explained(error, self.name) from error
+        except CLIENT_ERRORS as error:
+            if is_final(error) or not is_answer(error):
+                raise explained(error, self.name) from error
 
     def __iter__(self) -> Iterator[Event]:
         """Yield events; each is acknowledged when the next one is requested.
@@ -129,12 +130,16 @@ class Subscriber(BaseSubscriber):
         while True:
             try:
                 answer = getattr(self._client, command.name)(*command.arguments, **command.options)
-            except redis.RedisError as error:
+            except CLIENT_ERRORS as error:
                 thrown = self._classify(error, command)
-                if thrown is not None:
+                if isinstance(thrown, NoGroupError):
                     return None, thrown
+                if may_have_moved(error):
+                    drop_connections(self._client)
             else:
-                self._note_answer()
+                self._note_answer(command)
                 return answer, None
             if self._stop.wait(self._next_pause_s()):
                 return None, None
+            if thrown is not None:
+                return None, thrown

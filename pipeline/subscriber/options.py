@@ -10,14 +10,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any
 
-import redis
-
 from pipeline.event_filter import EventFilter
 from pipeline.events import Event, SequenceGap
 from pipeline.printable import printable
 from pipeline.redaction import mask_url
 from pipeline.redis_store.connection import explained
 from pipeline.redis_store.names import StreamKeys
+from pipeline.redis_store.server_states import is_final, state_of
 from pipeline.runtime.backoff import next_pause_s
 from pipeline.subscriber.group_reader import GroupReader, GroupSettings
 from pipeline.subscriber.protocol import (
@@ -117,7 +116,9 @@ class BaseSubscriber(ABC):
             )
             self._reader = GroupReader(keys, settings, wanted)
         self._on_report, self._raise_on_gap = on_report, raise_on_gap
-        self._unavailable, self._pause_s = False, 0.0
+        self._states: set[str] = set()  # of the server, reported since it last answered
+        self._failed: set[tuple[str, object]] = set()  # commands that failed since
+        self._pause_s = 0.0
         self._stop = threading.Event()
         self._client = self._connect(url, socket_timeout_s=block_s + 2.0)
 
@@ -134,28 +135,39 @@ class BaseSubscriber(ABC):
             raise GapError(report)
         self._on_report(report)
 
-    def _classify(self, error: redis.RedisError, command: Command) -> Exception | None:
-        """Return what to throw into the reader; None: repeat the command after a pause.
+    def _classify(self, error: Exception, command: Command) -> Exception | None:
+        """Return what to throw into the reader after a pause; None: repeat the command.
 
         Raises:
             EventStoreError: if the server refuses, which no waiting changes.
         """
         if "NOGROUP" in str(error):
             return NoGroupError()
-        gone = isinstance(error, redis.ConnectionError | redis.TimeoutError | redis.ReadOnlyError)
-        if not gone or isinstance(error, redis.AuthenticationError):
+        if is_final(error):
             raise explained(error, self.name) from error
-        if not self._unavailable:
+        state = state_of(error)
+        if state not in self._states:  # of each change one line, however long it lasts
             log.warning("%s; waiting for it", explained(error, self.name))
-        self._unavailable = True
+        self._states.add(state)
+        self._failed.add(_kind(command))
         return None if command.idempotent else ReplyLostError()
 
-    def _note_answer(self) -> None:
-        if self._unavailable:
+    def _note_answer(self, command: Command) -> None:
+        """Note that a command succeeded; a server that refuses to write may well answer reads."""
+        self._failed.discard(_kind(command))
+        if self._failed:
+            return
+        if self._states:
             log.warning("Redis at %s answers again", self.name)
-        self._unavailable, self._pause_s = False, 0.0
+        self._states.clear()
+        self._pause_s = 0.0
 
     def _next_pause_s(self) -> float:
         first_s, longest_s = _BACKOFF_S
         self._pause_s = next_pause_s(self._pause_s, first_s=first_s, longest_s=longest_s)
         return self._pause_s
+
+
+def _kind(command: Command) -> tuple[str, object]:
+    """Return what two commands have in common that a server treats alike: name and script."""
+    return command.name, command.arguments[0] if command.name == "eval" else None
