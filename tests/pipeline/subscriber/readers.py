@@ -18,7 +18,6 @@ from pipeline.subscriber.reports import (
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_event, stored
 
-NOW = 1_700_000_000.0
 QUIET_S = 1.0
 
 
@@ -74,7 +73,7 @@ class Reader:
 
 
 def publish(stream: EventStream, *seqs: int, **changes: Any) -> None:
-    stream.append([stored(make_event(seq, **changes)) for seq in seqs], NOW)
+    stream.append([stored(make_event(seq, **changes)) for seq in seqs])
 
 
 def force(client: redis.Redis, *events: Event) -> list[bytes]:

@@ -22,7 +22,7 @@ from pipeline.subscriber.reports import (
 )
 from tests.pipeline.conftest import STREAM
 from tests.pipeline.decided_items import make_camera_event, make_event, stored
-from tests.pipeline.subscriber.readers import NOW, Reader, force, publish, until
+from tests.pipeline.subscriber.readers import Reader, force, publish, until
 
 
 def test_alone_it_reads_everything_in_order(stream: EventStream, server: str) -> None:
@@ -110,7 +110,7 @@ def test_a_gap_is_an_error_where_that_was_asked_for(client: redis.Redis, server:
 def test_a_filter_hides_events_but_not_their_numbers(stream: EventStream, server: str) -> None:
     for seq, action in enumerate(["walk", "fight", "walk", "fight"], start=1):
         publish(stream, seq, action=action)
-    stream.append([stored(make_camera_event(5, "camera_down"))], NOW)
+    stream.append([stored(make_camera_event(5, "camera_down"))])
     with Reader(server, to_end_only=True, wanted=EventFilter(actions=("fight",))) as reader:
         assert [event.seq for event in reader.subscriber] == [2, 4]
         assert reader.reports == []
