@@ -18,4 +18,8 @@ class EventStoreError(PipelineError):
 
 
 class OutboxError(PipelineError):
-    """The events on local disk cannot be written or read; the message names the file."""
+    """The events on local disk cannot be written or read now; the message names the file."""
+
+
+class OutboxDamagedError(OutboxError):
+    """The file with events on local disk is not what was written to it."""

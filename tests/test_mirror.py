@@ -38,6 +38,11 @@ TESTED_IN = {
         "pipeline/config/loading.py",
     ],
     "pipeline/commands/test_bridge.py": ["pipeline/config/secret_file.py"],
+    "pipeline/delivery/test_outbox.py": [
+        "pipeline/delivery/disk_allowance.py",
+        "pipeline/delivery/memory_rows.py",
+    ],
+    "pipeline/delivery/test_outbox_file.py": ["pipeline/delivery/quarantine.py"],
     "pipeline/telemetry/test_run_status.py": ["pipeline/telemetry/snapshots.py"],
     "integration/test_train_command.py": [
         "training/commands/train.py",

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from pipeline.config.schema import PipelineConfig
-    from pipeline.delivery.outbox import StoredEvent
+    from pipeline.delivery.outbox_file import StoredEvent
     from pipeline.live.camera_source import CameraSource
     from pipeline.live.supervisor import Operator
     from pipeline.outputs.sinks import Sink

@@ -11,12 +11,13 @@ from pathlib import Path
 
 from pipeline.config.delivery import RedisConfig
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox, StoredEvent
-from pipeline.delivery.outbox_folder import open_outboxes
+from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.outbox_file import StoredEvent
+from pipeline.delivery.outbox_folder import is_in_use, open_outboxes, outboxes_in
 from pipeline.delivery.outbox_sink import OutboxSink
 from pipeline.delivery.publisher import Publisher
 from pipeline.delivery.stream_writer import EventStream, Trimming
-from pipeline.errors import EventStoreError
+from pipeline.errors import EventStoreError, OutboxError
 from pipeline.redaction import mask_url
 
 _POLL_S = 0.25
@@ -53,7 +54,7 @@ def deliver_events(
     Raises:
         EventStoreError: unless `spool`, if the server is unavailable at the start for longer
             than `section.wait_s`, or lacks events that long after the end.
-        OutboxError: if the disk cannot be written or read.
+        OutboxError: if the folder cannot be created for a reason that does not pass by itself.
     """
     with (
         open_stream(url, section) as stream,
@@ -92,7 +93,7 @@ def _finish(
     """Deliver the rest and remove an empty outbox; returns how many events are left."""
     missing = publisher.drain(timeout_s, cancelled, at_most_s)
     publisher.stop()
-    if not missing:
+    if not own.waiting:
         own.remove()
     return missing
 
@@ -111,8 +112,27 @@ def flush_events(url: str, section: RedisConfig, folder: Path, cancelled: thread
 
     Raises:
         EventStoreError: if the server accepts none for `section.wait_s`.
-        OutboxError: if the disk cannot be written or read.
+        OutboxError: if not everything is out: an outbox cannot be opened now, or records of one
+            were set aside. What could be delivered is.
     """
+    evidence = _evidence(folder)
+    delivered = _flush_what_opens(url, section, folder, cancelled)
+    left = [path for path in outboxes_in(folder) if not is_in_use(path)]
+    if left:
+        raise OutboxError(
+            f"{delivered} events delivered, but not those in {', '.join(map(str, left))}, which "
+            "cannot be opened now (see above); run flush again when that has passed"
+        )
+    if found := sorted(path.name for path, _ in _evidence(folder) - evidence):
+        raise OutboxError(
+            f"{delivered} events delivered; others are set aside in {folder}: {', '.join(found)}"
+        )
+    return delivered
+
+
+def _flush_what_opens(
+    url: str, section: RedisConfig, folder: Path, cancelled: threading.Event
+) -> int:
     with (
         open_stream(url, section) as stream,
         open_outboxes(
@@ -126,11 +146,20 @@ def flush_events(url: str, section: RedisConfig, folder: Path, cancelled: thread
         if not left:
             return 0
         _wait_until_there(stream, section.wait_s, cancelled)
-        publisher = Publisher(left, stream)
+        publisher = Publisher(left, stream, has_own=False)
         publisher.start()
-        if missing := _finish(left[-1], publisher, section.wait_s, cancelled):
+        missing = publisher.drain(section.wait_s, cancelled)
+        publisher.stop()
+        if missing:
             raise EventStoreError(_undelivered(missing, folder, stream))
         return publisher.counts.delivered
+
+
+def _evidence(folder: Path) -> set[tuple[Path, int]]:
+    """Return the files with what was not delivered because it was damaged, and their sizes."""
+    patterns = ("*.damaged*", "*.quarantine", "*.broken")
+    found = (path for pattern in patterns for path in folder.glob(pattern))
+    return {(path, path.stat().st_size) for path in found}
 
 
 def open_stream(url: str, section: RedisConfig) -> EventStream:

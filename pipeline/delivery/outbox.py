@@ -1,86 +1,60 @@
-"""Events on local disk until Redis has them: a queue in an SQLite table.
-
-WAL mode, because a killed process never leaves half an event and a reader never blocks the writer.
-Commits are not synced one by one: a power failure may lose the last second or two, as with the
-append-only file of Redis.
-"""
+"""Events on local disk until Redis has them, or in memory while the disk takes none."""
 
 from __future__ import annotations
 
 import logging
-import sqlite3
+import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
+from pipeline.delivery.disk_allowance import DiskAllowance
+from pipeline.delivery.disk_sync import DiskSync
 from pipeline.delivery.interrupted import closing_event
-from pipeline.errors import OutboxError
+from pipeline.delivery.memory_rows import MemoryRows
+from pipeline.delivery.outbox_file import OutboxFile, StoredEvent, files_of
+from pipeline.delivery.quarantine import set_aside
+from pipeline.delivery.salvage import salvage
+from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.events import Event, decode_event, encode_event
-from pipeline.runtime.private_files import create_private_file
 
-_TABLES = """
-CREATE TABLE IF NOT EXISTS events (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,  -- order of delivery; never used twice
-    origin TEXT NOT NULL,                  -- run_id/camera_id
-    prev INTEGER NOT NULL,                 -- seq of the origin's event before this one, 0 for none
-    seq INTEGER NOT NULL,
-    is_update INTEGER NOT NULL,            -- may be dropped when the disk allowance is exceeded
-    kept_since REAL NOT NULL,              -- Unix seconds
-    text TEXT NOT NULL
-);
-CREATE INDEX IF NOT EXISTS by_origin ON events (origin, seq);
-CREATE INDEX IF NOT EXISTS updates ON events (id) WHERE is_update;
-CREATE TABLE IF NOT EXISTS origins (origin TEXT PRIMARY KEY, seq INTEGER NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS target (name TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS unfinished (what TEXT PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
-"""
-_INSERT = """
-INSERT INTO events (origin, prev, seq, is_update, kept_since, text) VALUES (?, ?, ?, ?, ?, ?)
-"""
-_CHECK_EVERY = 200  # events between two checks of the size
-_WARN_AT = 0.8  # of the allowance
-_DROP = 0.05  # of the events, at a time
+MEMORY_BYTES = 64 * 2**20  # of events while the disk takes none
+_RETRY_S = 5.0  # between two attempts to write to a disk that took none
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class StoredEvent:
-    """A row of the outbox: an event with its sequence number and the one before it."""
-
-    id: int
-    origin: str
-    prev: int
-    seq: int
-    text: str
-    kept_since: float  # Unix seconds
-
-
-def files_of(path: Path) -> list[Path]:
-    """Return the database and the files that SQLite keeps beside it."""
-    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+T = TypeVar("T")
 
 
 class Outbox:
     """The events of one run that Redis lacks, and those that it got only recently.
 
-    One thread appends, one other reads and deletes.
+    Any thread may call it. What it stores is synced to disk within a second. While the disk takes
+    nothing (full, locked, failing), events stay in memory, from where they are delivered, and are
+    moved to the disk when it takes them again. A file that turns out to be damaged is replaced by
+    one with the events that are whole.
 
     Args:
         path: of the database; created if missing.
         target: server and stream that a new outbox is meant for, without credentials.
         max_bytes: allowance on disk. Where it is exceeded, events that Redis has are deleted first,
             then the oldest updates are dropped, and only then events of any kind.
+        max_memory_bytes: the same for the memory.
+        tolerant: start in memory if the disk takes nothing.
+        prepare: makes the folder and locks the outbox, before each attempt to open the file.
         now: clock, Unix seconds.
+        monotonic: seconds on a clock that is never set back.
 
     Attributes:
         dropped: events that were deleted before Redis got them.
         delivered_id: Redis has the rows up to this one; set by the reader.
+        disk_error: why the disk takes nothing now; None while it does.
 
     Raises:
-        OutboxError: if it cannot be created or is damaged.
+        OutboxDamagedError: if it is damaged.
+        OutboxError: unless `tolerant`, if it cannot be opened now.
     """
 
     def __init__(
@@ -89,26 +63,40 @@ class Outbox:
         *,
         target: str = "",
         max_bytes: int = 2**30,
+        max_memory_bytes: int = MEMORY_BYTES,
+        tolerant: bool = False,
+        prepare: Callable[[], object] = lambda: None,
         now: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.path = path
-        self.dropped = 0
-        self._max_bytes, self._now = max_bytes, now
-        self._until_check, self._warned = 0, False
-        with self._explained():
-            create_private_file(path)  # SQLite gives the files beside it the same mode
-            self._writer, self._reader = self._connect(), self._connect()
-            self._writer.executescript(_TABLES)
-            self._last_seq: dict[str, int] = dict(
-                self._writer.execute("SELECT origin, seq FROM origins")
+        self.path, self.target = path, target
+        self.dropped = self.delivered_id = 0
+        self.disk_error: str | None = None
+        self._allowance, self._prepare = DiskAllowance(max_bytes), prepare
+        self._now, self._monotonic = now, monotonic
+        self._lock = threading.RLock()
+        self._memory = MemoryRows(max_memory_bytes)
+        self._changes: dict[str, str | None] = {}  # of `unfinished`, that the disk lacks
+        self._accepted: dict[int, int] = {}  # row id -> number that it follows, see accept_gap
+        self._retry_at, self._past_disk = 0.0, 0
+        self._file: OutboxFile | None = None
+        self._last_id, self._last_seq, self._unfinished = 0, dict[str, int](), dict[str, str]()
+        try:
+            self._file = self._open()
+        except OutboxDamagedError:
+            raise
+        except OutboxError as error:
+            if not tolerant:
+                raise
+            self._leave_disk(error)
+        else:
+            self.target = self._file.target
+            self._last_id = self._file.last_id
+            self._last_seq, self._unfinished = (
+                dict(self._file.last_seq),
+                dict(self._file.unfinished),
             )
-            (newest,) = self._writer.execute("SELECT max(id) FROM events").fetchone()
-            known = self._writer.execute("SELECT name FROM target").fetchone()
-            if known is None:
-                self._writer.execute("INSERT INTO target VALUES (?)", (target,))
-        self.target: str = target if known is None else known[0]
-        self._last_id = newest or 0
-        self.delivered_id = 0
+        self._sync = DiskSync(path)
 
     def __enter__(self) -> Outbox:
         return self
@@ -118,35 +106,70 @@ class Outbox:
 
     def close(self) -> None:
         """Close the file."""
-        self._reader.close()
-        self._writer.close()
+        self._sync.close()
+        with self._lock:
+            if len(self._memory) and self.waiting and not self._return_to_disk():
+                log.error("%s: %d events in memory are lost", self.path, self.waiting)
+            if self._file is not None:
+                self._file.close()
+            self._file = None
 
     def remove(self) -> None:
         """Close and delete the file; everything in it is delivered."""
+        with self._lock:
+            self._memory.clear()
         self.close()
         for path in files_of(self.path):
             path.unlink(missing_ok=True)
+
+    def check(self) -> None:
+        """Read the whole file and check its structure.
+
+        Raises:
+            OutboxDamagedError: if it is broken.
+            OutboxError: if it cannot be read now.
+        """
+        if self._file is not None:
+            self._file.check()
 
     @property
     def waiting(self) -> int:
         """Events that Redis lacks; an upper limit after events were dropped."""
         return max(0, self._last_id - self.delivered_id)
 
-    def append(self, events: Sequence[Event]) -> None:
-        """Store events, all or none; they survive the death of the process.
+    @property
+    def unfinished(self) -> int:
+        """Count what has begun and not ended: actions and cameras."""
+        return len(self._unfinished)
 
-        Raises:
-            OutboxError: if the disk cannot be written.
-        """
+    @property
+    def set_aside(self) -> int:
+        """Records that did not match their checksum."""
+        return 0 if self._file is None else self._file.set_aside
+
+    def numbers(self) -> dict[str, int]:
+        """Return the newest sequence numbers by origin."""
+        with self._lock:
+            return dict(self._last_seq)
+
+    def append(self, events: Sequence[Event]) -> None:
+        """Store events, all or none; on disk they survive the death of the process."""
         if not events:
             return
-        with self._explained(), self._transaction():
-            row_ids = [self._insert(event) for event in events]
-            self._until_check -= len(events)
-            if self._until_check <= 0:
-                self._until_check = _CHECK_EVERY
-                self._keep_within_allowance()
-        self._last_id = row_ids[-1]  # after the commit: the reader must find every row up to here
+        with self._lock:
+            rows, last_seq, changes = self._rows_of(events)
+            if not self._write_to_disk(rows, changes):
+                self._memory.add(rows)
+                self._changes |= changes
+                self._past_disk += len(rows)
+                self._keep_memory_within_limit()
+            self._last_seq = last_seq
+            for what, text in changes.items():
+                if text is None:
+                    self._unfinished.pop(what, None)
+                else:
+                    self._unfinished[what] = text
+            self._last_id = rows[-1].id  # at last: the reader must find every row up to here
 
     def interrupt(self) -> int:
         """Append the ends of what a killed process left open.
@@ -157,140 +180,191 @@ class Outbox:
         Raises:
             EventError: if the events have the schema of another version.
         """
-        with self._explained():
-            texts = self._writer.execute("SELECT text FROM unfinished ORDER BY what").fetchall()
-        unfinished = [decode_event(text) for (text,) in texts]
-        # Actions first: the last event of a camera is that it is down.
-        unfinished.sort(key=lambda event: event.kind == "camera_up")
-        for event in unfinished:
-            self.append([closing_event(event, self._last_seq[event.origin] + 1)])
-        return len(unfinished)
+        with self._lock:
+            unfinished = [decode_event(text) for _, text in sorted(self._unfinished.items())]
+            # Actions first: the last event of a camera is that it is down.
+            unfinished.sort(key=lambda event: event.kind == "camera_up")
+            for event in unfinished:
+                self.append([closing_event(event, self._last_seq[event.origin] + 1)])
+            return len(unfinished)
+
+    def learn(self, origin: str, newest_seq: int, events: Sequence[Event]) -> None:
+        """Continue behind events that Redis has and this outbox has lost.
+
+        Args:
+            origin: camera and run, `run_id/camera_id`.
+            newest_seq: the newest number that Redis has of it.
+            events: those behind the newest number of this outbox, as far as Redis has them.
+        """
+        changes = {event.subject: _text_if_open(event) for event in events}
+        with self._lock:
+            self._last_seq[origin] = newest_seq
+            for what, text in changes.items():
+                if text is None:
+                    self._unfinished.pop(what, None)
+                else:
+                    self._unfinished[what] = text
+            self._on_disk(lambda file: file.learn({origin: newest_seq}, changes))
 
     def after(self, row_id: int, limit: int) -> list[StoredEvent]:
-        """Return up to `limit` events behind a row, in order of delivery."""
-        last_id = self._last_id
-        with self._explained():
-            rows = self._reader.execute(
-                "SELECT id, origin, prev, seq, text, kept_since FROM events "
-                "WHERE id > ? ORDER BY id LIMIT ?",
-                (row_id, limit),
-            ).fetchall()
-        if not rows:
-            self.delivered_id = max(self.delivered_id, last_id)  # the missing rows were dropped
-        return [StoredEvent(*row) for row in rows]
+        """Return up to `limit` events behind a row, in order of delivery.
+
+        Raises:
+            OutboxError: if the disk cannot be read now.
+        """
+        with self._lock:
+            first_id, rows = self._memory.first_id, list[StoredEvent]()
+            if first_id is None or row_id < first_id - 1:
+                rows = self._read(lambda file: file.after(row_id, limit), [])
+            newest_id = rows[-1].id if rows else row_id
+            rows += self._memory.after(newest_id, limit - len(rows))
+            if not rows:
+                # The missing rows were dropped, or set aside.
+                self.delivered_id = max(self.delivered_id, self._last_id)
+            return [self._with_accepted(row) for row in rows]
 
     def next_of(self, origin: str, seq: int) -> StoredEvent | None:
-        """Return the first event of one camera and run behind a sequence number."""
-        with self._explained():
-            row = self._reader.execute(
-                "SELECT id, origin, prev, seq, text, kept_since FROM events "
-                "WHERE origin = ? AND seq > ? ORDER BY seq LIMIT 1",
-                (origin, seq),
-            ).fetchone()
-        return StoredEvent(*row) if row else None
+        """Return the first event of one camera and run behind a sequence number.
+
+        Raises:
+            OutboxError: if the disk cannot be read now.
+        """
+        with self._lock:
+            row = self._read(lambda file: file.next_of(origin, seq), None)
+            row = row or self._memory.next_of(origin, seq)
+            return None if row is None else self._with_accepted(row)
 
     def forget(self, before: float) -> None:
         """Delete the delivered events that were stored before a Unix time."""
-        with self._explained():
-            self._reader.execute(
-                "DELETE FROM events WHERE id <= ? AND kept_since < ?", (self.delivered_id, before)
-            )
+        with self._lock:
+            self._memory.forget(self.delivered_id, before)
+            if self.disk_error is None:
+                self._on_disk(lambda file: file.forget(self.delivered_id, before))
 
     def accept_gap(self, row_id: int, newest_seq: int) -> None:
         """Let the event of a row follow directly on a number: what was between them is lost."""
-        with self._explained():
-            self._reader.execute("UPDATE events SET prev = ? WHERE id = ?", (newest_seq, row_id))
+        with self._lock:
+            self._accepted[row_id] = newest_seq
 
-    def _insert(self, event: Event) -> int:
-        origin, text = event.origin, encode_event(event)
-        row = (origin, self._last_seq.get(origin, 0), event.seq, event.kind == "update")
-        row_id = self._writer.execute(_INSERT, (*row, self._now(), text)).lastrowid
-        assert row_id is not None
-        self._last_seq[origin] = event.seq
-        self._writer.execute("INSERT OR REPLACE INTO origins VALUES (?, ?)", (origin, event.seq))
-        if event.kind in ("end", "camera_down"):
-            self._writer.execute("DELETE FROM unfinished WHERE what = ?", (event.subject,))
-        else:
-            self._writer.execute(
-                "INSERT OR REPLACE INTO unfinished VALUES (?, ?)", (event.subject, text)
-            )
-        return row_id
+    def quarantine(self, row: StoredEvent, reason: str) -> None:
+        """Set an event aside, which Redis does not take, and log an error."""
+        values = (row.id, row.origin, row.prev, row.seq, row.text, row.kept_since)
+        set_aside(self.path, "events", values, reason)
 
-    def _keep_within_allowance(self) -> None:
-        used = self._used_bytes()
-        if used > self._max_bytes:
-            self._make_room()
-        if used > _WARN_AT * self._max_bytes and not self._warned:
-            log.warning(
-                "%s: %d events wait for Redis and take %.0f of %.0f MB; beyond that the oldest "
-                "updates are dropped first",
-                self.path,
-                self.waiting,
-                used / 1e6,
-                self._max_bytes / 1e6,
-            )
-        self._warned = used > _WARN_AT * self._max_bytes
+    def _rows_of(
+        self, events: Sequence[Event]
+    ) -> tuple[list[StoredEvent], dict[str, int], dict[str, str | None]]:
+        last_seq, kept_since = dict(self._last_seq), self._now()
+        rows, changes = list[StoredEvent](), dict[str, str | None]()
+        for row_id, event in enumerate(events, self._last_id + 1):
+            origin, prev, text = event.origin, last_seq.get(event.origin, 0), encode_event(event)
+            is_update = event.kind == "update"
+            rows.append(StoredEvent(row_id, origin, prev, event.seq, text, kept_since, is_update))
+            last_seq[origin] = event.seq
+            changes[event.subject] = _text_if_open(event, text)
+        return rows, last_seq, changes
 
-    def _make_room(self) -> None:
-        count = max(1, int(_DROP * self._count()))
-        if self._delete_oldest("id <= ?", count):  # Redis has them
-            return
-        what, gone = "updates", self._delete_oldest("id > ? AND is_update", count)
-        if not gone:
-            what, gone = "events of any kind", self._delete_oldest("id > ?", count)
-        self.dropped += gone
-        log.error(
-            "%s: the allowance of %.0f MB is used up; the %d oldest %s are dropped and will be "
-            "missing on the stream",
+    def _with_accepted(self, row: StoredEvent) -> StoredEvent:
+        prev = self._accepted.get(row.id)
+        if prev is None:
+            return row
+        return StoredEvent(
+            row.id, row.origin, prev, row.seq, row.text, row.kept_since, row.is_update
+        )
+
+    def _write_to_disk(
+        self, rows: Sequence[StoredEvent], changes: Mapping[str, str | None]
+    ) -> bool:
+        """Write rows to the file; False if they are to stay in memory."""
+        if self.disk_error is not None and (
+            self._monotonic() < self._retry_at or not self._return_to_disk()
+        ):
+            return False
+        if not self._on_disk(lambda file: file.store(rows, changes)):
+            return False
+        self._sync.written()
+        self._on_disk(partial(self._keep_within_allowance, len(rows)))
+        return True
+
+    def _keep_within_allowance(self, added: int, file: OutboxFile) -> None:
+        self.dropped += self._allowance.enforce(file, added, self.delivered_id, self.waiting)
+
+    def _on_disk(self, change: Callable[[OutboxFile], object]) -> bool:
+        """Change the file; if the disk does not take it, continue in memory and return False."""
+        if self._file is None:
+            return False
+        try:
+            self._repairing(change)
+        except OutboxError as error:
+            self._leave_disk(error)
+            return False
+        return True
+
+    def _read(self, question: Callable[[OutboxFile], T], without_file: T) -> T:
+        return without_file if self._file is None else self._repairing(question)
+
+    def _repairing(self, action: Callable[[OutboxFile], T]) -> T:
+        """Use the file; where it is damaged, use what is whole in it instead."""
+        assert self._file is not None
+        try:
+            return action(self._file)
+        except OutboxDamagedError as error:
+            self._file.close()
+            self._file = None
+            salvage(self.path, error, self.target)
+            self._file = OutboxFile(self.path, self.target)
+            self._file.learn(self._last_seq, dict(self._unfinished))
+            self._file.set_aside += 1
+            return action(self._file)
+
+    def _open(self) -> OutboxFile:
+        try:
+            self._prepare()
+        except OSError as error:
+            raise OutboxError(f"cannot keep events in {self.path}: {error.strerror}") from error
+        return OutboxFile(self.path, self.target)
+
+    def _leave_disk(self, error: OutboxError) -> None:
+        self._retry_at = self._monotonic() + _RETRY_S
+        if self.disk_error is None:
+            log.error("%s; events are delivered from memory until it can be written", error)
+        self.disk_error = str(error)
+
+    def _return_to_disk(self) -> bool:
+        """Try to write what is in memory; False if the disk does not take it yet."""
+        try:
+            if self._file is not None:
+                with suppress(OutboxError):
+                    self._file.close()
+                self._file = None
+            self._file = self._open()
+            self._file.store(self._memory.rows(), self._changes)
+        except OutboxError as error:
+            self._leave_disk(error)
+            return False
+        log.warning(
+            "%s can be written again; %d events went past it, %d of them wait",
             self.path,
-            self._max_bytes / 1e6,
-            gone,
-            what,
+            self._past_disk,
+            self.waiting,
         )
+        self._memory.clear()
+        self._changes, self.disk_error, self._past_disk = {}, None, 0
+        return True
 
-    def _delete_oldest(self, condition: str, limit: int) -> int:
-        oldest = f"SELECT id FROM events WHERE {condition} ORDER BY id LIMIT ?"  # noqa: S608
-        return self._writer.execute(
-            f"DELETE FROM events WHERE id IN ({oldest})",  # noqa: S608 - conditions from above
-            (self.delivered_id, limit),
-        ).rowcount
+    def _keep_memory_within_limit(self) -> None:
+        dropped, what = self._memory.make_room(self.delivered_id)
+        if dropped:
+            self.dropped += dropped
+            log.error(
+                "%s: neither the disk nor Redis takes events and the memory for them is used up; "
+                "the %d oldest %s are dropped and will be missing on the stream",
+                self.path,
+                dropped,
+                what,
+            )
 
-    def _count(self) -> int:
-        (count,) = self._writer.execute("SELECT count(*) FROM events").fetchone()
-        return int(count)
 
-    def _used_bytes(self) -> int:
-        pages, free, size = (
-            self._writer.execute(f"PRAGMA {name}").fetchone()[0]
-            for name in ("page_count", "freelist_count", "page_size")
-        )
-        return int((pages - free) * size)
-
-    def _connect(self) -> sqlite3.Connection:
-        # Both connections wait for each other's short transactions.
-        connection = sqlite3.connect(
-            self.path, timeout=10.0, isolation_level=None, check_same_thread=False
-        )
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = NORMAL")
-        return connection
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
-        before = dict(self._last_seq)
-        self._writer.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-            self._writer.execute("COMMIT")
-        except BaseException:
-            self._last_seq = before
-            if self._writer.in_transaction:
-                self._writer.execute("ROLLBACK")
-            raise
-
-    @contextmanager
-    def _explained(self) -> Iterator[None]:
-        try:
-            yield
-        except (sqlite3.Error, OSError) as error:
-            raise OutboxError(f"cannot keep events in {self.path}: {error}") from error
+def _text_if_open(event: Event, text: str | None = None) -> str | None:
+    """Return the text of an event unless it ends its subject."""
+    return None if event.kind in ("end", "camera_down") else text or encode_event(event)

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 import secrets
+import shutil
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from pipeline.delivery.outbox import Outbox, files_of
-from pipeline.errors import OutboxError
-from pipeline.events import EventError
+from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.salvage import salvage
+from pipeline.delivery.wal_log import unread_commits
+from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.file_lock import FileLock
 from pipeline.runtime.private_files import close_to_others, make_private_folder
 
-_SUFFIX = ".outbox"
+_SUFFIX, _LOCK = ".outbox", ".lock"
+# A run starts without a disk that has these: they may pass, and cameras are not to wait for it.
+_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENFILE, errno.EMFILE}
 
 log = logging.getLogger(__name__)
 
@@ -26,8 +31,9 @@ def open_outboxes(
 ) -> Iterator[tuple[list[Outbox], Outbox | None]]:
     """Yield the outboxes that earlier runs left, oldest first, and that of this run.
 
-    Actions that a killed run left open are ended in its outbox. Running processes hold a lock on
-    their outboxes. If nothing waits in that of this run at the end, it is removed.
+    Running processes hold a lock on their outboxes. If nothing waits in that of this run at the
+    end, it is removed. An outbox of an earlier run that cannot be opened now (disk full, locked,
+    permission, I/O) is logged and left where it is.
 
     Args:
         folder: created if missing.
@@ -37,25 +43,26 @@ def open_outboxes(
         any_target: yield the outboxes for other targets too.
 
     Raises:
-        OutboxError: if the folder or the outbox of this run cannot be created.
+        OutboxError: if the folder cannot be created for a reason that does not pass by itself.
     """
-    with ExitStack() as stack:
+    with ExitStack() as locks, ExitStack() as stack:
         locked: list[Path] = []
-        try:
-            make_private_folder(folder)
-            for file in folder.glob(f"*{_SUFFIX}*"):
-                close_to_others(file)  # earlier releases made it by the umask
-            found = sorted(folder.glob(f"*{_SUFFIX}"), key=lambda path: path.stat().st_mtime)
-            adopted = (_adopt(path, stack, locked, max_bytes) for path in found)
-            left = [box for box in adopted if box and (any_target or _is_for(box, target))]
-            own = None
-            if run_id is not None:
-                path = folder / f"{_file_name(run_id)}-{secrets.token_hex(3)}{_SUFFIX}"
-                _lock(path, stack, locked)
-                own = stack.enter_context(Outbox(path, target=target, max_bytes=max_bytes))
-        except OSError as error:
-            raise OutboxError(f"cannot keep events in {folder}: {error}") from error
+        _make(folder)
         stack.callback(_remove_locks, locked)  # while they are held
+        adopted = (_adopt(path, locks, stack, locked, max_bytes) for path in outboxes_in(folder))
+        left = [box for box in adopted if box and (any_target or _is_for(box, target))]
+        own = None
+        if run_id is not None:
+            path = folder / f"{_file_name(run_id)}-{secrets.token_hex(3)}{_SUFFIX}"
+
+            def prepare() -> None:
+                make_private_folder(folder)
+                if path not in locked:
+                    _lock(path, locks, locked)
+
+            own = stack.enter_context(
+                Outbox(path, target=target, max_bytes=max_bytes, tolerant=True, prepare=prepare)
+            )
         try:
             yield left, own
         finally:
@@ -63,31 +70,112 @@ def open_outboxes(
                 own.remove()
 
 
-def _adopt(path: Path, stack: ExitStack, locked: list[Path], max_bytes: int) -> Outbox | None:
-    if not _lock(path, stack, locked):
-        return None  # another run is writing to it
-    if not path.exists():
-        return None  # its run has just delivered its last events
-    ended = 0
+def outboxes_in(folder: Path) -> list[Path]:
+    """Return the outboxes in a folder, that of the oldest run first."""
+    return sorted(folder.glob(f"*{_SUFFIX}"), key=_modified_at)
+
+
+def run_of(path: Path) -> str:
+    """Return the id of the run that made an outbox."""
+    return path.name.removesuffix(_SUFFIX).rpartition("-")[0]
+
+
+def is_in_use(path: Path) -> bool:
+    """Return whether a running process holds an outbox, and delivers it by itself."""
+    lock_file = path.with_suffix(_LOCK)
+    if not lock_file.exists():
+        return False
+    with FileLock(lock_file) as lock:
+        return not lock.try_lock()
+
+
+def _modified_at(path: Path) -> float:
     try:
-        box = stack.enter_context(Outbox(path, max_bytes=max_bytes))
-        ended = box.interrupt()
-    except EventError as error:  # the events in it are still delivered
-        log.warning("%s: the open actions in it cannot be ended: %s", path, error)
-    except OutboxError as error:
-        # Not deleted: the sqlite3 program may still read parts of it.
-        for file in files_of(path):
-            if file.exists():
-                file.rename(file.with_name(f"{file.name}.damaged"))
-        log.error("%s cannot be read (%s); it is kept as %s.damaged", path, error, path.name)
+        return path.stat().st_mtime
+    except OSError:  # its run has just delivered its last events
+        return 0.0
+
+
+def _make(folder: Path) -> None:
+    try:
+        make_private_folder(folder)
+    except OSError as error:
+        if error.errno not in _PASSING:
+            raise OutboxError(f"cannot keep events in {folder}: {error.strerror}") from error
+    else:
+        if not os.access(folder, os.W_OK | os.X_OK) and not _is_read_only(folder):
+            raise OutboxError(f"cannot keep events in {folder}: permission denied")
+        for file in folder.glob(f"*{_SUFFIX}*"):
+            close_to_others(file)  # earlier releases made it by the umask
+
+
+def _is_read_only(folder: Path) -> bool:
+    return bool(os.statvfs(folder).f_flag & os.ST_RDONLY)
+
+
+def _adopt(
+    path: Path, locks: ExitStack, stack: ExitStack, locked: list[Path], max_bytes: int
+) -> Outbox | None:
+    try:
+        if not _lock(path, locks, locked):
+            return None  # another run is writing to it
+        if not path.exists():
+            return None  # its run has just delivered its last events
+        box = _open_whole(path, max_bytes)
+    except (OutboxError, OSError) as error:
+        log.error(
+            "%s cannot be opened now (%s); it stays where it is, and the next run or "
+            "`run_pipeline.py flush` delivers it",
+            path,
+            error,
+        )
         return None
-    log.warning(
-        "a run that ended early left %d events in %s%s",
-        box.waiting,
-        path,
-        f"; {ended} of them end open actions" if ended else "",
-    )
+    if box is None:
+        return None
+    stack.enter_context(box)
+    log.warning("a run that ended early left %d events in %s", box.waiting, path)
     return box
+
+
+def _open_whole(path: Path, max_bytes: int) -> Outbox | None:
+    """Open an outbox, or what is whole in it; None if that is nothing.
+
+    Raises:
+        OutboxError: if it cannot be opened now.
+    """
+    for _ in range(2):
+        with ExitStack() as stack:
+            try:
+                box = stack.enter_context(Outbox(path, max_bytes=max_bytes))
+                box.check()
+            except OutboxDamagedError as error:
+                stack.close()
+                if not salvage(path, error):
+                    return None
+            else:
+                _report_unread(path)
+                stack.pop_all()
+                return box
+    raise OutboxError(
+        f"cannot keep events in {path}: its disk returns other data than it was given"
+    )
+
+
+def _report_unread(path: Path) -> None:
+    """Log an error, and keep the log of SQLite, if it breaks off before its end."""
+    count = unread_commits(path)
+    if not count:
+        return
+    kept = path.with_name(f"{path.name}-wal.broken")
+    with suppress(OSError):
+        shutil.copyfile(path.with_name(f"{path.name}-wal"), kept)
+    log.error(
+        "%s: its log breaks off before its end, after a power cut or because the disk is failing; "
+        "%d writes behind the break are lost unless Redis has them; the log is kept as %s",
+        path,
+        count,
+        kept.name,
+    )
 
 
 def _is_for(box: Outbox, target: str) -> bool:
@@ -102,8 +190,8 @@ def _is_for(box: Outbox, target: str) -> bool:
     return box.target == target
 
 
-def _lock(path: Path, stack: ExitStack, locked: list[Path]) -> bool:
-    if not stack.enter_context(FileLock(path.with_suffix(".lock"))).try_lock():
+def _lock(path: Path, locks: ExitStack, locked: list[Path]) -> bool:
+    if not locks.enter_context(FileLock(path.with_suffix(_LOCK))).try_lock():
         return False
     locked.append(path)
     return True
@@ -113,7 +201,7 @@ def _remove_locks(locked: list[Path]) -> None:
     """Remove the lock files of removed outboxes while we hold them; others stay."""
     for path in locked:
         if not path.exists():
-            path.with_suffix(".lock").unlink(missing_ok=True)
+            path.with_suffix(_LOCK).unlink(missing_ok=True)
 
 
 def _file_name(run_id: str) -> str:

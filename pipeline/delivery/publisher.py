@@ -9,10 +9,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox, StoredEvent
+from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.outbox_file import StoredEvent
+from pipeline.delivery.outbox_folder import run_of
 from pipeline.delivery.stream_writer import EventStream
-from pipeline.errors import EventStoreError
-from pipeline.events import SequenceGap
+from pipeline.errors import EventStoreError, OutboxError
+from pipeline.events import EventError, SequenceGap
 from pipeline.runtime.backoff import next_pause_s
 
 BATCH = 200  # events per round trip
@@ -33,6 +35,7 @@ class PublisherCounts:
     delivered: int = 0  # events put on the stream
     repeated: int = 0  # sent, but on the stream already
     missing: int = 0  # gaps on the stream: dropped on disk, or lost by the server for good
+    differing: int = 0  # set aside: the server has another event under the same number
     outages: int = 0
 
 
@@ -40,12 +43,13 @@ class Publisher:
     """Moves the events of outboxes to a stream, one outbox after the other.
 
     Args:
-        outboxes: those of earlier runs, oldest first; each is removed when Redis has all of it. The
-            last one is that of this run, and stays.
+        outboxes: those of earlier runs, oldest first; what is open in each is ended, and each is
+            removed when Redis has all of it. The last one is that of this run, and stays.
         stream: used by this thread only.
         heartbeat: state of the cameras; None where no run goes with the events.
         now: clock, Unix seconds.
         published: called with every event of this run that Redis has, and the Unix time of it.
+        has_own: False if the last outbox is of an earlier run, too.
 
     Attributes:
         counts: what happened so far.
@@ -59,10 +63,14 @@ class Publisher:
         heartbeat: CameraHeartbeat | None = None,
         now: Callable[[], float] = time.time,
         published: Callable[[StoredEvent, float], None] = lambda event, at: None,
+        *,
+        has_own: bool = True,
     ) -> None:
         self.counts = PublisherCounts()
         self.last_error: str | None = None
-        *self._earlier, self._own = outboxes
+        self._own = outboxes[-1] if has_own else None
+        self._earlier = list(outboxes[:-1] if has_own else outboxes)
+        self._rewound: tuple[Outbox, str, int] | None = None
         self._stream, self._heartbeat, self._now = stream, heartbeat, now
         self._published, self._published_id = published, 0
         self._work, self._drained = threading.Event(), threading.Event()
@@ -134,8 +142,15 @@ class Publisher:
 
     @property
     def waiting(self) -> int:
-        """Events that Redis lacks."""
-        return sum(outbox.waiting for outbox in (*self._earlier, self._own))
+        """Events that Redis lacks, with the ends of what earlier runs left open."""
+        # An earlier outbox that is not removed yet has at least something to be checked.
+        earlier = sum(max(1, outbox.waiting + outbox.unfinished) for outbox in self._earlier)
+        return earlier + (0 if self._own is None else self._own.waiting)
+
+    @property
+    def disk_error(self) -> str | None:
+        """Why the disk takes no events of this run now; None while it does."""
+        return None if self._own is None else self._own.disk_error
 
     def _run(self) -> None:
         try:
@@ -155,10 +170,10 @@ class Publisher:
             if self._deliver() == 0:
                 self._rest()
             self._beat()
-        except EventStoreError as error:
+        except (EventStoreError, OutboxError) as error:
             if self.last_error is None:
                 self.counts.outages += 1
-                log.warning("%s; events wait in %s", error, self._own.path)
+                log.warning("%s; events wait", error)
             self.last_error = str(error)
             first_s, longest_s = _BACKOFF_S
             return next_pause_s(last_pause_s, first_s=first_s, longest_s=longest_s)
@@ -177,16 +192,56 @@ class Publisher:
     def _rest(self) -> None:
         """Delete delivered events, then wait for new ones or the next heartbeat."""
         if self._earlier:
-            self._wait_until_saved()
-            self._earlier.pop(0).remove()
+            if not self._end_what_is_open(self._earlier[0]):
+                self._wait_until_saved()
+                self._earlier.pop(0).remove()
             return
-        self._own.forget(self._now() - KEEP_DELIVERED_S)
+        if self._own is not None:
+            self._own.forget(self._now() - KEEP_DELIVERED_S)
         if not self._drained.is_set():
             self._wait_until_saved()
             self._beat_at = 0.0  # the run may end now: send the last state
             self._beat()
             self._drained.set()
         self._work.wait(HEARTBEAT_S)
+
+    def _end_what_is_open(self, outbox: Outbox) -> int:
+        """Append the ends of what an earlier run left open; returns how many there are.
+
+        After a power cut the server may have events that the disk has lost. Their numbers are
+        used: the ends follow behind them.
+        """
+        numbers = outbox.numbers()
+        runs = {run_of(outbox.path), *(origin.partition("/")[0] for origin in numbers)}
+        for run_id in sorted(runs):
+            for origin, newest in self._stream.newest_of_run(run_id).items():
+                if newest > numbers.get(origin, 0):
+                    self._learn(outbox, origin, numbers.get(origin, 0), newest)
+        try:
+            ended = outbox.interrupt()
+        except EventError as error:
+            log.warning("%s: the open actions in it cannot be ended: %s", outbox.path, error)
+            return 0
+        if ended:
+            log.warning("%s: %d events end what its run left open", outbox.path, ended)
+        return ended
+
+    def _learn(self, outbox: Outbox, origin: str, own: int, newest: int) -> None:
+        events = self._stream.events_behind(origin, own, newest)
+        log.warning(
+            "%s has lost the events %d to %d of %s, as in a power cut; %s has them",
+            outbox.path,
+            own + 1,
+            newest,
+            origin,
+            self._stream.name,
+        )
+        if len(events) < newest - own:
+            log.error(
+                "%d of them are no longer on the stream: what began in them stays open",
+                newest - own - len(events),
+            )
+        outbox.learn(origin, newest, events)
 
     def _wait_until_saved(self) -> None:
         # With appendfsync everysec a busy disk may delay the file for two seconds.
@@ -197,6 +252,8 @@ class Publisher:
     def _deliver(self) -> int:
         """Send the next batch; returns the number of its events."""
         outbox = self._earlier[0] if self._earlier else self._own
+        if outbox is None:
+            return 0
         events = outbox.after(outbox.delivered_id, BATCH)
         if not events:
             return 0
@@ -206,20 +263,39 @@ class Publisher:
         self.counts.repeated += appended.known
         if done:
             outbox.delivered_id = events[done - 1].id
+        for index in appended.differing:
+            self._set_aside(outbox, events[index])
         if outbox is self._own:
-            delivered_at = self._now()
-            for event in events[:done]:
-                if event.id > self._published_id:  # else the server lost it and it was sent again
-                    self._published_id = event.id
-                    self._published(event, delivered_at)
+            self._report_published(events[:done])
         if appended.gap is not None:
             self._recover(outbox, appended.gap, events[done])
+        elif appended.added:
+            self._rewound = None
         return len(events)
+
+    def _report_published(self, events: Sequence[StoredEvent]) -> None:
+        delivered_at = self._now()
+        for event in events:
+            if event.id > self._published_id:  # else the server lost it and it was sent again
+                self._published_id = event.id
+                self._published(event, delivered_at)
+
+    def _set_aside(self, outbox: Outbox, event: StoredEvent) -> None:
+        self.counts.differing += 1
+        outbox.quarantine(
+            event,
+            f"{self._stream.name} has another event as number {event.seq} of {event.origin}, "
+            "and perhaps others before it: two runs have used one run id, or an older copy of "
+            "an outbox was put back",
+        )
 
     def _recover(self, outbox: Outbox, gap: SequenceGap, refused: StoredEvent) -> None:
         """Send again what the server has lost; what the outbox lacks too is missing for good."""
         first = outbox.next_of(gap.origin, gap.first_seq - 1)
-        if first is not None and first.id < refused.id:
+        rewound = (outbox, gap.origin, gap.first_seq)
+        # To the same place a second time, with nothing appended between: it would never end.
+        if first is not None and first.id < refused.id and rewound != self._rewound:
+            self._rewound = rewound
             log.warning(
                 "%s came back without its newest events; they are sent again from %s number %d",
                 self._stream.name,

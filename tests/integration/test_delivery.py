@@ -174,7 +174,7 @@ def alarms(out: Path) -> list[int]:
 
 def publish(server: RestartableRedis, *seqs: int) -> None:
     with EventStream(server.url, stream=STREAM, trimming=Trimming(10_000)) as stream:
-        stream.append([stored(make_event(seq)) for seq in seqs], time.time())
+        stream.append([stored(make_event(seq)) for seq in seqs])
 
 
 def test_a_terminal_with_alarms_survives_a_restart_of_redis_and_of_itself(tmp_path: Path) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import signal
 import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -201,20 +203,116 @@ def test_a_file_that_is_no_database_is_named(tmp_path: Path) -> None:
         Outbox(path)
 
 
-def test_a_disk_that_refuses_is_named_and_the_rest_continues(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def set_full(outbox: Outbox, is_full: bool) -> None:
+    """A page count that is used up is what SQLite calls a full disk."""
+    assert outbox._file is not None
+    pages = 1 if is_full else 1_000_000
+    outbox._file._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_full_disk_is_passed_and_the_events_reach_it_when_it_has_room(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
-    with Outbox(tmp_path / "run.outbox") as outbox:
+    with Outbox(tmp_path / "run.outbox", now=clock, monotonic=clock) as outbox:
         outbox.append([make_event(1)])
-        # A page count that is used up is what SQLite calls a full disk.
-        outbox._writer.execute("PRAGMA max_page_count = 1")
-        with pytest.raises(OutboxError, match=r"run\.outbox: database or disk is full"):
-            fill(outbox, 1000, first=2)
-        outbox._writer.execute("PRAGMA max_page_count = 100000")
-        written = events_of(outbox)[-1].seq
-        outbox.append([make_event(written + 1)])
-        seqs = [event.seq for event in events_of(outbox)]
-        assert seqs == list(range(1, written + 2))
+        set_full(outbox, True)
+        fill(outbox, 1000, first=2)
+        assert "database or disk is full" in (outbox.disk_error or "")
+        assert [event.seq for event in events_of(outbox)] == list(range(1, 1002))
+        assert outbox.waiting == 1001
+        outbox.delivered_id = 900
+        found = outbox.next_of("run/gate", 950)
+        assert found is not None
+        assert found.seq == 951
+        outbox.append([make_event(1002)])  # the disk is not asked again at once
+        assert outbox.disk_error is not None
+        set_full(outbox, False)
+        clock.now += 60.0
+        outbox.append([make_event(1003)])
+        assert outbox.disk_error is None
+        assert [event.seq for event in events_of(outbox)] == list(range(1, 1004))
+        assert [row.prev for row in outbox.after(1000, 9)] == [1000, 1001, 1002]
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert len(errors) == 1
+    assert "delivered from memory" in errors[0].getMessage()
+    assert "can be written again" in caplog.text
+    with Outbox(tmp_path / "run.outbox") as outbox:
+        assert [event.seq for event in events_of(outbox)] == list(range(1, 1004))
+        assert outbox.unfinished == 1
+
+
+def test_while_neither_disk_nor_redis_takes_events_the_oldest_updates_go_first(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "run.outbox"
+    with Outbox(path, max_memory_bytes=200_000, now=clock, monotonic=clock) as outbox:
+        set_full(outbox, True)
+        outbox.append([make_event(1, "start"), make_event(2, "end")])
+        fill(outbox, 1000, first=3)
+        kept = events_of(outbox)
+        assert [event.kind for event in kept[:2]] == ["start", "end"]
+        assert outbox.dropped == 1002 - len(kept) > 0
+        assert [event.seq for event in kept[2:]] == list(range(1005 - len(kept), 1003))
+        outbox.delivered_id = outbox._last_id
+        outbox.forget(before=clock.now + 1)
+        assert len(outbox.after(2, 9)) == 0
+    assert "oldest updates are dropped" in caplog.text
+
+
+def test_what_a_full_disk_lacks_at_the_end_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    outbox = Outbox(tmp_path / "run.outbox")
+    set_full(outbox, True)
+    fill(outbox, 100)
+    outbox._return_to_disk = lambda: False  # type: ignore[method-assign]
+    outbox.close()
+    assert "100 events in memory are lost" in caplog.text
+
+
+def test_a_disk_that_takes_no_file_delays_the_file_only(
+    tmp_path: Path, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk_error: list[OSError] = [OSError(errno.ENOSPC, "No space left on device")]
+
+    def prepare() -> None:
+        if disk_error:
+            raise disk_error[0]
+
+    path = tmp_path / "run.outbox"
+    with pytest.raises(OutboxError, match="No space left"):
+        Outbox(path, prepare=prepare)
+    box = Outbox(path, target="here", prepare=prepare, tolerant=True, now=clock, monotonic=clock)
+    with box as outbox:
+        outbox.append([make_camera_event(1), make_event(2)])
+        assert [event.seq for event in events_of(outbox)] == [1, 2]
+        assert outbox.disk_error is not None
+        disk_error.clear()
+        clock.now += 60.0
+        outbox.append([make_event(3)])
+        assert outbox.disk_error is None
+    with Outbox(path) as outbox:
+        assert [event.seq for event in events_of(outbox)] == [1, 2, 3]
+        assert (outbox.target, outbox.unfinished) == ("here", 2)
+
+
+def test_another_program_that_locks_the_file_does_not_stop_the_run(
+    tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pipeline.delivery.outbox_file._BUSY_S", 0.01)
+    path = tmp_path / "run.outbox"
+    with Outbox(path, now=clock, monotonic=clock) as outbox:
+        outbox.append([make_event(1)])
+        with closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            outbox.append([make_event(2)])
+            assert "locked" in (outbox.disk_error or "")
+            assert [event.seq for event in events_of(outbox)] == [1, 2]
+            other.execute("ROLLBACK")
+        clock.now += 60.0
+        outbox.append([make_event(3)])
+        assert outbox.disk_error is None
+        assert [event.seq for event in events_of(outbox)] == [1, 2, 3]
 
 
 def test_removing_leaves_nothing_behind(tmp_path: Path) -> None:

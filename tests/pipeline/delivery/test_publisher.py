@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import signal
@@ -16,15 +17,23 @@ import pytest
 import redis
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox, StoredEvent
+from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.outbox_file import StoredEvent
 from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.quarantine import quarantine_of
 from pipeline.delivery.stream_writer import Appended, EventStream, Trimming
-from pipeline.errors import EventStoreError
-from pipeline.events import SequenceGap, decode_event
+from pipeline.errors import EventStoreError, OutboxError
+from pipeline.events import Event, SequenceGap, decode_event
 from pipeline.redis_store.embedded_redis import embedded_redis
 from testbed.tcp_proxy import proxy_to
 from tests.pipeline.conftest import STREAM
-from tests.pipeline.decided_items import make_end, make_event, make_item
+from tests.pipeline.decided_items import (
+    make_camera_event,
+    make_end,
+    make_event,
+    make_item,
+    stored,
+)
 
 
 class FakeStream:
@@ -56,6 +65,15 @@ class FakeStream:
                     self.entries.append((event.origin, event.seq))
                     added += 1
             return Appended(added, known, None)
+
+    def newest_of_run(self, run_id: str) -> dict[str, int]:
+        if self.away:
+            raise EventStoreError("Redis at redis://fake does not answer")
+        of_run = [entry for entry in self.entries if entry[0].startswith(f"{run_id}/")]
+        return {origin: max(seq for name, seq in of_run if name == origin) for origin, _ in of_run}
+
+    def events_behind(self, origin: str, seq: int, newest_seq: int) -> list[Event]:
+        return [make_event(number) for number in range(seq + 1, newest_seq + 1)]
 
     def unsaved_bytes(self) -> int:
         return 0
@@ -167,7 +185,7 @@ def test_what_dead_runs_left_comes_first_and_is_removed(
     left = []
     for name in ("first", "second"):
         box = Outbox(tmp_path / f"{name}.outbox")
-        box.append([make_event(seq, run_id=name) for seq in (1, 2)])
+        box.append([make_event(1, run_id=name), make_event(2, "end", run_id=name)])
         left.append(box)
     outbox.append([make_event(1)])
     with publishing(fake, *left, outbox) as publisher:
@@ -178,6 +196,124 @@ def test_what_dead_runs_left_comes_first_and_is_removed(
         "run/gate",
     ]
     assert [path.name for path in tmp_path.glob("*.outbox")] == ["own.outbox"]
+
+
+def kinds_on(client: redis.Redis) -> list[tuple[int, str]]:
+    events = [decode_event(fields[b"event"]) for _, fields in client.xrange(STREAM)]
+    return [(event.seq, event.kind) for event in events]
+
+
+def publish_left(stream: EventStream, box: Outbox) -> Publisher:
+    publisher = Publisher([box], stream, has_own=False)
+    publisher.start()
+    assert publisher.drain(60.0) == 0
+    publisher.stop()
+    return publisher
+
+
+def test_what_a_killed_run_left_open_is_ended(
+    stream: EventStream, client: redis.Redis, tmp_path: Path
+) -> None:
+    box = Outbox(tmp_path / "run-a1.outbox")
+    box.append([make_camera_event(1), make_event(2)])
+    assert publish_left(stream, box).counts.delivered == 4
+    assert kinds_on(client) == [(1, "camera_up"), (2, "start"), (3, "end"), (4, "camera_down")]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_ends_are_numbered_behind_what_a_power_cut_took_and_redis_has(
+    stream: EventStream, client: redis.Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = [make_camera_event(1), make_event(2, instance_id="a"), make_event(3, instance_id="b")]
+    lost = [
+        make_event(4, "update", instance_id="a"),
+        make_event(5, instance_id="c"),
+        make_event(6, "end", instance_id="b"),
+        make_event(7, instance_id="d"),
+    ]
+    other = make_camera_event(1, camera_id="yard")  # nothing of this camera reached the disk
+    stream.append([stored(event) for event in [*before, *lost, other]])
+    box = Outbox(tmp_path / "run-a1.outbox")
+    box.append(before)
+    publish_left(stream, box)
+    entries: list[tuple[bytes, dict[bytes, bytes]]] = client.xrange(STREAM)  # type: ignore[assignment]
+    events = [decode_event(fields[b"event"]) for _, fields in entries]
+    ends = [(event.subject, event.seq) for event in events[8:]]
+    assert ends == [("a", 8), ("c", 9), ("d", 10), ("run/gate", 11), ("run/yard", 2)]
+    assert "has lost the events 4 to 7 of run/gate" in caplog.text
+
+
+def test_ends_are_numbered_behind_events_that_are_no_longer_on_the_stream(
+    stream: EventStream, client: redis.Redis, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream.append([stored(make_event(seq)) for seq in (1, 2, 3)])
+    client.xtrim(STREAM, maxlen=0, approximate=False)
+    box = Outbox(tmp_path / "run-a1.outbox")
+    box.append([make_event(1)])
+    publish_left(stream, box)
+    assert kinds_on(client) == [(4, "end")]
+    assert "2 of them are no longer on the stream" in caplog.text
+
+
+def test_a_known_number_with_another_text_is_set_aside_and_named(
+    stream: EventStream, client: redis.Redis, outbox: Outbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    stream.append([stored(make_event(1)), stored(make_event(2, action="hugging"))])
+    with publishing(stream, outbox) as publisher:
+        append(outbox, publisher, 1, 2, 3)
+        assert publisher.drain(60.0) == 0
+    assert publisher.counts.differing == 1
+    (line,) = quarantine_of(outbox.path).read_text().splitlines()
+    assert '"walking' in json.loads(line)["record"][4]
+    errors = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert "has another event as number 2 of run/gate" in errors[0].getMessage()
+
+
+def test_what_an_older_version_left_is_delivered_though_it_cannot_be_ended(
+    fake: FakeStream, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    box = Outbox(tmp_path / "run-a1.outbox")
+    box.append([make_event(1)])
+    box._unfinished = {
+        what: text.replace('"schema":3', '"schema":1') for what, text in box._unfinished.items()
+    }
+    publish_left(fake, box)  # type: ignore[arg-type]
+    assert fake.entries == [("run/gate", 1)]
+    assert "cannot be ended: this program reads event schema 3" in caplog.text
+
+
+def test_a_disk_that_cannot_be_read_delays_as_an_outage_does(
+    fake: FakeStream, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    refused = threading.Event()
+
+    def refuse(row_id: int, limit: int) -> list[StoredEvent]:
+        refused.set()
+        raise OutboxError("cannot keep events in own.outbox: disk I/O error")
+
+    with publishing(fake, outbox) as publisher:
+        with monkeypatch.context() as patched:
+            patched.setattr(outbox, "after", refuse)
+            append(outbox, publisher, 1)
+            assert refused.wait(60.0)
+        assert publisher.drain(60.0) == 0
+    assert fake.entries == [("run/gate", 1)]
+
+
+def test_an_outbox_that_contradicts_itself_is_no_endless_loop(
+    fake: FakeStream, outbox: Outbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with publishing(fake, outbox) as publisher:
+        append(outbox, publisher, 1, 2, 3)
+        assert publisher.drain(60.0) == 0
+        del fake.entries[:]
+        first = outbox.after(0, 1)[0]
+        outbox.forget(before=1e12)
+        monkeypatch.setattr(outbox, "next_of", lambda origin, seq: first)  # it has it not
+        append(outbox, publisher, 4)
+        assert publisher.drain(60.0) == 0
+    assert fake.entries == [("run/gate", 4)]
+    assert publisher.counts.missing == 3
 
 
 def test_a_wait_lasts_as_long_as_events_move(
@@ -320,7 +456,7 @@ def test_it_reports_how_long_each_event_of_this_run_waited(
         Outbox(tmp_path / "left.outbox", now=lambda: 0.0) as left,
         Outbox(tmp_path / "own.outbox", now=lambda: 1000.0) as own,
     ):
-        left.append([make_event(1, camera_id="yard")])
+        left.append([make_event(1, "end", camera_id="yard")])
         own.append([make_event(1), make_event(2)])
         publisher = Publisher(
             [left, own],

@@ -1,0 +1,166 @@
+"""Move a damaged outbox aside and begin a new one with what is whole in it."""
+
+from __future__ import annotations
+
+import logging
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, suppress
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from pipeline.delivery.outbox_file import (
+    CHECKED,
+    OutboxFile,
+    StoredEvent,
+    checksum,
+    connect,
+    files_of,
+    stored_event,
+)
+from pipeline.delivery.quarantine import set_aside
+from pipeline.errors import OutboxError
+from pipeline.events import EventError, decode_event
+
+_EVENTS = "SELECT id, origin, prev, seq, text, kept_since, is_update, {} FROM events"
+_LONGEST_LEAP = 2**20  # row numbers that are skipped at once behind an unreadable page
+_LAST_ID = 2**63 - 1
+_ATTEMPTS = 10_000
+_BATCH = 1000  # events of a transaction
+
+log = logging.getLogger(__name__)
+
+
+def salvage(path: Path, error: OutboxError, target: str = "") -> bool:
+    """Replace a damaged outbox by one with its whole events.
+
+    The damaged files stay as `NAME.damaged`, which the sqlite3 program may read parts of; records
+    that do not match their checksum are set aside. Nobody else may have the outbox open.
+
+    Args:
+        path: of the outbox.
+        error: why it is damaged.
+        target: where it is for, if it cannot be read from it.
+
+    Returns:
+        False if nothing could be read; there is no outbox at `path` then.
+
+    Raises:
+        OutboxError: if the disk does not take the new one.
+    """
+    aside = _move_aside(path)
+    count = 0
+    # What SQLite raises depends on the bytes that it meets.
+    with suppress(sqlite3.Error), closing(connect(aside)) as connection:
+        has_sums = _has_checksums(connection)
+        small = {
+            name: list(_small_table(connection, name, path, has_sums=has_sums))
+            for name in ("origins", "unfinished", "target")
+        }
+        found = next((name for (name,) in small["target"]), target)
+        with closing(OutboxFile(path, found)) as file:
+            numbers = dict[str, int](small["origins"])
+            for events in _batches(_whole_events(connection, path, has_sums=has_sums)):
+                file.store(events, {})
+                count += len(events)
+                for event in events:
+                    numbers[event.origin] = max(event.seq, numbers.get(event.origin, 0))
+            file.learn(numbers, dict(small["unfinished"]))
+        if not count and not small["unfinished"]:
+            for file_path in files_of(path):
+                file_path.unlink(missing_ok=True)
+    log.error(
+        "%s is damaged (%s): %d of its events are whole and will be delivered; it is kept as %s",
+        path,
+        error,
+        count,
+        aside.name,
+    )
+    return path.exists()
+
+
+def _move_aside(path: Path) -> Path:
+    number = 0
+    while (aside := path.with_name(f"{path.name}.damaged{number or ''}")).exists():
+        number += 1
+    for old, new in zip(files_of(path), files_of(aside), strict=True):
+        with suppress(FileNotFoundError):
+            old.rename(new)
+    return aside
+
+
+def _has_checksums(connection: sqlite3.Connection) -> bool:
+    with suppress(sqlite3.Error):
+        names = connection.execute("SELECT name FROM pragma_table_info('events')").fetchall()
+        return ("checksum",) in names
+    return False
+
+
+def _whole_events(
+    connection: sqlite3.Connection, path: Path, *, has_sums: bool
+) -> Iterator[StoredEvent]:
+    for row in _rows(connection, _EVENTS.format("checksum" if has_sums else "NULL")):
+        if _is_whole(row):
+            yield stored_event(row)
+        else:
+            set_aside(path, "events", row[:-1], "its checksum does not match")
+
+
+def _batches(events: Iterator[StoredEvent]) -> Iterator[list[StoredEvent]]:
+    while batch := list(islice(events, _BATCH)):
+        yield batch
+
+
+def _rows(connection: sqlite3.Connection, select: str) -> Iterator[tuple[Any, ...]]:
+    """Yield every row that can be reached, from both ends: an unreadable page hides others."""
+    seen = set[int]()
+    for sign in (1, -1):
+        for row in _scan(connection, select, sign):
+            if row[0] not in seen:
+                seen.add(row[0])
+                yield row
+
+
+def _scan(connection: sqlite3.Connection, select: str, sign: int) -> Iterator[tuple[Any, ...]]:
+    """Yield rows by ascending (1) or descending (-1) id, and leap over what cannot be read."""
+    order = "id > ? ORDER BY id" if sign > 0 else "id < ? ORDER BY id DESC"
+    position, leap = (-1 if sign > 0 else _LAST_ID), 1
+    for _ in range(_ATTEMPTS):
+        begun_at = position
+        try:
+            for row in connection.execute(f"{select} WHERE {order}", (position,)):
+                if (row[0] - position) * sign <= 0:
+                    return  # a wrong order has no end
+                position, leap = row[0], 1
+                yield row
+            return
+        except sqlite3.Error:
+            if position == begun_at:
+                position, leap = position + sign * leap, leap * 2
+            if leap > _LONGEST_LEAP or not -1 <= position <= _LAST_ID:
+                return
+
+
+def _small_table(
+    connection: sqlite3.Connection, name: str, path: Path, *, has_sums: bool
+) -> Iterator[tuple[Any, ...]]:
+    """Yield the whole records of a table that is no queue."""
+    columns = ", ".join(CHECKED[name])
+    query = f"SELECT {columns}, {'checksum' if has_sums else 'NULL'} FROM {name}"  # noqa: S608
+    with suppress(sqlite3.Error):
+        for *values, sum_ in connection.execute(query):
+            if sum_ is None or sum_ == checksum(*values):
+                yield tuple(values)
+            else:
+                set_aside(path, name, values, "its checksum does not match")
+
+
+def _is_whole(row: tuple[Any, ...]) -> bool:
+    if row[-1] is not None:
+        return bool(row[-1] == checksum(*row[:5]))
+    try:  # version 1 had no checksums
+        event = decode_event(row[4])
+    except (EventError, TypeError, UnicodeError):
+        return False
+    return (event.origin, event.seq) == (row[1], row[3])
