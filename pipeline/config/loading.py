@@ -13,7 +13,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, Validat
 from pipeline.config.environment import is_reference, resolve_environment
 from pipeline.errors import ConfigError
 from pipeline.paths import expand_user
-from pipeline.redaction import MASK, mask_url
+from pipeline.redaction import MASK, mask_source, mask_url
 
 # Sections whose values may be passwords, or a password in the wrong place.
 SECRET_SECTIONS = ("cameras", "redis", "bridges")
@@ -157,7 +157,12 @@ def _explain(
         return f"{key}: {message}"  # a section as a whole has credentials in it
     if path[0] in SECRET_SECTIONS:
         return f"{key}: {message}"
-    return f"{key}: {message}, got {mask_url(repr(error['input']))}"
+    return f"{key}: {message}, got {_quoted(error['input'])}"
+
+
+def _quoted(value: object) -> str:
+    # A text is masked before it is quoted: in it a password ends where the text does.
+    return mask_url(repr(mask_source(value) if isinstance(value, str) else value))
 
 
 def _shown(path: tuple[str | int, ...], text: str) -> str:

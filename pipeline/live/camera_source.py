@@ -159,7 +159,8 @@ def _default_name(text: str) -> str:
         host, path = parts.hostname or "camera", parts.path
     except ValueError:
         host, path = "camera", ""
-    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{host}{path}").strip("-")
+    # Masked parts leave no trace, and cameras of one name are numbered.
+    return re.sub(r"[^A-Za-z0-9.]+", "-", f"{host}{path}").strip("-.") or "camera"
 
 
 def _with_credentials(url: str, camera_id: str, username: str | None, password: str | None) -> str:

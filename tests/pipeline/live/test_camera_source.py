@@ -310,6 +310,20 @@ def test_a_name_never_has_a_credential_in_it(argument: str) -> None:
     assert SECRET not in name
 
 
+@pytest.mark.parametrize(
+    ("argument", "name"),
+    [
+        ("rtmp://10.0.0.9/live2/abcd-efgh-ijkl", "10.0.0.9-live2"),
+        ("rtsps://10.0.0.9:7441/Fs3bDqmwpqYBkqLE?enableSrtp", "10.0.0.9"),
+        ("rtsp://10.0.0.9/user=me_password=pw_channel=1", "10.0.0.9-user-password-channel-1"),
+        ("http://10.0.0.9/live/me/pw/12.ts", "10.0.0.9-live-12.ts"),
+        ("rtsp://me:12/34@10.0.0.9/x", "camera"),
+    ],
+)
+def test_a_default_name_has_no_secret_of_the_url(argument: str, name: str) -> None:
+    assert split_names([argument]) == {name: argument}
+
+
 def test_equal_default_names_are_numbered() -> None:
     named = split_names(
         ["rtsp://h/x", "h-x-3=rtsp://other/", "rtsp://h:555/x", "rtsp://h/x?2"], taken=["h-x-2"]
