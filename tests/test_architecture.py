@@ -108,7 +108,7 @@ BORDERS = {
         "pipeline/redis_store/server_states.py",
         "pipeline/subscriber/in_memory_redis.py",
     },
-    "yaml": {"pipeline/config/loading.py", "models/checkpoints/training_config.py"},
+    "yaml": {"pipeline/config/yaml_document.py", "models/checkpoints/training_config.py"},
     "requests": {"pipeline/bridges/webhook.py"},
     "paho": {"pipeline/bridges/mqtt.py"},
     "openvino": {

@@ -89,7 +89,7 @@ OutputDir = Annotated[
 def load(
     config_file: Path | None, settings: list[str] | None, output: Path | None, redis: str | None
 ) -> PipelineConfig:
-    """Load the configuration with the command's own options applied, and log it.
+    """Load the configuration with the command's own options applied, and log it for debugging.
 
     Neither credentials nor values of environment variables are logged.
 
@@ -109,7 +109,7 @@ def load(
     options = [f"{key}={json.dumps(value)}" for key, value in own.items() if value is not None]
     file = None if config_file is None else find_file(config_file)
     config = load_config(file, [*(settings or ()), *options])
-    log.info("configuration: %s", config.loggable_json())
+    log.debug("configuration: %s", config.loggable_json())
     return config
 
 

@@ -11,8 +11,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from pipeline.config.loading import Section, yaml_value
+from pipeline.config.loading import Section
 from pipeline.config.schema import PipelineConfig
+from pipeline.config.yaml_document import yaml_value
 
 INDENT = "  "
 WIDEST_KEY = 28  # columns of `key: value` up to which comments are aligned
@@ -48,7 +49,12 @@ Written from `pipeline/config/` by `python -m pipeline.config.document`; do not 
 Every key has a default, so no file is needed. A file given with `--config FILE` holds only what
 differs from `configs/default.yaml`; `--set section.key=value` changes one key and may
 be given more than once. The order is: defaults, file, `--set`, the command's own options such as
-`--redis`. An unknown key or a wrong value is an error that names the key, and nothing runs.
+`--redis`. An unknown key, a key that is given twice or a wrong value is an error that names the
+key and its line, and nothing runs. `--log-level debug` logs the configuration of a run, without
+credentials.
+
+Words are text: a camera may be named `on`, a label `no`, and `0123` is a password. Where a boolean
+is expected, `on`, `off`, `yes` and `no` are booleans.
 
 `${NAME}` in a value is replaced by the environment variable `NAME`, in files and in `--set`; a
 variable that is not set is an error. `$${` is a literal `${`. The values of variables are never

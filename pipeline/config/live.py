@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import (
     Field,
@@ -11,6 +11,7 @@ from pydantic import (
     PositiveInt,
     SecretStr,
     field_serializer,
+    field_validator,
     model_validator,
 )
 
@@ -46,6 +47,11 @@ class CameraConfig(Section):
     password_file: UserPath | None = Field(
         None, description="file with the password, relative to the current directory"
     )
+
+    @field_validator("url", mode="before")
+    @classmethod
+    def _webcam(cls, url: Any) -> Any:
+        return str(url) if type(url) is int else url
 
     @field_serializer("url", when_used="json")
     def _without_credentials(self, url: str) -> str:

@@ -7,10 +7,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
-import yaml
-from pydantic import AfterValidator, BaseModel, ConfigDict, PrivateAttr, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
 
 from pipeline.config.environment import is_reference, resolve_environment
+from pipeline.config.explanation import refuse_other_kind, refuse_too_long, suggestion, worded
+from pipeline.config.yaml_document import ValuePath, YamlDocument, YamlError, parse_yaml
 from pipeline.errors import ConfigError
 from pipeline.paths import expand_user
 from pipeline.redaction import MASK, mask_source, mask_url
@@ -29,10 +38,22 @@ SectionKind = TypeVar("SectionKind", bound="Section")
 class Section(BaseModel):
     """A section of the configuration: immutable; unknown keys are errors."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     # What was written where the value is that of an environment variable.
-    _written: dict[tuple[str | int, ...], str] = PrivateAttr(default_factory=dict)
+    _written: dict[ValuePath, str] = PrivateAttr(default_factory=dict)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _of_the_right_kind(cls, value: Any, info: ValidationInfo) -> Any:
+        assert info.field_name is not None
+        annotation = cls.model_fields[info.field_name].annotation
+        return refuse_other_kind(annotation, value)
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _of_this_century(cls, value: Any, info: ValidationInfo) -> Any:
+        return refuse_too_long(info.field_name or "", value)
 
     def loggable_json(self) -> str:
         """Return the values without credentials, and without those of environment variables."""
@@ -59,16 +80,30 @@ def load_sections(
         listed_in: file that lists all keys, for messages.
 
     Raises:
-        ConfigError: naming the key, what was given and what was expected.
+        ConfigError: naming the file and line, the key, what was given and what was expected.
     """
-    merged = {} if override is None else read_yaml(override)
+    document = YamlDocument({}) if override is None else _read_document(override)
+    merged, changed = document.content, []
     for setting in settings:
-        merged = _merge(merged, _parse_setting(setting))
+        change, path = _parse_setting(setting)
+        merged = _merge(merged, change)
+        changed.append(path)
     merged, written = resolve_environment(merged)
+
+    def place(path: ValuePath) -> str:
+        """Where a value is in the file, unless a setting changed it."""
+        line = document.line_of(path)
+        if line is None or any(path[: len(one)] == one for one in changed):
+            return ""
+        return f"{override}, line {line}: "
+
     try:
         loaded = kind.model_validate(merged)
     except ValidationError as error:
-        lines = (_explain(dict(item), listed_in, written) for item in error.errors())
+        lines = (
+            f"{place(tuple(item['loc']))}{_explain(kind, dict(item), listed_in, written)}"
+            for item in error.errors()
+        )
         raise ConfigError("\n".join(lines)) from None  # the cause quotes values
     loaded._written.update(written)
     return loaded
@@ -78,12 +113,12 @@ def parse_value(text: str) -> Any:
     """Parse a value as in a YAML file.
 
     Raises:
-        ConfigError: if it is not valid YAML.
+        ConfigError: if it is not valid YAML; the message does not quote it.
     """
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{text}: the value is not valid YAML") from error
+        return parse_yaml(text).content
+    except YamlError as error:
+        raise ConfigError(f"the value is {error}") from None
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -92,42 +127,49 @@ def read_yaml(path: Path) -> dict[str, Any]:
     Raises:
         ConfigError: if it cannot be read or has no sections.
     """
+    content = _read_document(path).content
+    assert isinstance(content, dict)
+    return content
+
+
+def _read_document(path: Path) -> YamlDocument:
+    """Read a file; its content is a dict.
+
+    Raises:
+        ConfigError: if it cannot be read or has no sections.
+    """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        document = parse_yaml(path.read_text(encoding="utf-8"))
     except OSError as error:
         raise ConfigError(f"{path}: cannot read the configuration ({error.strerror})") from error
     except UnicodeDecodeError:  # not chained, and nothing quoted: there may be a password near
         raise ConfigError(f"{path}: no UTF-8 text") from None
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path}: not valid YAML{_where(error)}") from None
-    except (ValueError, RecursionError) as error:  # of a date that is none, of deep nesting
-        raise ConfigError(f"{path}: not valid YAML ({type(error).__name__})") from None
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: expected sections with keys, found {type(content).__name__}")
-    return content
+    except YamlError as error:
+        raise ConfigError(f"{path}: {error}") from None
+    if document.content is None:
+        return YamlDocument({})
+    if not isinstance(document.content, dict):
+        found = type(document.content).__name__
+        raise ConfigError(f"{path}: expected sections with keys, found {found}")
+    return document
 
 
-def _where(error: yaml.YAMLError) -> str:
-    """Line, column and problem, without the line itself."""
-    mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
-    at = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
-    return f"{at}: {problem}" if problem else at
-
-
-def _parse_setting(setting: str) -> dict[str, Any]:
+def _parse_setting(setting: str) -> tuple[dict[str, Any], ValuePath]:
+    """Return a setting as sections, and the path of its value."""
     key, equals, text = setting.partition("=")
-    if not equals or not key.strip():
-        raise ConfigError(f"--set {setting}: expected KEY=VALUE, e.g. detector.confidence=0.5")
+    key = key.strip()
+    if not equals or not key:
+        shown = mask_source(setting)
+        raise ConfigError(f"--set {shown}: expected KEY=VALUE, e.g. detector.confidence=0.5")
     try:
-        value: Any = parse_value(text)
+        value = parse_value(text)
     except ConfigError as error:
-        raise ConfigError(f"--set {setting}: the value is not valid YAML") from error
-    for part in reversed(key.strip().split(".")):
+        raise ConfigError(f"--set {key}: {error}") from None
+    path = tuple(key.split("."))
+    for part in reversed(path):
         value = {part: value}
     assert isinstance(value, dict)
-    return value
+    return value, path
 
 
 def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]:
@@ -140,15 +182,18 @@ def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
 
 
 def _explain(
-    error: dict[str, Any], listed_in: str, written: Mapping[tuple[str | int, ...], str]
+    kind: type[Section], error: dict[str, Any], listed_in: str, written: Mapping[ValuePath, str]
 ) -> str:
-    path: tuple[str | int, ...] = tuple(error["loc"])
-    key = ".".join(str(part) for part in path) or "configuration"
+    path: ValuePath = tuple(error["loc"])
+    if path[-1:] == ("[key]",):  # of a name that the user gives, such as a camera's
+        path = path[:-1]
+    key = mask_url(".".join(str(part) for part in path)) or "configuration"
     if error["type"] == "extra_forbidden":
-        return f"{key}: unknown key ({listed_in} lists all keys)"
+        meant = suggestion(kind, path)
+        return f"{key}: unknown key; {meant or f'{listed_in} lists all keys'}"
     if error["type"] == "missing":
         return f"{key}: missing"
-    message = error["msg"].removeprefix("Value error, ")
+    message = worded(error["type"], error["msg"], error.get("ctx", {}))
     variables = [text for place, text in written.items() if place[: len(path)] == path]
     if variables:  # a message of our own may quote the value, which must not be shown
         reason = "not a valid value" if error["type"] == "value_error" else message
@@ -165,17 +210,6 @@ def _quoted(value: object) -> str:
     return mask_url(repr(mask_source(value) if isinstance(value, str) else value))
 
 
-def _shown(path: tuple[str | int, ...], text: str) -> str:
+def _shown(path: ValuePath, text: str) -> str:
     """What may be shown of a text with references: what stands beside them may be a password."""
     return MASK if path[0] in SECRET_SECTIONS and not is_reference(text) else mask_url(text)
-
-
-def yaml_text(values: Mapping[str, Any]) -> str:
-    """Write sections as a file that `read_yaml` reads, in their order."""
-    return yaml.safe_dump(dict(values), sort_keys=False, allow_unicode=True)
-
-
-def yaml_value(value: Any) -> str:
-    """Write a value as it stands behind its key, on one line."""
-    text = yaml.safe_dump(value, default_flow_style=True, allow_unicode=True, width=10_000)
-    return text.removesuffix("\n").removesuffix("\n...")

@@ -29,7 +29,7 @@ def test_the_detector_is_set_as_in_replay() -> None:
 @pytest.mark.parametrize(
     ("setting", "complaint"),
     [
-        ("loop.epoch=3", "loop.epoch: unknown key .configs/train/default.yaml"),
+        ("loop.epoch=3", "loop.epoch: unknown key; did you mean loop.epochs"),
         ("loop.epochs=0", "loop.epochs: .*greater than 0, got 0"),
         ("sampling.balance=groups", "sampling.balance"),
         ("data.labels=[walk, walk]", "data.labels has a label twice"),

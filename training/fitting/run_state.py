@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from pipeline.config.loading import read_yaml, yaml_text
+from pipeline.config.loading import read_yaml
+from pipeline.config.yaml_document import yaml_text
 from pipeline.errors import ConfigError
 from training.config import TrainConfig
 

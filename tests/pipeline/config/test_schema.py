@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from pipeline.config.explanation import PATTERNS
 from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
@@ -124,6 +126,126 @@ def test_what_is_wrong_is_named_with_what_was_expected(setting: str, expected: s
     assert re.search(expected, message), message
 
 
+@pytest.mark.parametrize(
+    ("setting", "expected"),
+    [
+        ("detector.confidence=on", "should be a valid number.*got 'on'"),
+        ("detector.confidence=true", "should be a number, got True"),
+        ("clip.clip_len=yes", "should be a valid integer.*got 'yes'"),
+        ("clip.clip_len=true", "should be a number, got True"),
+        ("clip.clip_len=32.5", "should be a valid integer"),
+        ("tracker.encoder_wh=[true, 64]", "should be a number"),
+        ("tracker.encoder_wh=64", r"should be a list, e\.g\. \[a, b\]"),
+        ("decision.background=nothing", "should be a list"),
+        ("decision.background=[true]", "should be a text; put it in quotes"),
+        ("live.verify_tls=1", "should be true or false"),
+        ("live.verify_tls=maybe", "should be a valid boolean"),
+        ("live.stuck_s=.inf", "should be a finite number"),
+        ("live.stuck_s=.nan", "should be a finite number"),
+        ("detector.confidence=nan", "should be a finite number"),
+        ("live.stuck_s=1e300", "should be at most 1e9"),
+        ("detector.weights=5", "should be a text; put it in quotes, got 5"),
+        ("tracker.name=5", "should be a text"),
+        ("output=5", "should be a text; put it in quotes"),
+        (
+            "cameras={gate: {url: rtsp://h/x, username: 12345}}",
+            "should be a text; put it in quotes$",
+        ),
+        (
+            "cameras={gate: {url: rtsp://h/x, password: true}}",
+            "should be a text; put it in quotes$",
+        ),
+        ("cameras={my gate: {url: rtsp://h/x}}", r"^cameras\.my gate: should be of letters"),
+        ("cameras=[rtsp://h/x]", "^cameras: should be a section with keys$"),
+        ("device=gpu", "device: should be auto, cpu or cuda:N"),
+        ("redis.stream=a{b}", "should have no braces"),
+        ("detector=on", "detector: should be a section with keys"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_in_plain_words(setting: str, expected: str) -> None:
+    message = fails(setting)
+    assert re.search(expected, message), message
+
+
+def test_words_of_yaml_are_what_their_place_makes_them(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "live: {verify_tls: off, stuck_s: 0030}\n"
+        "cameras:\n"
+        "  on: {url: 0, username: yes, password: 0123}\n"
+        "  2: {url: rtsp://h/x, verify_tls: yes}\n"
+        "decision:\n"
+        "  background: [no, 12:30]\n"
+        "  per_action: {off: {start_threshold: 0.9}}\n"
+        "output: 2026-11-25\n"
+        "detector:\n"
+        "  # confidence: 0.5\n"
+    )
+    config = load_config(path)
+    assert config.live.verify_tls is False
+    assert config.live.stuck_s == 30
+    assert set(config.cameras) == {"on", "2"}
+    camera = config.cameras["on"]
+    assert (camera.url, camera.username) == ("0", "yes")
+    assert camera.password is not None
+    assert camera.password.get_secret_value() == "0123"
+    assert config.decision.background == ("no", "12:30")
+    assert set(config.decision.per_action) == {"off"}
+    assert config.output == Path("2026-11-25")
+    assert config.detector == load_config().detector
+
+
+def test_a_mistake_is_found_by_its_line_unless_a_setting_made_it(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "# of the gate\n"
+        "cameras:\n"
+        "  gate:\n"
+        "    user: viewer\n"
+        "detector:\n"
+        "  confidence: 5\n"
+        "tracker: {encoder_wh: [96, on]}\n"
+    )
+    message = fails(override=path)
+    assert f"{path}, line 3: cameras.gate.url: missing" in message
+    assert f"{path}, line 4: cameras.gate.user: unknown key" in message
+    assert f"{path}, line 6: detector.confidence: should be less than or equal to 1" in message
+    assert f"{path}, line 7: tracker.encoder_wh.1: should be a valid integer" in message
+    assert "hunter2" not in fails("cameras.gate.password=[hunter2")
+    [line] = [
+        line
+        for line in fails("detector.confidence=7", override=path).splitlines()
+        if "detector.confidence" in line
+    ]
+    assert line == "detector.confidence: should be less than or equal to 1, got 7"
+
+
+def test_a_key_that_is_given_twice_is_named_with_both_lines(tmp_path: Path) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(
+        "cameras:\n"
+        "  gate: {url: rtsp://10.0.0.1/a}\n"
+        "  yard: {url: rtsp://10.0.0.2/a}\n"
+        "  gate: {url: rtsp://viewer:hunter2@10.0.0.3/a}\n"
+        "live: {detect_fps: 5}\n"
+        "redis: {maxlen: 7}\n"
+        "live: {report_interval_s: 0}\n"
+    )
+    assert fails(override=path) == (
+        f"{path}: cameras.gate is given twice, in lines 2 and 4; "
+        "live is given twice, in lines 5 and 7"
+    )
+    assert "a is given twice" in fails("cameras={a: {url: x}, a: {url: y}}")
+
+
+def test_every_pattern_of_a_key_has_words() -> None:
+    patterns = re.findall(
+        r'"pattern": (".*?[^\\]")', json.dumps(PipelineConfig.model_json_schema())
+    )
+    assert len(patterns) >= 4
+    assert {json.loads(one) for one in patterns} <= PATTERNS.keys()
+
+
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     assert "no.yaml: cannot read" in fails(override=tmp_path / "no.yaml")
 
@@ -182,7 +304,7 @@ def test_a_rate_at_which_no_clip_would_be_complete_is_refused(setting: str) -> N
 
 
 @pytest.mark.parametrize(
-    "text", ["output: 2024-13-01", "output: 0x_", "output: " + "[" * 2000, "output: \x00"]
+    "text", ["output: !!int x", "output: !!timestamp x", "output: " + "[" * 2000, "output: \x00"]
 )
 def test_a_value_that_breaks_the_parser_is_an_error_like_any_other(
     tmp_path: Path, text: str
