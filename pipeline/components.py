@@ -187,7 +187,8 @@ def build_recognizer(
     """
     section = config.recognizer
     try:
-        model = load_recognizer(find_file(section.weights, project))
+        weights = find_file(section.weights, project)
+        model = load_recognizer(weights, state_dict=section.state_dict)
     except CheckpointError as error:
         raise ConfigError(f"recognizer.weights: {error}") from error
     try:

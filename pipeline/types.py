@@ -133,6 +133,7 @@ class RecognizedFrame:
     predictions: tuple[Prediction, ...]
     clipped_at: float  # Unix seconds
     recognized_at: float  # Unix seconds
+    unscored: int = 0  # clips without a prediction: their scores were not finite
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -142,6 +143,7 @@ class DecidedFrame:
     tracked: TrackedFrame
     events: tuple[Event, ...]
     latency_s: Mapping[str, float] = field(default_factory=dict)  # by stage; empty without clips
+    unscored: int = 0  # clips that nothing was decided on: their scores were not finite
 
     @property
     def camera_id(self) -> str:

@@ -77,6 +77,11 @@ class NetworkConfig(Section):
         description="checkpoint to start from (--from), of this program, mmaction2, PySlowFast or "
         "pytorchvideo",
     )
+    state_dict: str | None = Field(
+        None,
+        description="key of the weights in a checkpoint that holds several, e.g. state_dict_ema "
+        "(averaged weights); null: the usual one",
+    )
     architecture: UserPathOrName | None = Field(
         None,
         description="instead of weights, untrained: a name (slowfast_compact, slowfast_r50_4x16, "

@@ -24,6 +24,8 @@ __all__ = ["CheckpointError", "load_recognizer", "save_recognizer"]
 _FORMAT = "behaviour-stream recognizer 3"
 _SCHEMES = {_FORMAT: OURS, "behaviour-stream recognizer 2": OURS_UNTIL_FORMAT_2}
 
+SHOWN_NAMES = 5  # of weights in one message
+
 log = logging.getLogger(__name__)
 
 
@@ -34,11 +36,18 @@ def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> N
         path: ends in .safetensors by convention.
         model: on any device.
         half: store convolutions and the linear layer as float16, which halves the file. Batch
-            norm stays float32: its variances may leave float16's range.
+            norm stays float32, and so does what leaves float16's range.
+
+    Raises:
+        ValueError: if a weight is not finite.
     """
+    state = model.state_dict()
+    wrong = [key for key, value in state.items() if not value.isfinite().all()]
+    if wrong:
+        raise ValueError(f"{path}: not written, weights are not finite: {', '.join(wrong[:5])}")
     tensors = {
-        key: (value.half() if half and value.ndim > 1 else value).cpu().contiguous()
-        for key, value in model.state_dict().items()
+        key: (_halved(value) if half and value.ndim > 1 else value).cpu().contiguous()
+        for key, value in state.items()
     }
     metadata = {
         "format": _FORMAT,
@@ -51,8 +60,17 @@ def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> N
     unfinished.replace(path)
 
 
+def _halved(value: Tensor) -> Tensor:
+    half = value.half()
+    return half if half.isfinite().all() else value
+
+
 def load_recognizer(
-    path: Path | str, *, num_classes: int | None = None, device: str | torch.device = "cpu"
+    path: Path | str,
+    *,
+    num_classes: int | None = None,
+    device: str | torch.device = "cpu",
+    state_dict: str | None = None,
 ) -> Recognizer3D:
     """Read a recognizer, as float32 in eval mode.
 
@@ -65,18 +83,23 @@ def load_recognizer(
         num_classes: None for the classes of the file. Another number gives a fresh classifier for
             fine-tuning, with the labels class_0, class_1, ...
         device: of the loaded model.
+        state_dict: key of the weights in a PyTorch file that holds several, such as averaged ones;
+            None: the usual key.
 
     Raises:
         CheckpointError: if the file is missing, damaged, or of no SlowFast network, or if weights
-            are missing, unexpected or of another shape; each is listed by its name in the file.
+            are missing, unexpected, of another shape or not finite; each is listed by its name in
+            the file.
     """
     file = read_weights(Path(path))
     if "format" in file.metadata:
+        if state_dict is not None:
+            raise CheckpointError(f"{path}: holds one set of weights, and no {state_dict!r}")
         scheme, architecture, spec = _own_description(file)
         fast_first = True
         name: Callable[[str], str] = partial(scheme.name, roi=architecture.head == "roi")
     else:
-        foreign = identify(file)
+        foreign = identify(file, state_dict)
         file, architecture, spec = foreign.file, foreign.architecture, foreign.spec
         fast_first, name = foreign.fast_first, foreign.name
     fresh_head = num_classes is not None and num_classes != len(spec.labels)
@@ -91,6 +114,7 @@ def load_recognizer(
             tensors[f"{OUR_HEAD}weight"], model.backbone.out_channels[0]
         )
     model.load_state_dict(tensors)  # copies into float32, whatever the file stores
+    _check_values(file.path, model, name)
     return model.to(device).eval()
 
 
@@ -142,6 +166,22 @@ def _match(
             f"a network that this program does not know. {'; '.join(misfits)}"
         )
     return matched
+
+
+def _check_values(path: Path, model: Recognizer3D, name: Callable[[str], str]) -> None:
+    """Refuse weights that are not finite, as float32, and variances below zero."""
+    wrong = []
+    for ours, values in model.state_dict().items():
+        if not (finite := values.isfinite()).all():
+            wrong.append(f"{name(ours)} ({int((~finite).sum())} of {values.numel()} values)")
+        elif ours.endswith("running_var") and (values < 0).any():
+            wrong.append(f"{name(ours)} (a variance below zero)")
+    if wrong:
+        more = f" and {len(wrong) - SHOWN_NAMES} more" if len(wrong) > SHOWN_NAMES else ""
+        raise CheckpointError(
+            f"{path}: weights are not finite numbers: {', '.join(wrong[:SHOWN_NAMES])}{more}. The "
+            "training that wrote it diverged, or the file is damaged: take an earlier checkpoint"
+        )
 
 
 def _fast_first(weight: Tensor, slow_channels: int) -> Tensor:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, replace
 
-from torch import Tensor
-
 from models.checkpoints.architecture_inference import UnknownNetworkError, infer_architecture
 from models.checkpoints.caffe2_names import from_caffe2
 from models.checkpoints.label_files import find_label_file, read_labels
 from models.checkpoints.naming_schemes import NamingScheme, find_naming_scheme
+from models.checkpoints.state_dicts import NamedWeights, choose_network, find_networks
 from models.checkpoints.training_config import SavedTrainingConfig, read_training_config
 from models.checkpoints.weight_files import CheckpointError, WeightFile
 from models.slowfast.architecture import Architecture
@@ -22,6 +21,8 @@ USUAL_CLIP = (32, 2)
 SLOW_ONLY_CLIP = (8, 8)
 # PySlowFast's and pytorchvideo's SlowFast 16x8 R101_50_50.
 LONG_CLIP = (64, 2)
+# EMAHook.before_save_checkpoint of mmengine swaps the two.
+_MMENGINE_SWAPS = " (mmengine saves the averaged weights as state_dict, the others as ema_...)"
 
 log = logging.getLogger(__name__)
 
@@ -45,23 +46,21 @@ class ForeignCheckpoint:
         return self.scheme.fast_first and self.architecture.head == "clip"
 
 
-def identify(file: WeightFile) -> ForeignCheckpoint:
+def identify(file: WeightFile, state_dict: str | None = None) -> ForeignCheckpoint:
     """Identify library, network and input.
 
     Args:
         file: not written by this program.
+        state_dict: key of the weights in a file with several; None: the usual one.
 
     Raises:
-        CheckpointError: if it is none of the known libraries, or no SlowFast network.
+        CheckpointError: if it is none of the known libraries, no SlowFast network, or has no such
+            weights.
     """
-    tensors = _bare_names(file)
+    weights = _chosen_weights(file, state_dict)
+    tensors = weights.tensors
     scheme = find_naming_scheme(tensors)
-    if scheme is None:
-        first = ", ".join(list(tensors)[:3]) or "nothing"
-        raise CheckpointError(
-            f"{file.path}: holds no SlowFast network of mmaction2, PySlowFast, pytorchvideo or "
-            f"this program; its weights are called {first}, ..."
-        )
+    assert scheme is not None  # that is how they were found
     if _is_caffe2(file):  # from before half a pixel's shift (DETECTION.ALIGNED in configs/AVA/c2)
         scheme = replace(scheme, roi_aligned=False)
     try:
@@ -77,14 +76,35 @@ def identify(file: WeightFile) -> ForeignCheckpoint:
     return ForeignCheckpoint(replace(file, tensors=tensors), scheme, inferred.architecture, spec)
 
 
-def _bare_names(file: WeightFile) -> dict[str, Tensor]:
-    tensors = file.tensors
-    if _is_caffe2(file):
-        return from_caffe2(tensors)
-    if tensors and all(name.startswith("model.") for name in tensors):
-        # pytorchvideo's networks as PySlowFast trains them
-        return {name.removeprefix("model."): tensor for name, tensor in tensors.items()}
-    return dict(tensors)
+def _chosen_weights(file: WeightFile, key: str | None) -> NamedWeights:
+    caffe2 = _is_caffe2(file)
+    state_dicts = {"": from_caffe2(file.tensors) if caffe2 else file.tensors}
+    networks = find_networks(file.state_dicts or state_dicts)
+    if not networks:
+        first = ", ".join(list(file.tensors)[:3]) or "nothing"
+        raise CheckpointError(
+            f"{file.path}: holds no SlowFast network of mmaction2, PySlowFast, pytorchvideo or "
+            f"this program; its weights are called {first}, ..."
+        )
+    try:
+        chosen = choose_network(networks, key)
+    except ValueError as error:
+        raise CheckpointError(
+            f"{file.path}: {error} (recognizer.state_dict, model.state_dict of train, "
+            "convert --state-dict)"
+        ) from error
+    others = ", ".join(one.key or '""' for one in networks if one is not chosen)
+    if others:
+        log.info(
+            "%s: the weights %s are used; it also has %s, which state_dict=... chooses%s",
+            file.path,
+            chosen.key or '""',
+            others,
+            _MMENGINE_SWAPS if "message_hub" in file.extras else "",
+        )
+    if chosen.ignored:
+        log.info("%s: not of the network, not read: %s", file.path, ", ".join(chosen.ignored[:5]))
+    return chosen
 
 
 def _is_caffe2(file: WeightFile) -> bool:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +15,9 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from models.checkpoints.inert_pickle import NUMPY_PARTS, InertObject, load_inert
+from models.checkpoints.state_dicts import find_state_dicts
+
 # The first bytes of what torch.save writes: a zip file since 1.6, a pickled number before.
 _TORCH_ZIP = b"PK"
 _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
@@ -20,8 +25,8 @@ _TORCH_LEGACY = b"\x80\x02\x8a\nl\xfc\x9cF\xf9 j\xa8P\x19."
 # limits it to 100 MB. The lowest byte is 0x80 once in 32 files, the first byte of every pickle.
 _MAX_SAFETENSORS_HEADER = 100_000_000
 _PICKLE = b"\x80"
-# Where libraries put the weights among the other things of a training run.
-_STATE_KEYS = ("state_dict", "model_state", "model_state_dict", "model")
+
+log = logging.getLogger(__name__)
 
 
 class CheckpointError(Exception):
@@ -33,9 +38,10 @@ class WeightFile:
     """The content of a file."""
 
     path: Path
-    tensors: dict[str, Tensor]
+    tensors: dict[str, Tensor]  # of one network; of the first state dict of a file with several
     metadata: dict[str, str] = field(default_factory=dict)  # of safetensors
     extras: dict[str, Any] = field(default_factory=dict)  # of PyTorch files, beside the weights
+    state_dicts: dict[str, dict[str, Tensor]] = field(default_factory=dict)  # of PyTorch files
 
 
 def read_weights(path: Path) -> WeightFile:
@@ -77,57 +83,53 @@ def _read_safetensors(path: Path) -> WeightFile:
 
 def _read_torch(path: Path) -> WeightFile:
     try:
-        with path.open("rb") as file:  # given a path, torch.load would judge by its ending
-            content = torch.load(file, map_location="cpu", weights_only=True)
+        content = _load_torch(path)
     except pickle.UnpicklingError as error:
-        raise CheckpointError(_refusal(path, error)) from error
+        raise CheckpointError(
+            f"{path}: {_first_line(error)}, which would run a program while it is read: nothing "
+            "was run, and the file is refused. No library saves weights so; do not open it "
+            "with another program"
+        ) from error
     except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
         raise CheckpointError(
             f"{path}: not a whole PyTorch file ({_first_line(error)}); get or copy it again"
         ) from error
-    if not isinstance(content, Mapping):
-        raise CheckpointError(f"{path}: holds a {type(content).__name__}, not weights by name")
-    state = next((content[key] for key in _STATE_KEYS if key in content), content)
-    if not isinstance(state, Mapping):
+    if not isinstance(content, Mapping) or (isinstance(content, InertObject) and not content):
+        kind = getattr(content, "described", "") or type(content).__name__
+        raise CheckpointError(
+            f"{path}: holds a {kind}, not weights by name; save them alone, in the program that "
+            "wrote it: torch.save(model.state_dict(), 'weights.pth')"
+        )
+    state_dicts = find_state_dicts(content)
+    if not state_dicts:
         raise CheckpointError(f"{path}: holds no weights by name ({', '.join(map(str, content))})")
-    extras = {str(key): value for key, value in content.items() if value is not state}
-    tensors = {
-        # Training on several GPUs puts `module.` in front of every name.
-        str(key).removeprefix("module."): value
-        for key, value in state.items()
-        if isinstance(value, Tensor)
-    }
-    return WeightFile(path, tensors, extras=extras if state is not content else {})
+    extras = {str(key): value for key, value in content.items() if key not in state_dicts}
+    return WeightFile(path, next(iter(state_dicts.values())), {}, extras, state_dicts)
 
 
-def _refusal(path: Path, error: pickle.UnpicklingError) -> str:
-    wanted = next((line.strip() for line in str(error).splitlines() if "GLOBAL" in line), "")
-    return (
-        f"{path}: holds Python objects beside its weights, which could run any code while they are "
-        f"read, and is refused. {wanted} If you trust where it comes from, keep its weights alone: "
-        f"""python -c "import torch; c = torch.load('{path}', weights_only=False, """
-        """map_location='cpu'); torch.save({'state_dict': c.get('state_dict', """
-        """c.get('model_state', c))}, 'weights_only.pth')" (in an environment that has the """
-        "library which wrote it), and load weights_only.pth"
-    )
+def _load_torch(path: Path) -> Any:
+    """Read with PyTorch's own restricted unpickler, or with stand-ins for what it refuses."""
+    with path.open("rb") as file:  # given a path, torch.load would judge by its ending
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of pickle protocols, which are read below
+                return torch.load(file, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError:
+            file.seek(0)
+        try:
+            content, names = load_inert(file)
+        except (pickle.UnpicklingError, EOFError, OSError):
+            raise
+        except Exception as error:  # a damaged pickle may raise anything
+            raise ValueError(_first_line(error)) from error
+    if names:
+        shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+        log.info("%s: objects beside the weights are not read (%s)", path, shown)
+    return content
 
 
 def _first_line(error: Exception) -> str:
     return (str(error).splitlines() or [type(error).__name__])[0]
-
-
-# The functions that a pickled NumPy array is made of, under their old and new names.
-_reconstruct = np.empty(0).__reduce__()[0]
-_scalar = np.float32(0).__reduce__()[0]
-_NUMPY_PARTS: dict[tuple[str, str], Any] = {
-    ("numpy", "ndarray"): np.ndarray,
-    ("numpy", "dtype"): np.dtype,
-    ("_codecs", "encode"): lambda text, _: text.encode("latin1"),  # bytes, written by Python 2
-} | {
-    (f"{package}.multiarray", name): part
-    for package in ("numpy.core", "numpy._core")
-    for name, part in (("_reconstruct", _reconstruct), ("scalar", _scalar))
-}
 
 
 class _ArrayUnpickler(pickle.Unpickler):
@@ -135,9 +137,9 @@ class _ArrayUnpickler(pickle.Unpickler):
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the constructor of that name, if arrays need it."""
-        if (module, name) not in _NUMPY_PARTS:
+        if (module, name) not in NUMPY_PARTS:
             raise pickle.UnpicklingError(f"it asks for {module}.{name}")
-        return _NUMPY_PARTS[module, name]
+        return NUMPY_PARTS[module, name]
 
 
 def _read_caffe2(path: Path) -> WeightFile:

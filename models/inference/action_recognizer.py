@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +20,7 @@ from models.inference.device import (
     select_device,
     select_dtype,
 )
+from models.inference.finite_scores import FiniteScores
 from models.inference.fixed_batches import in_fixed_batches
 from models.inference.openvino_network import OpenVinoNetwork
 from models.slowfast.input_spec import InputSpec
@@ -36,7 +37,8 @@ class ActionRecognizer:
     compact network save about 15 % there, and the scores of a clip would depend on them. On a GPU
     clips run in batches of exactly `batch_size`, in float16. Batch norms are folded into their
     convolutions. On a CPU the scores of a clip are the same bits whatever runs beside it; on a
-    GPU fixed batches are meant to give the same, which was not measured.
+    GPU fixed batches are meant to give the same, which was not measured. Where the scores leave the
+    range of the precision, float32 is used for the rest of the run; see `FiniteScores`.
 
     Args:
         model: is copied, not changed.
@@ -67,12 +69,16 @@ class ActionRecognizer:
         self._spec = model.input_spec
         if self._backend == "openvino":
             network = _openvino_scorer(model, precision, cache_dir)
-            self._precision: str = network.precision
-            self._score: Callable[[CropClip], FloatArray] = network
+            self._score = FiniteScores(
+                network, network.precision, lambda: _openvino_scorer(model, "float32", cache_dir)
+            )
         else:
             dtype = select_dtype(self._device, precision)
-            self._precision = str(dtype).removeprefix("torch.")
-            self._score = _TorchScorer(model, self._device, dtype)
+            self._score = FiniteScores(
+                _TorchScorer(model, self._device, dtype),
+                str(dtype).removeprefix("torch."),
+                lambda: _TorchScorer(model, self._device, torch.float32),
+            )
 
     @property
     def spec(self) -> InputSpec:
@@ -86,7 +92,7 @@ class ActionRecognizer:
 
     def describe(self) -> str:
         """Name model, device, precision and backend for a log line."""
-        return f"{self._spec.name} on {self._device} in {self._precision} by {self._backend}"
+        return f"{self._spec.name} on {self._device} in {self._score.precision} by {self._backend}"
 
     def predict(self, clips: Sequence[CropClip]) -> FloatArray:
         """Score every class of every clip.
@@ -95,7 +101,8 @@ class ActionRecognizer:
             clips: each uint8 (T, S, S, 3) BGR, T = spec.clip_len, S = spec.crop_size.
 
         Returns:
-            float32 (N, num_classes): softmax, or sigmoid for a multi-label network.
+            float32 (N, num_classes): softmax, or sigmoid for a multi-label network. A row may
+            hold NaN, if the network gives none for that clip in float32 either.
 
         Raises:
             ValueError: if a clip has another shape or type.

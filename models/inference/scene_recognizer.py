@@ -19,6 +19,7 @@ from models.inference.device import (
     select_device,
     select_dtype,
 )
+from models.inference.finite_scores import FiniteScores
 from models.inference.openvino_network import OpenVinoNetwork, select_cpu_precision
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
@@ -61,13 +62,14 @@ class SceneRecognizer:
         self._device = select_device(device)
         self._backend = select_backend(backend, self._device)
         self._spec = model.input_spec
-        self._features: _TorchFeatures | _OpenVinoFeatures
-        if self._backend == "openvino":
-            self._features = _OpenVinoFeatures(model, precision, cache_dir)
-        else:
-            self._features = _TorchFeatures(model, self._device, precision)
-        # On the device of the features, so that only scores travel.
-        self._head = self._features.network.head
+
+        def build(wanted: Precision) -> _SceneScorer:
+            if self._backend == "openvino":
+                return _SceneScorer(_OpenVinoFeatures(model, wanted, cache_dir), self._device)
+            return _SceneScorer(_TorchFeatures(model, self._device, wanted), self._device)
+
+        scorer = build(precision)
+        self._score = FiniteScores(scorer, scorer.precision, lambda: build("float32"))
 
     @property
     def spec(self) -> InputSpec:
@@ -81,10 +83,9 @@ class SceneRecognizer:
 
     def describe(self) -> str:
         """Name model, device, precision and backend for a log line."""
-        how = f"in {self._features.precision} by {self._backend}"
+        how = f"in {self._score.precision} by {self._backend}"
         return f"{self.spec.name} on {self._device} {how}, whole scenes"
 
-    @torch.inference_mode()
     def predict_scene(self, frames: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
         """Score every class for every box.
 
@@ -95,7 +96,8 @@ class SceneRecognizer:
             xyxy: float32 (N, 4) pixels of the frames, of the people in the middle one.
 
         Returns:
-            float32 (N, num_classes): sigmoid for a multi-label network, else softmax.
+            float32 (N, num_classes): sigmoid for a multi-label network, else softmax. A row may
+            hold NaN, if the network gives none in float32 either.
 
         Raises:
             ValueError: if the frames or boxes have another shape or type.
@@ -105,10 +107,7 @@ class SceneRecognizer:
         if xyxy.ndim != 2 or xyxy.shape[1] != 4:
             raise ValueError(f"boxes must be (N, 4), got {xyxy.shape}")
         indexed = np.concatenate([np.zeros((len(xyxy), 1), np.float32), xyxy], axis=1)
-        boxes = torch.from_numpy(indexed.astype(np.float32)).to(self._device)
-        logits = self._head.score_boxes(self._features(frames[None]), boxes)
-        scores: NDArray[np.float32] = self._head.scores(logits).cpu().numpy()
-        return scores
+        return self._score(frames[None], indexed.astype(np.float32))
 
 
 class SceneFeatures(nn.Module):
@@ -131,6 +130,22 @@ class SceneFeatures(nn.Module):
         """uint8 (1, T, H, W, 3) BGR -> float32 (1, C, H / 16, W / 16), averaged over time."""
         clip = self._transform(frames).to(self._dtype)
         return self.head.average_time(self.model.backbone(*self.model.select_pathways(clip)))
+
+
+class _SceneScorer:
+    """Features and head: from frames and boxes to scores."""
+
+    def __init__(self, features: _TorchFeatures | _OpenVinoFeatures, device: torch.device) -> None:
+        self.precision = features.precision
+        self._features, self._device = features, device
+        self._head = features.network.head  # on the device of the features: only scores travel
+
+    @torch.inference_mode()
+    def __call__(self, frames: NDArray[np.uint8], boxes: FloatArray) -> FloatArray:
+        on_device = torch.from_numpy(boxes).to(self._device)
+        logits = self._head.score_boxes(self._features(frames), on_device)
+        scores: FloatArray = self._head.scores(logits).cpu().numpy()
+        return scores
 
 
 class _TorchFeatures:

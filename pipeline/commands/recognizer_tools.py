@@ -24,7 +24,13 @@ from pipeline.errors import ConfigError
 
 
 def convert(
-    source: Path, target: Path, *, labels: Path | None, settings: Sequence[str], half: bool
+    source: Path,
+    target: Path,
+    *,
+    labels: Path | None,
+    settings: Sequence[str],
+    half: bool,
+    state_dict: str | None = None,
 ) -> Recognizer3D:
     """Read a checkpoint of any supported library and write it in the format of this program.
 
@@ -34,13 +40,14 @@ def convert(
         labels: file that names the classes.
         settings: `field=value` of the input spec, where the checkpoint does not know better.
         half: store float16.
+        state_dict: key of the weights in a checkpoint that holds several; None: the usual one.
 
     Raises:
         ConfigError: if the source cannot be read, the target not written, or a field is wrong.
     """
     if target.suffix != ".safetensors":
         raise ConfigError(f"{target}: the result is a .safetensors file, name it so")
-    model = _load(source)
+    model = _load(source, state_dict)
     try:
         spec = model.input_spec
         if labels is not None:
@@ -134,9 +141,9 @@ def _from_config(path: Path) -> Recognizer3D:
     return Recognizer3D(model.architecture, spec, dropout_ratio=config.cls_head.dropout_ratio)
 
 
-def _load(path: Path) -> Recognizer3D:
+def _load(path: Path, state_dict: str | None = None) -> Recognizer3D:
     try:
-        return load_recognizer(path)
+        return load_recognizer(path, state_dict=state_dict)
     except CheckpointError as error:
         raise ConfigError(str(error)) from error
 

@@ -48,6 +48,12 @@ def convert(
         typer.Option("--set", metavar="FIELD=VALUE", help="Of the input, e.g. clip_len=64."),
     ] = None,
     half: Annotated[bool, typer.Option("--half", help="Store float16: half the size.")] = False,
+    state_dict: Annotated[
+        str | None,
+        typer.Option(
+            metavar="KEY", help="Of a checkpoint with several weights, e.g. state_dict_ema."
+        ),
+    ] = None,
 ) -> None:
     """Turn a checkpoint of another library into one of this program.
 
@@ -58,7 +64,12 @@ def convert(
         from pipeline.commands import recognizer_tools
 
         model = recognizer_tools.convert(
-            source, target, labels=labels, settings=settings or (), half=half
+            source,
+            target,
+            labels=labels,
+            settings=settings or (),
+            half=half,
+            state_dict=state_dict,
         )
     spec = model.input_spec
     log.info(

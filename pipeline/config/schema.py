@@ -160,6 +160,11 @@ class RecognizerConfig(Section):
         "models/weights/slowfast_compact.safetensors",
         description="ours, or an unchanged checkpoint of mmaction2, PySlowFast or pytorchvideo",
     )
+    state_dict: str | None = Field(
+        None,
+        description="key of the weights in a checkpoint that holds several, e.g. state_dict_ema "
+        "(averaged weights); null: the usual one",
+    )
     mode: Literal["crop", "scene"] = Field(
         "crop",
         description="crop: a clip per person; scene: one per camera for all its people (networks "

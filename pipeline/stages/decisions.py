@@ -83,7 +83,8 @@ class CameraDecisions:
         latency_s = {}
         if self.stamp.wall_clock and (item.predictions or changes):
             latency_s = _latency_s(item, self.now())
-        return DecidedFrame(item.tracked, up + self._events(changes, item, latency_s), latency_s)
+        events = up + self._events(changes, item, latency_s)
+        return DecidedFrame(item.tracked, events, latency_s, item.unscored)
 
     def finish(self, end: StreamEnd) -> DecidedEnd:
         """End all open actions and report `camera_down`, even if a live camera was never up."""

@@ -25,7 +25,8 @@ class ClipScorer(Protocol):
             clips: uint8 (T, S, S, 3) BGR each.
 
         Returns:
-            float32 (N, num_classes) after softmax or sigmoid.
+            float32 (N, num_classes) after softmax or sigmoid; a row that is not finite is no
+            prediction.
         """
         ...
 
@@ -42,7 +43,8 @@ class SceneScorer(Protocol):
             xyxy: float32 (N, 4) boxes in the middle frame, pixels of `frames`.
 
         Returns:
-            float32 (N, num_classes) after softmax or sigmoid.
+            float32 (N, num_classes) after softmax or sigmoid; a row that is not finite is no
+            prediction.
         """
         ...
 
@@ -64,9 +66,9 @@ def recognize_actions(
         clips = [clip for item in batch if isinstance(item, ClippedFrame) for clip in item.clips]
         scores = iter(recognizer.predict([clip.crops for clip in clips]) if clips else ())
         predictions = [
-            tuple(Prediction(clip.track_id, clip.xyxy, next(scores)) for clip in item.clips)
+            [Prediction(clip.track_id, clip.xyxy, next(scores)) for clip in item.clips]
             if isinstance(item, ClippedFrame)
-            else ()
+            else []
             for item in batch
         ]
         yield from _recognized(batch, predictions, now())
@@ -89,25 +91,28 @@ def recognize_scenes(
         predictions = [
             _scene_predictions(item.scene, recognizer)
             if isinstance(item, ClippedFrame) and item.scene is not None
-            else ()
+            else []
             for item in batch
         ]
         yield from _recognized(batch, predictions, now())
 
 
-def _scene_predictions(scene: SceneClip, recognizer: SceneScorer) -> tuple[Prediction, ...]:
+def _scene_predictions(scene: SceneClip, recognizer: SceneScorer) -> list[Prediction]:
     scores = recognizer.predict_scene(scene.frames, scene.key_xyxy)
     rows = zip(scene.track_ids, scene.xyxy, scores, strict=True)
-    return tuple(Prediction(track_id, xyxy, row) for track_id, xyxy, row in rows)
+    return [Prediction(track_id, xyxy, row) for track_id, xyxy, row in rows]
 
 
 def _recognized(
     batch: Sequence[ClippedFrame | StreamEnd],
-    predictions: Sequence[tuple[Prediction, ...]],
+    predictions: Sequence[Sequence[Prediction]],
     recognized_at: float,
 ) -> Iterator[RecognizedFrame | StreamEnd]:
+    """Make the items; a prediction whose scores are not finite is counted, never decided on."""
     for item, of_item in zip(batch, predictions, strict=True):
         if isinstance(item, StreamEnd):
             yield item
-        else:
-            yield RecognizedFrame(item.tracked, of_item, item.clipped_at, recognized_at)
+            continue
+        finite = tuple(one for one in of_item if np.isfinite(one.scores).all())
+        unscored = len(of_item) - len(finite)
+        yield RecognizedFrame(item.tracked, finite, item.clipped_at, recognized_at, unscored)

@@ -126,6 +126,7 @@ def health_document(snapshot: Snapshot, now: float) -> dict[str, Any]:
         "cameras": {camera.camera_id: _camera_document(camera) for camera in snapshot.cameras},
         "queues": dict(snapshot.queues),
         "dropped_clips": snapshot.dropped_clips,
+        "unscored_clips": snapshot.unscored_clips,
         "detect_batch": round(snapshot.detect_batch, 2),
         "recognize_batch": round(snapshot.recognize_batch, 2),
         "latency_s": {

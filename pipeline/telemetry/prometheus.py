@@ -149,6 +149,11 @@ def _work(snapshot: Snapshot) -> Iterator[Metric]:
         "Clips that were dropped as too old for the recognizer",
         [((), snapshot.dropped_clips)],
     )
+    yield _counter(
+        "clips_unscored",
+        "Clips that nothing was decided on, because their scores were not finite numbers",
+        [((), snapshot.unscored_clips)],
+    )
     yield _gauge(
         "batch_size_mean",
         "Mean batch size of a network over the last minute",

@@ -30,6 +30,7 @@ class CameraStatistics:
     people: set[int] = field(default_factory=set)  # track ids seen
     actions: Counter[str] = field(default_factory=Counter)  # actions started, by name
     events: int = 0  # of actions
+    unscored: int = 0  # clips whose scores were not finite
     ended: bool = False
     stopped: bool = False  # before its end, by a shutdown
     error: str | None = None
@@ -56,6 +57,7 @@ class ReplayStatistics:
             frame = item.tracked.frame
             camera.frames += 1
             camera.pts_s = frame.pts_s
+            camera.unscored += item.unscored
             camera.people.update(person.track_id for person in item.tracked.people)
         actions = [event for event in item.events if isinstance(event, ActionEvent)]
         camera.events += len(actions)
@@ -152,6 +154,14 @@ class ReplayProgress:
                 result,
             )
         self._console.print(table)
+        unscored = sum(camera.unscored for camera in self.statistics.cameras.values())
+        if unscored:
+            self._console.print(
+                f"[red]{unscored} clips have scores that are not finite numbers[/red]: nothing was "
+                "decided on them; other weights are needed",
+                highlight=False,
+                soft_wrap=True,
+            )
         self._console.print(
             f"{self.statistics.frames} frames in {self._elapsed_s():.1f} s, "
             f"{self._rate():.1f} frames per second"

@@ -125,7 +125,7 @@ class RunStatus:
         self._cameras: dict[str, _CameraCounters] = {}
         self._latency: dict[str, Samples] = {}
         self._detect_batches, self._recognize_batches = self._samples(), self._samples()
-        self._dropped_clips = self._events = 0
+        self._dropped_clips = self._unscored_clips = self._events = 0
 
     def register_queue(self, name: str, queue: Sized) -> None:
         """Include a queue's length in the snapshots, and watch its consumer if it is monitored.
@@ -234,7 +234,12 @@ class RunStatus:
             self._dropped_clips += dropped
 
     def decided(
-        self, camera_id: str, tracks: int, events: int, latency_s: Mapping[str, float]
+        self,
+        camera_id: str,
+        tracks: int,
+        events: int,
+        latency_s: Mapping[str, float],
+        unscored: int = 0,
     ) -> None:
         """Record a frame or an end that has passed all stages.
 
@@ -243,11 +248,13 @@ class RunStatus:
             tracks: number of people tracked in it.
             events: number of events decided at it.
             latency_s: seconds by stage; empty unless something was recognized in it.
+            unscored: number of its clips whose scores were not finite.
         """
         with self._lock:
             if (camera := self._cameras.get(camera_id)) and camera.state == "up":
                 camera.tracks = tracks
             self._events += events
+            self._unscored_clips += unscored
             self._add_latency(latency_s)
 
     def snapshot(self) -> Snapshot:
@@ -269,6 +276,7 @@ class RunStatus:
                 cameras=tuple(self._camera(name, one) for name, one in self._cameras.items()),
                 queues=lengths,
                 dropped_clips=self._dropped_clips,
+                unscored_clips=self._unscored_clips,
                 detect_batch=self._detect_batches.mean(),
                 recognize_batch=self._recognize_batches.mean(),
                 latency_s={name: value for name, value in latency.items() if value is not None},
@@ -326,7 +334,8 @@ class StatusSink:
         """Count an item with its people, events and latencies."""
         if isinstance(item, DecidedFrame):
             people, latency_s = len(item.tracked.people), item.latency_s
-            self._status.decided(item.camera_id, people, len(item.events), latency_s)
+            events, unscored = len(item.events), item.unscored
+            self._status.decided(item.camera_id, people, events, latency_s, unscored)
         else:
             self._status.decided(item.camera_id, 0, len(item.events), {})
 

@@ -50,6 +50,7 @@ class Snapshot:
     cameras: tuple[CameraSnapshot, ...]
     queues: Mapping[str, int]  # items waiting, by name
     dropped_clips: int  # dropped as too old for the recognizer
+    unscored_clips: int  # whose scores were not finite numbers
     detect_batch: float  # mean frames per detector call, over the last minute
     recognize_batch: float  # mean clips per recognizer call
     latency_s: Mapping[str, tuple[float, float, float]]  # p50, p95, p99 of the last minute by stage

@@ -39,6 +39,7 @@ def make_snapshot(*cameras: CameraSnapshot, **changes: Any) -> Snapshot:
         "cameras": cameras or (make_camera(),),
         "queues": {"frames": 2, "clips": 0},
         "dropped_clips": 4,
+        "unscored_clips": 2,
         "detect_batch": 3.5,
         "recognize_batch": 6.0,
         "latency_s": {"detect": (0.01, 0.02, 0.03), "total": (0.4, 0.8, 1.2)},

@@ -45,7 +45,7 @@ def build_starting_point(
     if section.architecture is not None:
         model = build_architecture(section.architecture, project)
     else:
-        model = load_checkpoint(find_file(section.weights, project))
+        model = load_checkpoint(find_file(section.weights, project), section.state_dict)
     changes = config.input.model_dump()
     spec = fit_input(model.input_spec, changes, name=name, multi_label=multi_label)
     return with_classes(model, spec, labels, dropout=section.dropout)
@@ -56,14 +56,18 @@ def describe_origin(section: NetworkConfig) -> str:
     return section.weights if section.architecture is None else f"scratch ({section.architecture})"
 
 
-def load_checkpoint(path: Path) -> Recognizer3D:
+def load_checkpoint(path: Path, state_dict: str | None = None) -> Recognizer3D:
     """Read any checkpoint that the pipeline reads, except networks with a RoI head.
+
+    Args:
+        path: of the checkpoint.
+        state_dict: key of the weights in a file with several; None: the usual one.
 
     Raises:
         ConfigError: if it cannot be read or cannot be trained on clips.
     """
     try:
-        return _trainable(load_recognizer(path))
+        return _trainable(load_recognizer(path, state_dict=state_dict))
     except CheckpointError as error:
         raise ConfigError(f"model.weights: {error}") from error
 

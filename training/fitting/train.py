@@ -246,7 +246,12 @@ def _write_model(job: TrainingJob, data: LabelledData, prepared: Prepared, devic
     output = job.output
     state, _ = RunState.load(output)
     unfinished = output / f"unfinished.{MODEL}"
-    save_recognizer(unfinished, best_model(job.model, output), half=job.config.model.half)
+    try:
+        save_recognizer(unfinished, best_model(job.model, output), half=job.config.model.half)
+    except ValueError as error:
+        raise PipelineError(
+            f"{error}; the training diverged: a lower optimizer.learning_rate helps"
+        ) from error
     recognizer = ActionRecognizer(load_recognizer(unfinished), device=device)
     report = report_run(
         recognizer, data, prepared, state, started_from=describe_origin(job.config.model)

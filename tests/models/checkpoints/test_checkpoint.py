@@ -14,7 +14,14 @@ from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save
 from models.checkpoints.naming_schemes import OURS_UNTIL_FORMAT_2
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import slowfast_compact
-from tests.models.published_files import small_network
+from tests.models.published_files import (
+    MMACTION2,
+    PYSLOWFAST,
+    in_naming_scheme,
+    save,
+    small_network,
+    write_caffe2,
+)
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +113,85 @@ def test_half_weights_are_half_as_large_and_load_as_float32(
     torch.testing.assert_close(
         loaded.cls_head.fc_cls.weight, recognizer.cls_head.fc_cls.weight, atol=1e-4, rtol=1e-3
     )
+
+
+FORMATS = ["a.pth", "a.pyth", "a.pkl", "a.safetensors"]
+
+
+def write_as(path: Path, model: Recognizer3D) -> None:
+    """Write the weights as this program, mmaction2, PySlowFast or Caffe2, by the ending."""
+    if path.suffix == ".safetensors":
+        metadata = {"format": "behaviour-stream recognizer 3"}
+        metadata["architecture"] = model.architecture.to_json()
+        metadata["input_spec"] = model.input_spec.to_json()
+        save_file(dict(model.state_dict()), path, metadata)
+    elif path.suffix == ".pkl":
+        write_caffe2(path, in_naming_scheme(model, PYSLOWFAST))
+    else:
+        save(model, MMACTION2 if path.suffix == ".pth" else PYSLOWFAST, path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    list(zip(FORMATS, [float("nan"), float("inf"), -float("inf"), float("nan")], strict=True)),
+)
+def test_a_weight_that_is_not_finite_is_refused_by_its_name_in_the_file(
+    name: str, value: float, tmp_path: Path
+) -> None:
+    model = small_network(lateral_norm=True)
+    weight = model.backbone.fast.res3[0].conv1.conv.weight
+    weight.data.view(-1)[3:5] = value
+    write_as(tmp_path / name, model)
+    theirs = {
+        ".pth": "backbone.fast_path.layer2.0.conv1.conv.weight",
+        ".safetensors": "backbone.fast.res3.0.conv1.conv.weight",
+    }.get(Path(name).suffix, "s3.pathway1_res0.branch2.a.weight")
+    with pytest.raises(CheckpointError, match="not finite numbers") as caught:
+        load_recognizer(tmp_path / name)
+    assert f"{theirs} (2 of {weight.numel()} values)" in str(caught.value)
+    assert "earlier checkpoint" in str(caught.value)
+
+
+def test_what_float32_cannot_hold_is_not_finite(tmp_path: Path) -> None:
+    state = in_naming_scheme(small_network(), MMACTION2)
+    state["cls_head.fc_cls.bias"] = state["cls_head.fc_cls.bias"].double() + 1e300
+    torch.save({"state_dict": state}, tmp_path / "a.pth")
+    with pytest.raises(CheckpointError, match=r"cls_head\.fc_cls\.bias \(5 of 5 values\)"):
+        load_recognizer(tmp_path / "a.pth")
+    fresh = load_recognizer(tmp_path / "a.pth", num_classes=3)  # its classifier is not used
+    assert fresh.cls_head.fc_cls.bias.isfinite().all()
+
+
+def test_a_variance_below_zero_is_refused(tmp_path: Path) -> None:
+    model = small_network()
+    model.backbone.slow.stem.bn.running_var[0] = -1.0
+    with pytest.raises(CheckpointError, match=r"conv1\.bn\.running_var \(a variance below zero\)"):
+        load_recognizer(save(model, MMACTION2, tmp_path / "a.pth"))
+
+
+def test_only_the_first_of_many_weights_are_listed(tmp_path: Path) -> None:
+    model = small_network()
+    for value in model.state_dict().values():
+        if value.is_floating_point():
+            value.fill_(float("nan"))
+    with pytest.raises(CheckpointError, match=r"and \d+ more\. The training") as caught:
+        load_recognizer(save(model, MMACTION2, tmp_path / "a.pth"))
+    assert len(str(caught.value)) < 900
+
+
+def test_weights_beyond_half_precision_are_kept_whole(tmp_path: Path) -> None:
+    model = small_network()
+    model.cls_head.fc_cls.weight.data[0, 0] = 1e5
+    save_recognizer(tmp_path / "half.safetensors", model, half=True)
+    assert load_recognizer(tmp_path / "half.safetensors").cls_head.fc_cls.weight[0, 0] == 1e5
+
+
+def test_weights_that_are_not_finite_are_not_written(tmp_path: Path) -> None:
+    model = small_network()
+    model.cls_head.fc_cls.bias.data[0] = float("nan")
+    with pytest.raises(ValueError, match=r"not written.* cls_head\.fc_cls\.bias"):
+        save_recognizer(tmp_path / "a.safetensors", model)
+    assert not list(tmp_path.iterdir())
 
 
 def test_multi_label_survives(recognizer: Recognizer3D, tmp_path: Path) -> None:

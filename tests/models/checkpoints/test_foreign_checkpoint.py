@@ -44,7 +44,7 @@ def test_a_new_number_of_classes_makes_a_fresh_classifier_and_logs_it(
             "looks like a file of mmaction2",
         ),
         ([torch.zeros(1)], "holds a list, not weights by name"),
-        ({"epoch": 3}, "its weights are called nothing"),
+        ({"epoch": 3}, r"holds no weights by name \(epoch\)"),
     ],
 )
 def test_a_file_without_a_slowfast_network_is_explained(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 
 import numpy as np
@@ -125,3 +126,23 @@ def test_a_cpu_uses_openvino_and_a_gpu_torch_by_default() -> None:
     assert select_backend("torch", cpu) == select_backend("auto", gpu) == "torch"
     with pytest.raises(ValueError, match="openvino runs on the CPU, not on cuda:0"):
         select_backend("openvino", gpu)
+
+
+def test_scores_beyond_half_precision_are_computed_in_float32(
+    model: Recognizer3D,
+    clips: list[NDArray[np.uint8]],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    loud = copy.deepcopy(model)
+    loud.backbone.slow.stem.bn.weight.data *= 1e6  # finite in float32, not in float16
+    loud.cls_head.fc_cls.weight.data *= 1e-6
+    half = "models.inference.action_recognizer.select_dtype"
+    monkeypatch.setattr(half, lambda *_: torch.float16)  # as on a GPU
+    recognizer = ActionRecognizer(loud, device="cpu", backend="torch")
+    assert "in float16" in recognizer.describe()
+    scores = recognizer.predict(clips[:2])
+    assert "in float32" in recognizer.describe()
+    assert np.isfinite(scores).all()
+    assert caplog.text.count("scores in float16 are not finite") == 1
+    np.testing.assert_allclose(scores[1], plain_scores(loud, clips[1]), atol=1e-3)

@@ -115,3 +115,24 @@ def test_a_batch_without_clips_is_no_call_and_ends_keep_their_place() -> None:
     assert recognizer.calls == []
     assert isinstance(items[0], RecognizedFrame)
     assert items[1] is end
+
+
+class OneBadRow:
+    """Scores that are not finite for clips and boxes at level 13."""
+
+    def predict(self, clips: Sequence[NDArray[np.uint8]]) -> FloatArray:
+        levels = np.array([clip.mean() for clip in clips], np.float32)
+        return np.stack([np.where(levels == 13, np.nan, levels), levels * 0], axis=1)
+
+    def predict_scene(self, frames: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
+        left = xyxy[:, 0]
+        return np.stack([np.where(left == 13, np.inf, left), left * 0], axis=1)
+
+
+def test_scores_that_are_not_finite_are_counted_and_are_no_prediction() -> None:
+    of_clips = recognize_actions([[with_clips(0, {1: 13, 2: 40})]], OneBadRow(), lambda: 5.0)
+    scene = clipped(0, "gate", scene_of("gate", 1, {1: 13.0, 2: 40.0}))
+    for (item,) in (list(of_clips), list(recognize_scenes([[scene]], OneBadRow(), lambda: 5.0))):
+        assert isinstance(item, RecognizedFrame)
+        assert [(one.track_id, *one.scores) for one in item.predictions] == [(2, 40, 0)]
+        assert item.unscored == 1

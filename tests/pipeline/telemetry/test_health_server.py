@@ -72,6 +72,7 @@ def test_a_run_in_good_order_is_ok() -> None:
         "uptime_s": 100.2,
         "queues": {"frames": 2, "clips": 0},
         "dropped_clips": 4,
+        "unscored_clips": 2,
         "detect_batch": 3.5,
         "recognize_batch": 6.0,
         "latency_s": {

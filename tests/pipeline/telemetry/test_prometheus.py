@@ -50,6 +50,7 @@ def test_every_number_of_the_run_is_there() -> None:
         ("behaviour_queue_length", "frames"): 2.0,
         ("behaviour_queue_length", "clips"): 0.0,
         ("behaviour_clips_dropped_total",): 4.0,
+        ("behaviour_clips_unscored_total",): 2.0,
         ("behaviour_batch_size_mean", "detect"): 3.5,
         ("behaviour_batch_size_mean", "recognize"): 6.0,
         ("behaviour_latency_seconds", "0.5", "detect"): 0.01,
@@ -93,6 +94,7 @@ def test_what_only_grows_is_a_counter_and_the_rest_are_gauges() -> None:
         "behaviour_camera_frames_detected",
         "behaviour_camera_frames_dropped",
         "behaviour_clips_dropped",
+        "behaviour_clips_unscored",
         "behaviour_events",
     }
     assert set(types.values()) == {"counter", "gauge"}

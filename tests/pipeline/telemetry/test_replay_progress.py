@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 from rich.console import Console
 
@@ -84,3 +85,13 @@ def test_square_brackets_in_a_file_name_are_no_markup() -> None:
     progress, out = follow(Clock())
     progress.write(DecidedEnd(StreamEnd("a", "failed", "[red]clip[/blue].mp4: no such file"), ()))
     assert "[red]clip[/blue].mp4" in out.getvalue()
+
+
+def test_clips_without_finite_scores_are_named_in_the_summary() -> None:
+    progress, text = follow(Clock())
+    progress.write(frame(0))
+    progress.print_summary()
+    assert "not finite" not in text.getvalue()
+    progress.write(replace(frame(1), unscored=3))
+    progress.print_summary()
+    assert "3 clips have scores that are not finite numbers" in text.getvalue()
