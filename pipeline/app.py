@@ -20,7 +20,8 @@ from pipeline.runtime.channel import Channel
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.runtime.stage_group import StageGroup
 from pipeline.sources.file_decoder import VideoInfo
-from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time, read_frames
+from pipeline.sources.recordings import Recording, read_recording
+from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time
 from pipeline.stages.clips import cut_clips, drop_pixels
 from pipeline.stages.decisions import EventStamp, decide_actions
 from pipeline.stages.detection import detect_people
@@ -41,7 +42,7 @@ _DETECTED_WAITING = 2  # frames; what waits here gets older
 
 
 def replay(
-    videos: Sequence[VideoFile],
+    videos: Sequence[VideoFile | Recording],
     components: Components,
     config: PipelineConfig,
     stamp: EventStamp,
@@ -64,7 +65,7 @@ def replay(
     and closing the generator early ends the run without waiting for what is queued.
 
     Args:
-        videos: the files, each a camera of its own.
+        videos: the recordings, one per camera.
         components: the models.
         config: the queue sizes, clip and decision settings.
         stamp: what every event of this run carries.
@@ -82,9 +83,10 @@ def replay(
     with StageGroup(shutdown.stop) as stages:
         shutdown.bind(stages.cancel)
 
-        def read(video: VideoFile) -> Iterator[Frame | StreamEnd]:
+        def read(video: VideoFile | Recording) -> Iterator[Frame | StreamEnd]:
             frames = Channel[Frame | StreamEnd](config.queues.frames)
-            reader = read_frames(video, stop=shutdown.stop, now=time.time, opened=opened)
+            recording = video if isinstance(video, Recording) else Recording.of_file(video)
+            reader = read_recording(recording, stop=shutdown.stop, now=time.time, opened=opened)
             stages.start(f"read {video.camera_id}", reader, frames)
             return iter(frames)
 

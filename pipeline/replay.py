@@ -26,6 +26,7 @@ from pipeline.events import Event
 from pipeline.outputs.sinks import Sink
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.file_decoder import VideoInfo
+from pipeline.sources.recordings import Recording
 from pipeline.sources.video_search import find_videos
 from pipeline.stages.decisions import EventStamp
 from pipeline.telemetry.replay_progress import ReplayStatistics
@@ -44,7 +45,7 @@ class UnreadableVideoError(SourceError):
 
 
 def replay_events(
-    videos: Iterable[str | Path],
+    videos: Iterable[str | Path | Recording],
     config: PipelineConfig | None = None,
     *,
     components: Components | None = None,
@@ -65,7 +66,8 @@ def replay_events(
     its threads; if the generator is held in a variable, its `close` does.
 
     Args:
-        videos: files, directories or glob patterns; each file is a camera of its own.
+        videos: files, directories or glob patterns, where each file is a camera of its own; or
+            recordings.
         config: as `load_config(settings=["detector.confidence=0.5"])`; None: the defaults.
         components: models that are loaded already, for several runs; None loads them.
         run_id: part of every event.
@@ -82,7 +84,7 @@ def replay_events(
         PipelineError: if a sink cannot be written.
     """
     config = config or PipelineConfig()
-    found = find_videos([str(video) for video in videos])
+    found = _recordings(videos, config)
     components = components or build_components(config, PROJECT)
     stamp = EventStamp(run_id, components.model_name, wall_clock)
     statistics = ReplayStatistics()
@@ -97,6 +99,20 @@ def replay_events(
         keep_pixels=keep_pixels,
     )
     return _checked(events, statistics)
+
+
+def _recordings(
+    videos: Iterable[str | Path | Recording], config: PipelineConfig
+) -> tuple[Recording, ...]:
+    given = list(videos)
+    recordings = [one for one in given if isinstance(one, Recording)]
+    files = find_videos(
+        [str(one) for one in given if not isinstance(one, Recording)],
+        taken=[recording.camera_id for recording in recordings],
+    )
+    container_time = config.replay.container_time
+    of_files = (Recording.of_file(video, container_time=container_time) for video in files)
+    return (*recordings, *of_files)
 
 
 def _checked(

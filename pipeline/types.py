@@ -34,6 +34,12 @@ class Frame:
     captured_at: float  # Unix seconds (UTC); of a file: when it was decoded
     image: Image  # uint8 (H, W, 3) BGR
     decoded_at: float  # Unix seconds
+    recorded_at: float | None = None  # Unix seconds; of a recording whose time is known
+
+    @property
+    def seen_at(self) -> float:
+        """Unix seconds at which the camera saw it, as far as that is known."""
+        return self.captured_at if self.recorded_at is None else self.recorded_at
 
     @property
     def wh(self) -> tuple[int, int]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ from pipeline.runtime.shutdown import Shutdown, on_signals
 if TYPE_CHECKING:
     from pipeline.config.schema import PipelineConfig
     from pipeline.outputs.sinks import Sink
-    from pipeline.sources.video_files import VideoFile
+    from pipeline.sources.recordings import Recording
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +62,16 @@ class ReplayOutputs:
 
 `behaviour-stream replay 'day1/*.mp4' --redis redis://localhost:6379/0`
 
+`behaviour-stream replay --camera gate 'recordings/gate/*.mp4'`  one camera, in pieces
+
 `behaviour-stream replay a.mp4 --set detector.weights=yolo11s.pt --redis none --events a.jsonl`
 """
 )
 def replay(
     videos: Annotated[
-        list[str], typer.Argument(metavar="VIDEO...", help="Files, directories or globs.")
-    ],
+        list[str] | None,
+        typer.Argument(metavar="VIDEO...", help="Files, directories or globs."),
+    ] = None,
     config_file: ConfigFile = None,
     settings: Settings = None,
     output: OutputDir = None,
@@ -89,6 +93,21 @@ def replay(
     recursive: Annotated[
         bool, typer.Option("--recursive", help="Search directories to their full depth.")
     ] = False,
+    camera: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME[=VIDEO]",
+            help="Pieces of one camera, in order of time: all VIDEOs, or those behind =.",
+        ),
+    ] = None,
+    start_time: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ISO8601",
+            help="When the recordings begin, e.g. 2026-11-25T10:00:00+01:00; default: as their "
+            "containers state.",
+        ),
+    ] = None,
     wall_clock: Annotated[
         bool,
         typer.Option(
@@ -99,16 +118,24 @@ def replay(
 ) -> None:
     """Recognize the actions in recorded video: every frame, the same events every time.
 
-    Each file is a camera of its own; all of them share one pipeline. Events go to a file of JSON
+    Each file is a camera of its own, unless --camera makes one of several; all of them share one
+    pipeline. Events go to a file of JSON
     lines and to a Redis stream, from which `subscribe` prints them.
     """
     shutdown = Shutdown()
     with explained_errors(), on_signals(shutdown, console.print):
+        from pipeline.commands.recording_list import find_recordings, parse_start_time
+
         config = load(config_file, settings, output, redis)
         outputs = ReplayOutputs(events or config.output / "events.jsonl", annotated, tracks)
-        succeeded = _run(
-            videos, outputs, config, shutdown, recursive=recursive, wall_clock=wall_clock
+        recordings = find_recordings(
+            videos or (),
+            camera or (),
+            recursive=recursive,
+            start_at=None if start_time is None else parse_start_time(start_time),
+            container_time=config.replay.container_time,
         )
+        succeeded = _run(recordings, outputs, config, shutdown, wall_clock=wall_clock)
     if shutdown.requested:
         raise typer.Exit(EXIT_INTERRUPTED)
     if not succeeded:
@@ -116,29 +143,26 @@ def replay(
 
 
 def _run(
-    videos: list[str],
+    recordings: Sequence[Recording],
     outputs: ReplayOutputs,
     config: PipelineConfig,
     shutdown: Shutdown,
     *,
-    recursive: bool,
     wall_clock: bool,
 ) -> bool:
     """Replay the files and print a summary; False if a file could not be read to its end."""
     from pipeline.components import build_components
     from pipeline.replay import UnreadableVideoError, replay_events
-    from pipeline.sources.video_search import find_videos
     from pipeline.telemetry.replay_progress import ReplayProgress
 
-    found = find_videos(videos, recursive=recursive)
-    _check_outputs(outputs, found)
+    _check_outputs(outputs, recordings)
     components = build_components(config, PROJECT)
     run_id = new_run_id() if wall_clock else "replay"
     with ExitStack() as stack:
         sinks = _open_sinks(outputs, config, run_id, shutdown, stack)
         progress = stack.enter_context(ReplayProgress(console, time.monotonic))
         run = replay_events(
-            [video.path for video in found],
+            recordings,
             config,
             components=components,
             run_id=run_id,
@@ -159,7 +183,7 @@ def _run(
     return succeeded
 
 
-def _check_outputs(outputs: ReplayOutputs, videos: tuple[VideoFile, ...]) -> None:
+def _check_outputs(outputs: ReplayOutputs, videos: Sequence[Recording]) -> None:
     from pipeline.outputs.sinks import file_name
     from pipeline.sources.video_search import VIDEO_SUFFIXES
 
@@ -178,7 +202,7 @@ def _check_outputs(outputs: ReplayOutputs, videos: tuple[VideoFile, ...]) -> Non
         names = (drawn / file_name(video.camera_id, ".mp4") for video in videos)
         written["--annotated"] = {drawn} if is_file else set(names)
     # Not Path.resolve, which raises at a symbolic link that leads to itself.
-    read = {os.path.realpath(video.path) for video in videos}
+    read = {os.path.realpath(piece.path) for video in videos for piece in video.pieces}
     for option, paths in written.items():
         for path in sorted(paths):
             if os.path.realpath(path) in read:

@@ -255,6 +255,11 @@ class ReplayConfig(Section):
         description="files decoded concurrently; the others wait their turn",
         json_schema_extra={"unit": "files"},
     )
+    container_time: bool = Field(
+        True,
+        description="events carry the creation time that mp4, mov and mkv files state; false: the "
+        "time at which they were decoded",
+    )
 
 
 class QueueConfig(Section):

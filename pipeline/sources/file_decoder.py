@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 
 import av
@@ -16,6 +17,7 @@ from numpy.typing import NDArray
 
 from pipeline.paths import ffmpeg_url
 
+_FIRST_YEAR = 1990  # 1904 and 1970 are the zero of clocks that were never set
 # A still image whose name has a `%d` is that image, not a sequence of images.
 _OPTIONS = {"pattern_type": "none"}
 # A header may declare a frame or two that an edit list hides or an encoder never flushed.
@@ -38,6 +40,7 @@ class VideoInfo:
     frames: int  # number of frames, 0 if unknown
     duration_s: float  # 0.0 if unknown
     fps: float  # average, for estimates only: exact times are those of the frames
+    created_at: float | None = None  # Unix seconds; of mp4, mov, mkv: when the recording began
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -155,7 +158,19 @@ class VideoReader:
             frames=stream.frames,
             duration_s=duration_s,
             fps=fps,
+            created_at=_creation_time(container.metadata.get("creation_time", "")),
         )
+
+
+def _creation_time(text: str) -> float | None:
+    """Return Unix seconds; None for what is no time, or one that clocks have without being set."""
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if not at.tzinfo:
+        at = at.replace(tzinfo=UTC)
+    return at.timestamp() if at.year >= _FIRST_YEAR else None
 
 
 def upright_bgr(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -6,7 +6,7 @@ import glob
 import logging
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
 from pathlib import Path
@@ -87,7 +87,9 @@ class FolderSearch:
         return ", ".join(shown + ["..."] * (len(paths) > _NAMES_SHOWN))
 
 
-def find_videos(arguments: Sequence[str], *, recursive: bool = False) -> tuple[VideoFile, ...]:
+def find_videos(
+    arguments: Sequence[str], *, recursive: bool = False, taken: Iterable[str] = ()
+) -> tuple[VideoFile, ...]:
     """Turn files, folders and patterns into video files with distinct camera ids.
 
     A camera id is the file's name without the suffix, what no terminal or JSON reader takes
@@ -98,17 +100,19 @@ def find_videos(arguments: Sequence[str], *, recursive: bool = False) -> tuple[V
     Args:
         arguments: paths of files or folders, or glob patterns; `~` is the home directory.
         recursive: search folders to their full depth instead of one level deep.
+        taken: camera ids that are in use.
 
     Raises:
         SourceError: if a folder contains no video or no file matches a pattern.
     """
-    videos: dict[str, VideoFile] = {}
+    videos, used = list[VideoFile](), set(taken)
     for argument in arguments:
         for path, name in _expand(argument, recursive):
             names = chain([name], (f"{name}-{n}" for n in count(2)))
-            camera_id = next(one for one in names if one not in videos)
-            videos[camera_id] = VideoFile(camera_id, path)
-    return tuple(videos.values())
+            camera_id = next(one for one in names if one not in used)
+            used.add(camera_id)
+            videos.append(VideoFile(camera_id, path))
+    return tuple(videos)
 
 
 def _expand(argument: str, recursive: bool) -> list[tuple[Path, str]]:

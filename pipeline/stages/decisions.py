@@ -66,7 +66,7 @@ class CameraDecisions:
     def decide(self, item: RecognizedFrame) -> DecidedFrame:
         """Return the frame with the events decided at it; the first one reports `camera_up`."""
         frame = item.tracked.frame
-        timestamp = Timestamp(frame.pts_s, frame.captured_at)
+        timestamp = Timestamp(frame.pts_s, frame.seen_at)
         up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
         self.newest, self.down_reported = item, False
         changes = []
@@ -99,7 +99,7 @@ class CameraDecisions:
             latency_s = _latency_s(self.newest, self.now()) if self.stamp.wall_clock else {}
             ends = self._events(changes, self.newest, latency_s)
             frame = self.newest.tracked.frame
-            last = Timestamp(frame.pts_s, frame.captured_at)
+            last = Timestamp(frame.pts_s, frame.seen_at)
         self.newest, self.down_reported = None, True
         self.tracks.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))

@@ -43,9 +43,9 @@ class ReplayStatistics:
     cameras: dict[str, CameraStatistics] = field(default_factory=dict)
 
     def expect(self, camera_id: str, info: VideoInfo) -> None:
-        """Set the number of frames that a camera's file is expected to have."""
+        """Add the number of frames that a camera's next file is expected to have."""
         expected = info.frames or round(info.duration_s * info.fps)
-        self._camera(camera_id).expected_frames = expected
+        self._camera(camera_id).expected_frames += expected
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """Count an item."""
@@ -121,7 +121,11 @@ class ReplayProgress:
         with self._lock:
             self.statistics.expect(camera_id, info)
             total = self.statistics.cameras[camera_id].expected_frames or None
-            self._tasks[camera_id] = self._bars.add_task(escape(camera_id), total=total, numbers="")
+            if camera_id in self._tasks:  # its next piece
+                self._bars.update(self._tasks[camera_id], total=total)
+            else:
+                task = self._bars.add_task(escape(camera_id), total=total, numbers="")
+                self._tasks[camera_id] = task
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """Count an item and show the progress."""

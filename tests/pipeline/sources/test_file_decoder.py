@@ -6,11 +6,37 @@ import math
 import wave
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
 from pipeline.sources.file_decoder import DecodedImage, DecodeError, VideoReader
 from tests.conftest import write_video
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-11-25T10:00:00.500000Z", 1795600800.5),
+        ("2026-11-25T10:00:00", 1795600800.0),
+        ("1970-01-01T00:00:00.000000Z", None),  # clocks that were never set
+        ("1904-01-01T00:00:00.000000Z", None),
+        ("yesterday", None),
+    ],
+)
+def test_the_creation_time_of_a_container(
+    tmp_path: Path, text: str, expected: float | None
+) -> None:
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        container.metadata["creation_time"] = text
+        stream = container.add_stream("libx264", rate=30)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(64, 48, "yuv420p")))
+        container.mux(stream.encode())
+    reader = VideoReader(path)
+    assert reader.info.created_at == expected
+    reader.close()
 
 
 def decode(path: Path) -> list[DecodedImage]:

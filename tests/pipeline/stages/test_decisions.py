@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -99,6 +101,19 @@ def test_an_event_reports_how_long_each_stage_took() -> None:
         "decide": 500.0,
         "total": 1000.0,
     }
+
+
+def test_a_recordings_events_carry_its_time_and_their_latency_is_that_of_the_run() -> None:
+    item = recognized(3, {7: (0.9, 0.1)})
+    frame = replace(item.tracked.frame, recorded_at=60.5)
+    recorded = replace(item, tracked=replace(item.tracked, frame=frame))
+    *_, down = decide(recorded, StreamEnd("gate"))[-1].events
+    [event, _] = events_of(decide(recorded, StreamEnd("gate")))
+    assert (event.start_time, event.end_time) == ("1970-01-01T00:01:00.500Z",) * 2
+    assert isinstance(down, CameraEvent)
+    assert down.time == "1970-01-01T00:01:00.500Z"
+    [live] = events_of(decide(item))
+    assert event.latency_ms == live.latency_ms
 
 
 def test_without_a_wall_clock_nothing_depends_on_when_it_ran() -> None:
