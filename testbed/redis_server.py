@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
 
 from pipeline.redis_store.redis_server import free_port
 from pipeline.redis_store.server_program import find_redis_server
@@ -43,7 +45,8 @@ def _start(
     for _ in range(_PORT_ATTEMPTS):
         # A cluster node listens on the port 10,000 above it too.
         port = next(port for port in iter(free_port, None) if port + 10_000 < 65_536)
-        own = ["--port", str(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "yes"]
+        own = ["--port", str(port), "--save", "", "--appendonly", "yes"]
+        own += [] if "--bind" in options else ["--bind", "127.0.0.1"]
         is_file = bool(options) and not options[0].startswith("--")
         arguments = [*options[:1], *own, *options[1:]] if is_file else [*own, *options]
         with (folder / "server.log").open("ab") as log:
@@ -55,7 +58,8 @@ def _start(
 
 def _answers(process: subprocess.Popen[bytes], port: int) -> bool:
     deadline = time.monotonic() + _START_S
-    with redis.Redis(port=port, protocol=2, socket_timeout=_START_S) as client:
+    own_pace = Retry(NoBackoff(), 0)
+    with redis.Redis(port=port, protocol=2, socket_timeout=_START_S, retry=own_pace) as client:
         while process.poll() is None and time.monotonic() < deadline:
             try:
                 client.ping()

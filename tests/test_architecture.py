@@ -106,6 +106,7 @@ BORDERS = {
         "pipeline/redis_store/connection.py",
         "pipeline/redis_store/redis_server.py",
         "pipeline/redis_store/server_states.py",
+        "pipeline/redis_store/sentinels.py",
         "pipeline/subscriber/in_memory_redis.py",
     },
     "yaml": {"pipeline/config/yaml_document.py", "models/checkpoints/training_config.py"},

@@ -32,6 +32,7 @@ TESTED_IN = {
     "integration/test_live_camera.py": [
         "pipeline/live/camera_messages.py",
     ],
+    "pipeline/redis_store/test_url.py": ["pipeline/redis_store/url_options.py"],
     "pipeline/config/test_schema.py": [
         "pipeline/config/delivery.py",
         "pipeline/config/live.py",

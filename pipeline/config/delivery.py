@@ -19,6 +19,7 @@ from pipeline.config.loading import Section, UserPath
 from pipeline.event_filter import parse_filter
 from pipeline.redaction import mask_url
 from pipeline.redis_store.names import SCHEMES
+from pipeline.redis_store.url import parse_redis_url
 
 
 class RedisConfig(Section):
@@ -28,7 +29,8 @@ class RedisConfig(Section):
         "embedded",
         repr=False,
         description="redis://..., rediss://..., unix://..., redis+sentinel://..., "
-        "redis+cluster://..., embedded (a private server under the output directory), none",
+        "redis+cluster://... (docs/subscribe.md), embedded (a private server under the output "
+        "directory), none",
     )
     # Braces would change which part of the name a cluster hashes.
     stream: str = Field(
@@ -59,8 +61,14 @@ class RedisConfig(Section):
 
     @model_validator(mode="after")
     def _known_url(self) -> RedisConfig:
-        if self.url not in ("embedded", "none") and not self.url.startswith(SCHEMES):
+        if self.url in ("embedded", "none"):
+            return self
+        if not self.url.startswith(SCHEMES):
             raise ValueError(f"url must be embedded, none, or start with {', '.join(SCHEMES)}")
+        try:
+            parse_redis_url(self.url)
+        except ValueError as error:
+            raise ValueError(f"url is no Redis URL: {error}") from None
         return self
 
 

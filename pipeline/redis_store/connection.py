@@ -6,23 +6,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote
 
 import redis
 from redis.asyncio import Redis as AsyncRedis
 from redis.asyncio import RedisCluster as AsyncRedisCluster
 from redis.asyncio.retry import Retry as AsyncRetry
-from redis.asyncio.sentinel import Sentinel as AsyncSentinel
 from redis.backoff import ExponentialWithJitterBackoff, NoBackoff
 from redis.cluster import RedisCluster
 from redis.exceptions import RedisClusterException
 from redis.retry import Retry
-from redis.sentinel import Sentinel
 
 from pipeline.errors import EventStoreError
 from pipeline.printable import printable
 from pipeline.redaction import mask_url
-from pipeline.redis_store.names import CLUSTER, SENTINEL
+from pipeline.redis_store.sentinels import AsyncSentinelSet, MasterUnknownError, SentinelSet
 from pipeline.redis_store.server_states import (
     advice_on,
     is_answer,
@@ -31,11 +29,11 @@ from pipeline.redis_store.server_states import (
     may_have_moved,
     state_of,
 )
+from pipeline.redis_store.url import RedisUrl, parse_redis_url
 
 # What a client raises; the latter is no RedisError.
 CLIENT_ERRORS = (redis.RedisError, RedisClusterException)
 
-_SENTINEL_PORT = 26379
 _LONGEST_TEXT = 300  # characters of a server's text that are shown
 
 
@@ -51,9 +49,7 @@ def connect(url: str, *, socket_timeout_s: float, retries: int) -> Client:
     """Make a client; the first command connects.
 
     Args:
-        url: `redis://[user:password@]host:port/db`, `rediss://` for TLS and `unix://`, with the
-            query options of redis-py; `redis+cluster://host:port`; or
-            `redis+sentinel://[user:password@]host[:port],host[:port].../SERVICE[/db]`.
+        url: see `parse_redis_url`.
         socket_timeout_s: longest silence of the server within one attempt, seconds.
         retries: further attempts after a lost connection or a timeout. A command that is sent twice
             may be executed twice: only for idempotent ones.
@@ -62,14 +58,14 @@ def connect(url: str, *, socket_timeout_s: float, retries: int) -> Client:
         EventStoreError: if `url` is none of these, or no node of a cluster answers.
     """
     retry = Retry(ExponentialWithJitterBackoff(cap=0.5, base=0.05), retries)
-    kinds = _Kinds(redis.Redis, RedisCluster, Sentinel)
+    kinds = _Kinds(redis.Redis, RedisCluster, SentinelSet, Retry(NoBackoff(), 0))
     return _connect(url, kinds, _options(socket_timeout_s) | {"retry": retry})
 
 
 def connect_async(url: str, *, socket_timeout_s: float) -> Client:
     """Make a client for asyncio, without retries; see `connect`."""
     retry = AsyncRetry(NoBackoff(), 0)
-    kinds = _Kinds(AsyncRedis, AsyncRedisCluster, AsyncSentinel)
+    kinds = _Kinds(AsyncRedis, AsyncRedisCluster, AsyncSentinelSet, retry)
     return _connect(url, kinds, _options(socket_timeout_s) | {"retry": retry})
 
 
@@ -80,6 +76,7 @@ class _Kinds:
     single: Any
     cluster: Any
     sentinel: Any
+    no_retry: Any
 
 
 def _options(socket_timeout_s: float) -> dict[str, Any]:
@@ -92,40 +89,36 @@ def _options(socket_timeout_s: float) -> dict[str, Any]:
 
 def _connect(url: str, kinds: _Kinds, options: dict[str, Any]) -> Client:
     try:
-        if url.startswith(SENTINEL):
-            return _by_sentinel(url, kinds.sentinel, options)
-        if url.startswith(CLUSTER):
-            return kinds.cluster.from_url(f"redis://{url.removeprefix(CLUSTER)}", **options)
-        return kinds.single.from_url(url, **options)
-    except ValueError:
-        # Not chained: the parser's message quotes pieces of the password.
-        raise EventStoreError(
-            f"not a Redis URL: {mask_url(url)} (expected redis://[user:password@]host:port/db; "
-            "write @ : / ? # % in a password as %40 %3A %2F %3F %23 %25)"
-        ) from None
+        parts = parse_redis_url(url)
+    except ValueError as error:
+        raise EventStoreError(f"not a Redis URL: {error}") from None
+    own = {**parts.options, **parts.login}
+    scheme = "rediss" if parts.tls else "redis"
+    try:
+        if parts.kind == "socket":
+            return kinds.single.from_url("unix://", path=parts.path, db=parts.db, **own, **options)
+        if parts.kind == "sentinel":
+            return _by_sentinel(parts, kinds, own, options)
+        ((host, port),) = parts.nodes
+        place = f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{quote(host)}:{port}"
+        if parts.kind == "cluster":
+            return kinds.cluster.from_url(place, **own, **options)
+        return kinds.single.from_url(place, db=parts.db, **own, **options)
     except CLIENT_ERRORS as error:  # a cluster is asked for its nodes
         raise EventStoreError(
             f"Redis at {mask_url(url)} does not answer: {mask_url(str(error))}"
         ) from None
 
 
-def _by_sentinel(url: str, sentinel: Any, options: dict[str, Any]) -> Client:
-    parts = urlsplit(url)
-    userinfo, _, hosts = parts.netloc.rpartition("@")
-    user, _, password = userinfo.partition(":")
-    service, _, db = parts.path.strip("/").partition("/")
-    if not service:
-        raise ValueError("a Sentinel URL names its service")
-    nodes = [_host_and_port(node) for node in hosts.split(",")]
-    login = {"username": unquote(user) or None, "password": unquote(password) or None}
-    return sentinel(nodes, **options, **login, db=int(db or 0)).master_for(service)
-
-
-def _host_and_port(node: str) -> tuple[str, int]:
-    host, _, port = node.partition(":")
-    if not host:
-        raise ValueError("a Sentinel URL names its hosts")
-    return host, int(port or _SENTINEL_PORT)
+def _by_sentinel(
+    parts: RedisUrl, kinds: _Kinds, own: dict[str, Any], options: dict[str, Any]
+) -> Client:
+    tls = {"ssl": True} if parts.tls else {}
+    tls_options = {name: value for name, value in own.items() if name.startswith("ssl_")}
+    # One attempt each: while one sentinel is down the next is asked.
+    asking = {**options, **tls, **tls_options, **parts.sentinel_login, "retry": kinds.no_retry}
+    sentinels = kinds.sentinel(parts.nodes, sentinel_kwargs=asking)
+    return sentinels.master_for(parts.service, db=parts.db, **tls, **own, **options)
 
 
 def explained(error: Exception, name: str) -> EventStoreError:
@@ -142,6 +135,8 @@ def explained(error: Exception, name: str) -> EventStoreError:
         return NotPermittedError(f"Redis at {name} refuses: {text}")
     if is_final(error):
         return EventStoreError(f"Redis at {name} refuses: {text}")
+    if isinstance(error, MasterUnknownError):
+        return EventStoreError(f"Redis at {name}: {text}")
     if is_answer(error):
         return EventStoreError(
             f"Redis at {name} cannot serve now ({state_of(error)}): {text}{advice_on(error)}"

@@ -8,8 +8,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-SENTINEL, CLUSTER = "redis+sentinel://", "redis+cluster://"
-SCHEMES = ("redis://", "rediss://", "unix://", SENTINEL, CLUSTER)
+SCHEMES = (
+    "redis://",
+    "rediss://",
+    "unix://",
+    "redis+sentinel://",
+    "rediss+sentinel://",
+    "redis+cluster://",
+    "rediss+cluster://",
+)
 
 FIELD = "event"  # the one field of a stream entry: the event as JSON
 

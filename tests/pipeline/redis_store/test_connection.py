@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,7 +13,10 @@ from redis.asyncio import Redis as AsyncRedis
 from redis.sentinel import SentinelConnectionPool
 
 from pipeline.errors import EventStoreError
-from pipeline.redis_store.connection import connect, connect_async
+from pipeline.redis_store.connection import connect, connect_async, reporting
+from pipeline.redis_store.redis_server import free_port
+from testbed.certificates import make_certificate
+from testbed.redis_server import redis_server
 
 
 @pytest.mark.parametrize(
@@ -49,6 +55,37 @@ def test_sentinels_are_asked_for_the_master_of_a_service() -> None:
 def test_tls_is_asked_for_by_the_scheme() -> None:
     client: Any = connect("rediss://host:6380/0", socket_timeout_s=1, retries=0)
     assert client.connection_pool.connection_class is redis.SSLConnection
+
+
+@pytest.mark.parametrize("check", ["ssl_check_hostname=no", "ssl_cert_reqs=none", ""])
+def test_tls_with_the_options_that_belong_to_it(
+    check: str, tmp_path: Path, redis_program: None
+) -> None:
+    program = shutil.which("redis-server", path="/usr/bin:/usr/local/bin")
+    if program is None:
+        pytest.skip("no redis-server of the system, which would have TLS")
+    both, port = make_certificate(tmp_path), free_port()
+    tls = ["--tls-port", str(port), "--tls-auth-clients", "no", "--tls-ca-cert-file", str(both)]
+    own = ["--tls-cert-file", str(both), "--tls-key-file", str(tmp_path / "key.pem")]
+    with redis_server(tmp_path / "redis", *tls, *own, program=Path(program)):
+        trusted = f"ssl_ca_certs={tmp_path / 'certificate.pem'}&client_name=gate"
+        url = f"rediss://127.0.0.1:{port}/2?{trusted}&{check}".rstrip("&")
+        with connect(url, socket_timeout_s=30, retries=0) as client:
+            info = client.client_info()
+            assert (info["db"], info["name"]) == (2, "gate")
+
+        async def twin() -> bool:
+            async with connect_async(url, socket_timeout_s=30) as other:
+                return bool(await other.ping())
+
+        assert asyncio.run(twin())
+        untrusted = f"rediss://127.0.0.1:{port}"
+        with (
+            connect(untrusted, socket_timeout_s=30, retries=0) as client,
+            pytest.raises(EventStoreError, match="CERTIFICATE_VERIFY_FAILED"),
+            reporting("NAME"),
+        ):
+            client.ping()
 
 
 def test_the_twin_for_asyncio_is_of_the_same_kind() -> None:
