@@ -1,11 +1,15 @@
 """Measure event loss, duplication and reordering while faults are injected into the delivery.
 
-    python -m benchmarks.chaos [--faults 100] [--rate 1000] [--seed 0] [--json FILE]
+    python -m benchmarks.chaos [--faults 100] [--events 0] [--rate 500] [--seed 0] [--json FILE]
 
 Two publishers and two consumers of one group use a real redis-server with an append-only file,
 behind a TCP proxy. A seeded schedule kills (SIGKILL) the server, publishers and consumers, freezes
-the server, cuts, refuses and delays connections and drops replies. Afterwards every decided event
-must be on the stream exactly once and in order, and acknowledged by the group at least once.
+the server, cuts, refuses and delays connections and drops replies; it takes the power from the
+machine of the server (its append-only file ends two seconds earlier) or of a publisher (its outbox
+ends at the newest sync), flips bits in outboxes, fills disks and sets clocks wrong by up to 40
+days. Afterwards every decided event must be on the stream exactly once and in order, and
+acknowledged by the group at least once. Two exceptions: what was not synced when the power of its
+publisher failed may be missing, and what a flipped bit made unreadable, if the log names it.
 """
 
 from __future__ import annotations
@@ -18,7 +22,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -29,14 +33,25 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.chaos_check import Findings, check, count_reports
+from benchmarks.chaos_check import Allowances, Findings, check, count_reports
+from benchmarks.chaos_disk import AppendOnlyFiles
+from benchmarks.chaos_faults import FaultInjector
 from benchmarks.chaos_processes import GROUP, STREAM
+from benchmarks.chaos_records import produced_total
 from pipeline.config.shipped_files import PROJECT
 from pipeline.redis_store.redis_server import free_port
 from pipeline.redis_store.server_program import find_redis_server
 from testbed.tcp_proxy import TcpProxy
 
 CLAIM_AFTER_S = 3.0
+# The clock is set before anything else is imported.
+_WITH_CLOCK = """
+import sys, time
+offset_s, clock = float(sys.argv.pop(1)), time.time
+time.time = lambda: clock() + offset_s
+from benchmarks.chaos_processes import main
+main(sys.argv[1:])
+"""
 _DRAIN_TIMEOUT_S = 600.0  # for the remaining events after the last fault
 
 
@@ -45,7 +60,7 @@ class RestartableRedis:
 
     def __init__(self, folder: Path, *settings: str) -> None:
         self.port = free_port()
-        self._folder, self._settings = folder, settings
+        self.folder, self._settings = folder, settings
         self._process: subprocess.Popen[bytes] | None = None
         folder.mkdir()
 
@@ -59,7 +74,7 @@ class RestartableRedis:
         options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec"
         arguments = [*options.split(), "--save", "", *self._settings]
         self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
-            [str(find_redis_server()), *arguments], cwd=self._folder, stdout=subprocess.DEVNULL
+            [str(find_redis_server()), *arguments], cwd=self.folder, stdout=subprocess.DEVNULL
         )
 
     def signal(self, number: int) -> None:
@@ -68,6 +83,10 @@ class RestartableRedis:
         self._process.send_signal(number)
         if number == signal.SIGKILL:
             self._process.wait()
+
+    def wait_until_ready(self) -> None:
+        """Wait until the server replies; see `client`."""
+        self.client().close()
 
     def wait(self) -> None:
         """Wait until the process has ended."""
@@ -101,15 +120,20 @@ class Workers:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
         self._starting: set[str] = set()
 
-    def start(self, name: str) -> None:
-        """Start a process; a publisher resumes the outbox of its predecessor."""
+    def start(self, name: str, clock_offset_s: float = 0.0) -> None:
+        """Start a process; a publisher resumes the outbox of its predecessor.
+
+        Args:
+            name: of the process, `publisher-1` or such.
+            clock_offset_s: what its wall clock shows too much, seconds.
+        """
         if name.startswith("publisher"):
             arguments = ["publish", name, self._url, str(self._folder), str(self._rate)]
         else:
             arguments = ["consume", name, self._url, str(self._folder), str(CLAIM_AFTER_S), "0"]
         with (self._folder / f"log-{name}").open("ab") as log:
             self._running[name] = subprocess.Popen(  # noqa: S603 - this project's program
-                [sys.executable, "-m", "benchmarks.chaos_processes", *arguments],
+                [sys.executable, "-c", _WITH_CLOCK, str(clock_offset_s), *arguments],
                 cwd=PROJECT,
                 stdout=subprocess.PIPE,
                 stderr=log,
@@ -124,11 +148,16 @@ class Workers:
             stdout.readline()
         self._starting.clear()
 
-    def kill(self, name: str) -> None:
-        """Send SIGKILL and wait until the process has ended."""
+    def kill(self, name: str) -> str:
+        """Send SIGKILL and wait until the process has ended; returns the run id that it had."""
         process = self._running.pop(name)
         process.kill()
         process.communicate()
+        return f"{name}-{process.pid}"
+
+    def pid(self, name: str) -> int:
+        """Return the id of a running process."""
+        return self._running[name].pid
 
     def finish(self, prefix: str) -> None:
         """Terminate the processes whose name starts with `prefix`, and wait for them.
@@ -154,62 +183,6 @@ class Workers:
             self.kill(name)
 
 
-@dataclass(slots=True)
-class FaultInjector:
-    """Faults of the server, the network and the processes."""
-
-    server: RestartableRedis
-    proxy: TcpProxy
-    workers: Workers
-    random: random.Random
-
-    def faults(self) -> dict[str, Callable[[], None]]:
-        """Return the faults by name; each call returns after the fault has been undone."""
-        return {
-            "server killed": self._kill_server,
-            "server frozen": self._freeze_server,
-            "connections cut": self.proxy.cut,
-            "connections refused": self._refuse,
-            "replies lost": self._lose_replies,
-            "network delayed": self._delay,
-            "publisher killed": lambda: self._kill_worker("publisher"),
-            "consumer killed": lambda: self._kill_worker("consumer"),
-        }
-
-    def _kill_server(self) -> None:
-        self.server.signal(signal.SIGKILL)
-        time.sleep(self.random.uniform(0.0, 0.5))
-        self.server.start()
-        self.server.client().close()
-
-    def _freeze_server(self) -> None:
-        self.server.signal(signal.SIGSTOP)
-        time.sleep(self.random.uniform(0.2, 3.0))
-        self.server.signal(signal.SIGCONT)
-
-    def _refuse(self) -> None:
-        self.proxy.refuses = True
-        self.proxy.cut()
-        time.sleep(self.random.uniform(0.1, 1.0))
-        self.proxy.refuses = False
-
-    def _lose_replies(self) -> None:
-        for _ in range(self.random.randint(1, 5)):
-            self.proxy.drop_next_reply.set()
-            time.sleep(self.random.uniform(0.0, 0.05))
-
-    def _delay(self) -> None:
-        self.proxy.delay_s = self.random.uniform(0.001, 0.05)
-        time.sleep(self.random.uniform(0.1, 0.5))
-        self.proxy.delay_s = 0.0
-
-    def _kill_worker(self, kind: str) -> None:
-        name = f"{kind}-{self.random.randint(1, 2)}"
-        self.workers.kill(name)
-        time.sleep(self.random.uniform(0.0, 0.2))
-        self.workers.start(name)
-
-
 @dataclass(frozen=True, slots=True)
 class ChaosOutcome:
     """Result of one run."""
@@ -221,7 +194,7 @@ class ChaosOutcome:
 
 
 def run_chaos(
-    folder: Path, *, faults: int, rate: float, seed: int, pause_s: float = 0.5
+    folder: Path, *, faults: int, rate: float, seed: int, pause_s: float = 0.5, events: int = 0
 ) -> ChaosOutcome:
     """Inject faults, wait until all events are delivered, and check the stream.
 
@@ -231,6 +204,7 @@ def run_chaos(
         rate: events per second and publisher.
         seed: seed of the schedule.
         pause_s: mean time between two faults, in seconds.
+        events: it goes on without faults until so many were produced.
 
     Raises:
         RuntimeError: if a process fails, or the group does not acknowledge all events in time.
@@ -238,37 +212,45 @@ def run_chaos(
     rng = random.Random(seed)  # noqa: S311
     injected: Counter[str] = Counter()
     began = time.monotonic()
-    with _system(folder, rate) as (server, proxy, workers):
+    with _system(folder, rate, rng) as (server, injector, workers):
         workers.wait_until_ready()
-        kinds = FaultInjector(server, proxy, workers, rng).faults()
+        kinds = injector.faults()
         for _ in range(faults):
             time.sleep(rng.uniform(0.2, 1.8) * pause_s)
             kind = rng.choice(sorted(kinds))
             kinds[kind]()
             injected[kind] += 1
+        while produced_total(folder) < events:
+            time.sleep(0.5)
         workers.finish("publisher")
         _wait_for_group(server)
         workers.finish("consumer")
-        findings = check(server.url, STREAM, folder)
+        allowances = Allowances(injector.power_lost, injector.damaged)
+        findings = check(server.url, STREAM, folder, allowances)
+    findings.longest_unsynced_s = round(injector.longest_unsynced_s, 2)
     seconds = time.monotonic() - began
     return ChaosOutcome(dict(injected), findings, dict(count_reports(folder)), seconds)
 
 
 @contextmanager
-def _system(folder: Path, rate: float) -> Iterator[tuple[RestartableRedis, TcpProxy, Workers]]:
+def _system(
+    folder: Path, rate: float, rng: random.Random
+) -> Iterator[tuple[RestartableRedis, FaultInjector, Workers]]:
     server = RestartableRedis(folder / "redis")
     server.start()
-    server.client().close()
+    server.wait_until_ready()
+    append_only = AppendOnlyFiles(server.folder)
     proxy = TcpProxy(server.port)
     workers = Workers(proxy.url, folder, rate)
     try:
         for kind in ("publisher", "consumer"):
             for number in (1, 2):
                 workers.start(f"{kind}-{number}")
-        yield server, proxy, workers
+        yield server, FaultInjector(server, proxy, workers, append_only, folder, rng), workers
     finally:
         workers.kill_all()
         proxy.close()
+        append_only.close()
         server.signal(signal.SIGKILL)
 
 
@@ -286,7 +268,10 @@ def _wait_for_group(server: RestartableRedis) -> None:
 
 
 def main(
-    faults: Annotated[int, typer.Option(min=1, help="Faults to inject.")] = 100,
+    faults: Annotated[int, typer.Option(min=0, help="Faults to inject.")] = 100,
+    events: Annotated[
+        int, typer.Option(help="Events to produce at least, by both publishers.")
+    ] = 0,
     rate: Annotated[float, typer.Option(help="Events per second and publisher.")] = 500.0,
     seed: Annotated[int, typer.Option(help="Seed of the schedule.")] = 0,
     pause_s: Annotated[float, typer.Option("--pause", help="Mean seconds between faults.")] = 0.5,
@@ -296,7 +281,9 @@ def main(
 ) -> None:
     """Print faults and findings; exit with 1 if a check of the delivery failed."""
     with tempfile.TemporaryDirectory(prefix="chaos-") as folder:
-        outcome = run_chaos(Path(folder), faults=faults, rate=rate, seed=seed, pause_s=pause_s)
+        outcome = run_chaos(
+            Path(folder), faults=faults, rate=rate, seed=seed, pause_s=pause_s, events=events
+        )
     counts = {name: value for name, value in asdict(outcome.findings).items() if name != "origins"}
     table = Table("", "count", title=f"seed {seed}, {outcome.seconds:.0f} s")
     for name, value in (*sorted(outcome.faults.items()), ("faults in total", faults)):

@@ -16,6 +16,7 @@ import threading
 import time
 from pathlib import Path
 
+from benchmarks.chaos_records import ProducedRecord, record_syncs
 from pipeline.config.schema import load_config
 from pipeline.delivery.deliver import deliver_events
 from pipeline.events import ActionEvent, CameraEvent, Event
@@ -25,10 +26,10 @@ from pipeline.types import DecidedEnd, StreamEnd
 STREAM, GROUP = "chaos:events", "alarms"
 CAMERAS = ("gate", "yard", "hall")
 BATCH = 5  # events per decision
-MAXLEN = 10_000_000
+MAX_AGE_S = 86_400  # seconds that entries are kept
 
 
-def publish(name: str, url: str, folder: Path, rate: float, maxlen: int = MAXLEN) -> None:
+def publish(name: str, url: str, folder: Path, rate: float, maxlen: int | None = None) -> None:
     """Produce events of several cameras and deliver them as `live` does, until SIGTERM.
 
     Args:
@@ -36,35 +37,40 @@ def publish(name: str, url: str, folder: Path, rate: float, maxlen: int = MAXLEN
         url: URL of the Redis server.
         folder: outboxes and records of the run.
         rate: events per second.
-        maxlen: length to which the stream is trimmed.
+        maxlen: length to which the stream is trimmed; None: by age.
     """
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     print("ready", flush=True)
-    settings = [f"redis.url={url}", f"redis.stream={STREAM}", f"redis.maxlen={maxlen}"]
+    # By age, unless a test bounds the length: wrong clocks must not trim the stream.
+    limit = f"redis.max_age_s={MAX_AGE_S}" if maxlen is None else f"redis.maxlen={maxlen}"
+    settings = [f"redis.url={url}", f"redis.stream={STREAM}", limit]
     section = load_config(None, [*settings, "redis.wait_s=120"])
     run_id = f"{name}-{os.getpid()}"
     cameras = [CameraScript(run_id, camera_id) for camera_id in CAMERAS]
     outboxes = folder / f"outbox-{name}"
-    with (
-        (folder / f"produced-{run_id}").open("w") as produced,
-        deliver_events(url, section.redis, outboxes, run_id, threading.Event(), spool=True) as sink,
-    ):
+    record = ProducedRecord(folder, run_id)
+    record_syncs(record)
+    with deliver_events(
+        url, section.redis, outboxes, run_id, threading.Event(), spool=True
+    ) as sink:
+
+        def write(camera: CameraScript, events: tuple[Event, ...]) -> None:
+            sink.write(DecidedEnd(StreamEnd(camera.camera_id), events))
+            if sink.publisher.disk_error is None:  # else a kill may take them
+                record.numbers = tuple(each.seq for each in cameras)
+
         due = time.monotonic()
         turn = 0
         while not stop.is_set():
             camera = cameras[turn % len(cameras)]
             turn += 1
-            events = tuple(camera.next_event() for _ in range(BATCH))
-            sink.write(DecidedEnd(StreamEnd(camera.camera_id), events))
-            produced.write(f"{camera.camera_id} {camera.seq}\n")
-            produced.flush()
+            write(camera, tuple(camera.next_event() for _ in range(BATCH)))
             due = max(due + BATCH / rate, time.monotonic() - 0.1)
             stop.wait(max(0.0, due - time.monotonic()))
         for camera in cameras:
-            sink.write(DecidedEnd(StreamEnd(camera.camera_id), camera.down()))
-            produced.write(f"{camera.camera_id} {camera.seq}\n")
-            produced.flush()
+            write(camera, camera.down())
+        record.numbers = tuple(each.seq for each in cameras)
 
 
 class CameraScript:
@@ -164,11 +170,16 @@ def consume(name: str, url: str, folder: Path, claim_after_s: float, pause_s: fl
         subscriber.close()
 
 
-if __name__ == "__main__":
-    command, name, url, folder, *numbers = sys.argv[1:]
+def main(arguments: list[str]) -> None:
+    """Run one process; see the module."""
+    command, name, url, folder, *numbers = arguments
     if command == "publish":
         rate, *maxlen = numbers
         publish(name, url, Path(folder), float(rate), *map(int, maxlen))
     else:
         claim_after_s, pause_s = map(float, numbers)
         consume(name, url, Path(folder), claim_after_s, pause_s)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

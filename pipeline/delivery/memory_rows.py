@@ -51,9 +51,9 @@ class MemoryRows:
         found = (row for row in self._rows if row.origin == origin and row.seq > seq)
         return next(found, None)
 
-    def forget(self, delivered_id: int, before: float) -> None:
-        """Delete the delivered events that were stored before a Unix time."""
-        self._keep(lambda row: row.id > delivered_id or row.kept_since >= before)
+    def forget(self, row_id: int) -> None:
+        """Delete the events up to a row."""
+        self._keep(lambda row: row.id > row_id)
 
     def make_room(self, delivered_id: int) -> tuple[int, str]:
         """Drop what exceeds the limit: delivered events, else the oldest updates, else the oldest.

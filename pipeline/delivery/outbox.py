@@ -49,7 +49,6 @@ class Outbox:
 
     Attributes:
         dropped: events that were deleted before Redis got them.
-        delivered_id: Redis has the rows up to this one; set by the reader.
         disk_error: why the disk takes nothing now; None while it does.
 
     Raises:
@@ -70,7 +69,8 @@ class Outbox:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self.path, self.target = path, target
-        self.dropped = self.delivered_id = 0
+        self.dropped = 0
+        self._delivered = [(0.0, 0)]  # (monotonic seconds, row id), both ascending
         self.disk_error: str | None = None
         self._allowance, self._prepare = DiskAllowance(max_bytes), prepare
         self._now, self._monotonic = now, monotonic
@@ -131,6 +131,18 @@ class Outbox:
         """
         if self._file is not None:
             self._file.check()
+
+    @property
+    def delivered_id(self) -> int:
+        """Redis has the rows up to this one; set by the reader, back too if Redis lost some."""
+        return self._delivered[-1][1]
+
+    @delivered_id.setter
+    def delivered_id(self, row_id: int) -> None:
+        with self._lock:
+            while self._delivered and self._delivered[-1][1] >= row_id:
+                self._delivered.pop()
+            self._delivered.append((self._monotonic(), row_id))
 
     @property
     def waiting(self) -> int:
@@ -234,12 +246,17 @@ class Outbox:
             row = row or self._memory.next_of(origin, seq)
             return None if row is None else self._with_accepted(row)
 
-    def forget(self, before: float) -> None:
-        """Delete the delivered events that were stored before a Unix time."""
+    def forget(self, after_s: float) -> None:
+        """Delete the events that were delivered longer than so many seconds ago."""
         with self._lock:
-            self._memory.forget(self.delivered_id, before)
+            before = self._monotonic() - after_s
+            old = [row_id for at, row_id in self._delivered if at < before]
+            if not old:
+                return
+            self._delivered = self._delivered[len(old) - 1 :]
+            self._memory.forget(old[-1])
             if self.disk_error is None:
-                self._on_disk(lambda file: file.forget(self.delivered_id, before))
+                self._on_disk(lambda file: file.forget(old[-1]))
 
     def accept_gap(self, row_id: int, newest_seq: int) -> None:
         """Let the event of a row follow directly on a number: what was between them is lost."""

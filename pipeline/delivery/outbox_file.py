@@ -213,16 +213,14 @@ class OutboxFile:
                 return whole[0]
             seq = row[3]
 
-    def forget(self, delivered_id: int, before: float) -> None:
-        """Delete the rows up to `delivered_id` that were stored before a Unix time.
+    def forget(self, row_id: int) -> None:
+        """Delete the rows up to one.
 
         Raises:
             OutboxError: if the disk does not take it, or the file is damaged.
         """
         with explained(self.path):
-            self._connection.execute(
-                "DELETE FROM events WHERE id <= ? AND kept_since < ?", (delivered_id, before)
-            )
+            self._connection.execute("DELETE FROM events WHERE id <= ?", (row_id,))
 
     def delete_oldest(self, condition: str, delivered_id: int, limit: int) -> int:
         """Delete the oldest rows that fulfil a condition on `delivered_id`; returns how many."""

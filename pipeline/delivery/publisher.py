@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
@@ -21,6 +22,9 @@ BATCH = 200  # events per round trip
 # How long events stay on disk after Redis acknowledged them. A server that is killed or fails over
 # may come back without its newest events; they are then sent again.
 KEEP_DELIVERED_S = 60.0
+# The same for a whole outbox of an earlier run, whose cameras send nothing that would show the gap:
+# with appendfsync everysec a server has its events on disk after two seconds, and is then asked.
+_SETTLE_S = 3.0
 HEARTBEAT_S = 1.0
 _BACKOFF_S = (0.1, 5.0)
 _LOG_INTERVAL_S = 5.0
@@ -70,6 +74,7 @@ class Publisher:
         self.last_error: str | None = None
         self._own = outboxes[-1] if has_own else None
         self._earlier = list(outboxes[:-1] if has_own else outboxes)
+        self._settling: list[tuple[Outbox, float]] = []  # delivered; monotonic seconds when asked
         self._rewound: tuple[Outbox, str, int] | None = None
         self._stream, self._heartbeat, self._now = stream, heartbeat, now
         self._published, self._published_id = published, 0
@@ -139,6 +144,10 @@ class Publisher:
         self._work.set()
         self._thread.join()
         self.check()
+        for outbox, _ in self._settling:  # else the next run looks after it
+            with suppress(EventStoreError):
+                if self._has_all(outbox):
+                    outbox.remove()
 
     @property
     def waiting(self) -> int:
@@ -169,6 +178,7 @@ class Publisher:
                 self._warn()
             if self._deliver() == 0:
                 self._rest()
+            self._remove_settled()
             self._beat()
         except (EventStoreError, OutboxError) as error:
             if self.last_error is None:
@@ -193,11 +203,10 @@ class Publisher:
         """Delete delivered events, then wait for new ones or the next heartbeat."""
         if self._earlier:
             if not self._end_what_is_open(self._earlier[0]):
-                self._wait_until_saved()
-                self._earlier.pop(0).remove()
+                self._settling.append((self._earlier.pop(0), time.monotonic() + _SETTLE_S))
             return
         if self._own is not None:
-            self._own.forget(self._now() - KEEP_DELIVERED_S)
+            self._own.forget(KEEP_DELIVERED_S)
         if not self._drained.is_set():
             self._wait_until_saved()
             self._beat_at = 0.0  # the run may end now: send the last state
@@ -212,11 +221,9 @@ class Publisher:
         used: the ends follow behind them.
         """
         numbers = outbox.numbers()
-        runs = {run_of(outbox.path), *(origin.partition("/")[0] for origin in numbers)}
-        for run_id in sorted(runs):
-            for origin, newest in self._stream.newest_of_run(run_id).items():
-                if newest > numbers.get(origin, 0):
-                    self._learn(outbox, origin, numbers.get(origin, 0), newest)
+        for origin, newest in self._newest_of(outbox).items():
+            if newest > numbers.get(origin, 0):
+                self._learn(outbox, origin, numbers.get(origin, 0), newest)
         try:
             ended = outbox.interrupt()
         except EventError as error:
@@ -225,6 +232,36 @@ class Publisher:
         if ended:
             log.warning("%s: %d events end what its run left open", outbox.path, ended)
         return ended
+
+    def _newest_of(self, outbox: Outbox) -> dict[str, int]:
+        """Return the newest numbers that the server knows of the cameras of an outbox."""
+        own = (origin.partition("/")[0] for origin in outbox.numbers())
+        runs = sorted({run_of(outbox.path), *own})
+        return {
+            origin: seq
+            for run_id in runs
+            for origin, seq in self._stream.newest_of_run(run_id).items()
+        }
+
+    def _has_all(self, outbox: Outbox) -> bool:
+        newest = self._newest_of(outbox)
+        return all(newest.get(origin, 0) >= seq for origin, seq in outbox.numbers().items())
+
+    def _remove_settled(self) -> None:
+        """Remove the outboxes of earlier runs that the server still has all of."""
+        while self._settling and time.monotonic() >= self._settling[0][1]:
+            outbox = self._settling[0][0]
+            if self._has_all(outbox):
+                outbox.remove()
+            else:
+                log.warning(
+                    "%s came back without its newest events; those in %s are sent again",
+                    self._stream.name,
+                    outbox.path,
+                )
+                outbox.delivered_id = 0
+                self._earlier.append(outbox)
+            self._settling.pop(0)
 
     def _learn(self, outbox: Outbox, origin: str, own: int, newest: int) -> None:
         events = self._stream.events_behind(origin, own, newest)

@@ -17,6 +17,7 @@ import pytest
 from benchmarks.chaos import RestartableRedis, run_chaos
 from benchmarks.chaos_check import check, check_trimmed
 from benchmarks.chaos_processes import GROUP, STREAM
+from benchmarks.chaos_records import produced_total
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.events import Event
 from pipeline.subscriber import EventFilter, Subscriber
@@ -69,10 +70,6 @@ def ended(process: subprocess.Popen[str]) -> int:
     return process.wait(timeout=60)
 
 
-def produced(folder: Path) -> int:
-    return sum(len(path.read_text().splitlines()) for path in folder.glob("produced-*"))
-
-
 def test_whatever_is_killed_frozen_or_cut_every_event_arrives_once(tmp_path: Path) -> None:
     outcome = run_chaos(tmp_path, faults=10, rate=200.0, seed=1, pause_s=0.3)
     assert outcome.findings.produced > 100
@@ -87,7 +84,7 @@ def test_every_gap_that_trimming_made_is_reported_to_the_group(tmp_path: Path) -
         worker("consume", "slow", server.url, str(tmp_path), "60", "0.01"),
         worker("publish", "p", server.url, str(tmp_path), "1000", "100") as publisher,
     ):
-        until(lambda: produced(tmp_path) > 400)
+        until(lambda: produced_total(tmp_path) > 400)
         assert ended(publisher) == 0
         newest = client.xrevrange(STREAM, count=1)[0][0]
         until(lambda: client.xinfo_groups(STREAM)[0]["last-delivered-id"] == newest)
@@ -101,10 +98,10 @@ def test_every_gap_that_trimming_made_is_reported_to_the_group(tmp_path: Path) -
 def test_what_a_killed_run_left_is_flushed_with_ends_for_what_was_open(tmp_path: Path) -> None:
     with running(tmp_path) as server:
         with worker("publish", "p", server.url, str(tmp_path), "500") as publisher:
-            until(lambda: produced(tmp_path) > 20)
+            until(lambda: produced_total(tmp_path) > 20)
             server.signal(signal.SIGKILL)  # from here on it spools
-            before = produced(tmp_path)
-            until(lambda: produced(tmp_path) > before + 20)
+            before = produced_total(tmp_path)
+            until(lambda: produced_total(tmp_path) > before + 20)
             publisher.kill()
         output = tmp_path / "output"
         output.mkdir()
@@ -135,7 +132,7 @@ def test_what_a_killed_run_left_is_flushed_with_ends_for_what_was_open(tmp_path:
 
 def test_without_a_server_a_flush_keeps_everything_and_reports_it(tmp_path: Path) -> None:
     with worker("publish", "p", "redis://127.0.0.1:1/0", str(tmp_path), "500") as publisher:
-        until(lambda: produced(tmp_path) > 10)
+        until(lambda: produced_total(tmp_path) > 10)
         publisher.kill()
     output = tmp_path / "output"
     output.mkdir()

@@ -119,23 +119,36 @@ def test_the_next_event_of_a_camera_is_found_by_its_number(outbox: Outbox) -> No
     assert outbox.next_of("run/nowhere", 0) is None
 
 
-def test_delivered_events_stay_for_a_while(outbox: Outbox, clock: Clock) -> None:
-    outbox.append([make_event(1), make_event(2)])
-    clock.now += 50
-    outbox.append([make_event(3), make_event(4)])
-    outbox.delivered_id = 3
-    assert outbox.waiting == 1
-    outbox.forget(before=clock.now - 20)
-    assert [event.seq for event in events_of(outbox)] == [3, 4]
-    outbox.forget(before=clock.now + 1)
-    assert [event.seq for event in events_of(outbox)] == [4]  # never what is not delivered
+def test_delivered_events_stay_for_a_while_after_their_delivery(
+    tmp_path: Path, clock: Clock
+) -> None:
+    with Outbox(tmp_path / "a", monotonic=clock) as outbox:
+        outbox.append([make_event(seq) for seq in (1, 2, 3, 4)])
+        clock.now += 3600  # of an outage
+        outbox.delivered_id = 2
+        clock.now += 50
+        outbox.delivered_id = 3
+        assert outbox.waiting == 1
+        outbox.forget(after_s=60)
+        assert [event.seq for event in events_of(outbox)] == [1, 2, 3, 4]
+        clock.now += 20
+        outbox.forget(after_s=60)
+        assert [event.seq for event in events_of(outbox)] == [3, 4]
+        outbox.delivered_id = 2  # the server has lost number 3
+        clock.now += 100
+        outbox.forget(after_s=60)
+        assert [event.seq for event in events_of(outbox)] == [3, 4]
+        outbox.delivered_id = 3
+        clock.now += 100
+        outbox.forget(after_s=60)
+        assert [event.seq for event in events_of(outbox)] == [4]  # never what is not delivered
 
 
 def test_row_numbers_are_never_used_twice(tmp_path: Path) -> None:
-    with Outbox(tmp_path / "a", now=lambda: 0.0) as outbox:
+    with Outbox(tmp_path / "a") as outbox:
         outbox.append([make_event(1), make_event(2)])
         outbox.delivered_id = 2
-        outbox.forget(before=1.0)
+        outbox.forget(after_s=-1.0)
     with Outbox(tmp_path / "a") as outbox:
         outbox.append([make_event(3)])
         assert [row.id for row in outbox.after(2, 9)] == [3]
@@ -254,7 +267,8 @@ def test_while_neither_disk_nor_redis_takes_events_the_oldest_updates_go_first(
         assert outbox.dropped == 1002 - len(kept) > 0
         assert [event.seq for event in kept[2:]] == list(range(1005 - len(kept), 1003))
         outbox.delivered_id = outbox._last_id
-        outbox.forget(before=clock.now + 1)
+        clock.now += 1.0
+        outbox.forget(after_s=0.5)
         assert len(outbox.after(2, 9)) == 0
     assert "oldest updates are dropped" in caplog.text
 

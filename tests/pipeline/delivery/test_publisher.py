@@ -169,7 +169,7 @@ def test_an_entry_that_exists_nowhere_any_more_is_a_counted_gap(
     with publishing(fake, outbox) as publisher:
         append(outbox, publisher, 1, 2, 3)
         assert publisher.drain(30.0) == 0
-        outbox.forget(before=1e12)
+        outbox.forget(after_s=-1.0)
         fake.entries.clear()
         append(outbox, publisher, 4, 5)
         assert publisher.drain(30.0) == 0
@@ -308,12 +308,37 @@ def test_an_outbox_that_contradicts_itself_is_no_endless_loop(
         assert publisher.drain(60.0) == 0
         del fake.entries[:]
         first = outbox.after(0, 1)[0]
-        outbox.forget(before=1e12)
+        outbox.forget(after_s=-1.0)
         monkeypatch.setattr(outbox, "next_of", lambda origin, seq: first)  # it has it not
         append(outbox, publisher, 4)
         assert publisher.drain(60.0) == 0
     assert fake.entries == [("run/gate", 4)]
     assert publisher.counts.missing == 3
+
+
+def test_what_a_server_loses_of_an_earlier_run_is_sent_again(
+    fake: FakeStream, outbox: Outbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = Outbox(tmp_path / "left-a1.outbox")
+    box.append([make_event(1, run_id="left"), make_event(2, "end", run_id="left")])
+    later = threading.Event()
+    clock = SimpleNamespace(
+        monotonic=lambda: time.monotonic() + 60 * later.is_set(), time=time.time
+    )
+    monkeypatch.setattr("pipeline.delivery.publisher.time", clock)
+    with publishing(fake, box, outbox) as publisher:
+        assert publisher.drain(60.0) == 0
+        assert box.path.exists()
+        with fake.changed:
+            fake.entries.pop()  # no camera of that run will ever show the gap
+        later.set()
+        publisher.wake()
+        deadline = time.monotonic() + 60.0
+        while ("left/gate", 2) not in fake.entries:
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+    assert fake.entries == [("left/gate", 1), ("left/gate", 2)]
+    assert not box.path.exists()
 
 
 def test_a_wait_lasts_as_long_as_events_move(
