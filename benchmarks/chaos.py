@@ -72,7 +72,9 @@ class RestartableRedis:
     def start(self) -> None:
         """Start the process; return before it has loaded its file."""
         options = f"--port {self.port} --bind 127.0.0.1 --appendonly yes --appendfsync everysec"
-        arguments = [*options.split(), "--save", "", *self._settings]
+        # A short tail of the file is what a restart has to execute command by command.
+        rewrite = ["--auto-aof-rewrite-percentage", "30"]
+        arguments = [*options.split(), "--save", "", *rewrite, *self._settings]
         self._process = subprocess.Popen(  # noqa: S603 - fixed arguments
             [str(find_redis_server()), *arguments], cwd=self.folder, stdout=subprocess.DEVNULL
         )
