@@ -109,7 +109,11 @@ BORDERS = {
         "pipeline/redis_store/sentinels.py",
         "pipeline/subscriber/in_memory_redis.py",
     },
-    "yaml": {"pipeline/config/yaml_document.py", "models/checkpoints/training_config.py"},
+    "yaml": {
+        "pipeline/config/yaml_document.py",
+        "models/checkpoints/training_config.py",
+        "models/checkpoints/label_files.py",
+    },
     "requests": {"pipeline/bridges/webhook.py"},
     "paho": {"pipeline/bridges/mqtt.py"},
     "openvino": {

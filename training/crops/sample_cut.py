@@ -14,6 +14,8 @@ from training.crops.crop_cache import CutSpec, TrackIndex, encode_crop, write_in
 from training.crops.person_tracks import read_track
 from training.labels.samples import DataError, PersonBox, Sample, TrackFile
 
+MIN_SEEN = 0.5  # fraction of a given box that must be in the frame
+MIN_SIDE = 4  # pixels of a given box
 MIN_CROPS = 2  # sampling in time needs two frames
 WHOLE_FRAME, GIVEN = "whole frame", "given"
 
@@ -150,8 +152,19 @@ def _fixed_box(box: PersonBox, wh: tuple[int, int]) -> FloatArray:
     width, height = wh
     scale = np.array([width, height] * 2, np.float32) if box.normalized else np.float32(1)
     xyxy = np.asarray(np.array(box.xyxy, np.float32) * scale, np.float32)
-    if _inside(xyxy, wh) is None:
-        raise DataError(f"the box {box.xyxy} lies outside the frame of {width}x{height}")
+    x1, y1, x2, y2 = xyxy.tolist()
+    seen = max(0.0, min(x2, width) - max(x1, 0.0)) * max(0.0, min(y2, height) - max(y1, 0.0))
+    corners = ",".join(f"{value:g}" for value in (x1, y1, x2, y2))
+    if seen < MIN_SEEN * (x2 - x1) * (y2 - y1):
+        where = "lies" if seen == 0 else "lies mostly"
+        raise DataError(
+            f"the box {corners} {where} outside the frame of {width}x{height}; it is x1,y1,x2,y2 "
+            "in pixels of the video"
+        )
+    if min(x2 - x1, y2 - y1) < MIN_SIDE:
+        raise DataError(
+            f"the box {corners} is smaller than {MIN_SIDE} pixels: nobody can be seen in it"
+        )
     return xyxy
 
 

@@ -8,8 +8,14 @@ import re
 from pathlib import Path
 
 from pipeline.sources.video_search import VIDEO_SUFFIXES
-from training.labels.label_lists import read_ava, read_list
-from training.labels.label_tables import read_csv, read_json
+from training.labels.label_lists import (
+    is_video,
+    read_ava,
+    read_label_text,
+    read_list,
+    recording_of,
+)
+from training.labels.label_tables import delimiter_of, read_csv, read_json
 from training.labels.samples import DataError, Sample, Split
 
 # Folders and files with these names hold that part of the data.
@@ -76,20 +82,21 @@ def read_samples(
 
 def _form(path: Path) -> str:
     """Distinguish table (with a header), ava and list by the first line that is not empty."""
+    lines = read_label_text(path).splitlines()
+    at, line = next(((at, line) for at, line in enumerate(lines, 1) if line.strip()), (1, ""))
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            first = next((row for row in csv.reader(file) if any(row)), [])
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: cannot be read as text ({error})") from error
+        first = next(csv.reader([line], delimiter=delimiter_of(line)), [])
+    except csv.Error as error:
+        raise DataError(f"{path}:{at}: {error}") from error
     if "path" in {cell.strip().lower() for cell in first}:
         return "table"
-    if len(first) in (2, 7, 8) and _is_number(first[1]):
+    if len(first) in (2, 7, 8) and _is_number(first[1]) and not is_video(first[0].strip()):
         return "ava"
-    if len(first) == 1 and re.search(r"\s\d+\s*$", first[0]):
+    if re.search(r"[\s,;]\d+\s*$", line) or is_video(line.strip()):
         return "list"
     raise DataError(
-        f"{path}:1: expected a header with the columns path and label, or lines `path number`, "
-        f"or AVA's lines `video,time,x1,y1,x2,y2,action,person`; found {','.join(first)[:80]!r}"
+        f"{path}:{at}: expected a header with the columns path and label, or lines `path number`, "
+        f"or AVA's lines `video,time,x1,y1,x2,y2,action,person`; found {line[:80]!r}"
     )
 
 
@@ -102,8 +109,8 @@ def _is_number(text: str) -> bool:
 
 
 def _split_of(path: Path) -> Split | None:
-    """Read the split from the name of a list, as in kinetics_train_list.txt."""
-    words = re.split(r"[^a-z]+", path.stem.lower())
+    """Read the split from the name of a list: kinetics_train_list.txt, trainlist01.txt."""
+    words = re.split(r"[^a-z]+|(?=list)", path.stem.lower())
     return next((SPLIT_NAMES[word] for word in words if word in SPLIT_NAMES), None)
 
 
@@ -128,7 +135,13 @@ def _read_folders(folder: Path) -> list[Sample]:
 
 def _read_classes(folder: Path, split: Split | None) -> list[Sample]:
     return [
-        Sample(path, (each.name,), split=split, origin=str(path.relative_to(folder.parent)))
+        Sample(
+            path,
+            (each.name,),
+            group=recording_of(path),
+            split=split,
+            origin=str(path.relative_to(folder.parent)),
+        )
         for each in _folders(folder)
         for path in sorted(each.rglob("*"))
         if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import logging
+import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
+from models.checkpoints.text_files import read_text
 from pipeline.paths import expand_user
 from training.labels.samples import SPLITS, DataError, PersonBox, Sample, Split, TrackFile
 
@@ -32,6 +35,8 @@ FIELDS = (
 )
 CORNERS = ("x1", "y1", "x2", "y2")
 SHOWN_ERRORS = 10
+# A box that ends within a pixel or two of the corner shows nobody: it is in fractions of the frame.
+LARGEST_FRACTION = 2.0
 
 Row = Mapping[str, Any]
 R = TypeVar("R")
@@ -43,18 +48,64 @@ def read_csv(path: Path, folder: Path) -> list[Sample]:
     """Read a CSV file whose first line names its columns.
 
     Args:
-        path: UTF-8, with or without a byte order mark; commas between the columns.
+        path: UTF-8, or UTF-16 with a byte order mark; commas, semicolons or tabs between columns.
         folder: of relative paths.
 
     Raises:
         DataError: naming every wrong line, up to ten.
     """
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, skipinitialspace=True)
-        reader.fieldnames = [name.strip().lower() for name in reader.fieldnames or ()]
-        _check_fields(str(path), reader.fieldnames)
-        rows = ((f"{path}:{reader.line_num}", row) for row in reader if any(row.values()))
-        return collect_samples(rows, lambda row, origin: sample_of(row, origin, folder))
+    text = _text_of(path)
+    header = next((line for line in text.splitlines() if line.strip()), "")
+    options: dict[str, Any] = {"delimiter": delimiter_of(header), "strict": True}
+    reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, **options)
+    rows = _lines_of(path, reader)
+    fields = [name.strip().lower() for name in next(rows, ("", []))[1]]
+    _check_fields(str(path), fields)
+
+    def sample_of_cells(cells: list[str], origin: str) -> Sample:
+        if len(cells) > len(fields) and any(cells[len(fields) :]):
+            raise DataError(
+                f"{len(cells)} cells for {len(fields)} columns; a text with a comma needs quotes, "
+                f'as in "{", ".join(cells[1:3])}"'
+            )
+        return sample_of(dict(zip(fields, cells, strict=False)), origin, folder)
+
+    return collect_samples(rows, sample_of_cells)
+
+
+def _lines_of(path: Path, reader: Any) -> Iterator[tuple[str, list[str]]]:
+    """Yield the cells of every line that has any, with file and line.
+
+    Raises:
+        DataError: if quotes do not close, or a cell is longer than any label.
+    """
+    while True:
+        begins = reader.line_num + 1
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            raise DataError(
+                f"{path}:{begins}: {error}; is a quote opened there and never closed?"
+            ) from error
+        if cells is None:
+            return
+        if any(cell.strip() for cell in cells):
+            yield f"{path}:{reader.line_num}", cells
+
+
+def delimiter_of(header: str) -> str:
+    """Return what stands between the columns: a comma, or a semicolon or tab of spreadsheets."""
+    for delimiter in ",;\t":
+        if "path" in {cell.strip(' "').lower() for cell in header.split(delimiter)}:
+            return delimiter
+    return ","
+
+
+def _text_of(path: Path) -> str:
+    try:
+        return read_text(path)
+    except (OSError, ValueError) as error:
+        raise DataError(str(error)) from error
 
 
 def read_json(path: Path, folder: Path) -> list[Sample]:
@@ -66,8 +117,8 @@ def read_json(path: Path, folder: Path) -> list[Sample]:
         DataError: naming every wrong object, up to ten.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except (OSError, ValueError) as error:
+        content = json.loads(_text_of(path))
+    except (RecursionError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
         raise DataError(f'{path}: expected a list of objects: [{{"path": ..., "label": ...}}, ...]')
@@ -122,8 +173,11 @@ def sample_of(row: Row, origin: str, folder: Path) -> Sample:
     )
 
 
-def _check_fields(name: str, fields: Iterable[str]) -> None:
+def _check_fields(name: str, fields: Sequence[str]) -> None:
     there = set(fields)
+    twice = sorted(field for field in there if field and fields.count(field) > 1)
+    if twice:
+        raise DataError(f"{name}:1: the column {', '.join(twice)} stands there twice")
     if "path" not in there or not there & {"label", "labels"}:
         raise DataError(f"{name}: it needs path and label, and has {', '.join(sorted(there))}")
     unknown = sorted(there - set(FIELDS))
@@ -141,6 +195,8 @@ def _labels(given: Row) -> tuple[str, ...]:
     if value is None:
         raise DataError("label: missing")
     parts = value if isinstance(value, list) else str(value).split("|")
+    if not all(isinstance(part, str | int | float) for part in parts):
+        raise DataError(f"label: expected a name or a list of names, got {value!r}")
     return tuple(str(part).strip() for part in parts)
 
 
@@ -148,9 +204,12 @@ def _number(given: Row, key: str) -> float | None:
     if key not in given:
         return None
     try:
-        return float(given[key])
+        number = float(given[key])
     except (TypeError, ValueError):
-        raise DataError(f"{key}: expected a number, got {given[key]!r}") from None
+        number = math.nan
+    if not math.isfinite(number) or isinstance(given[key], bool):
+        raise DataError(f"{key}: expected a number, got {given[key]!r}")
+    return number
 
 
 def _box(given: Row, folder: Path) -> PersonBox | TrackFile | None:
@@ -177,6 +236,11 @@ def _person_box(values: list[float | None]) -> PersonBox:
     if len(numbers) != 4:
         raise DataError(f"box: expected four numbers x1,y1,x2,y2, got {len(numbers)}")
     x1, y1, x2, y2 = numbers
+    if max(numbers) <= LARGEST_FRACTION:
+        raise DataError(
+            f"box: {x1:g},{y1:g},{x2:g},{y2:g} looks like fractions of the frame; it is pixels "
+            "that are expected: multiply by the width and height of the video"
+        )
     return PersonBox((x1, y1, x2, y2))
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray, ltwh_to_xyxy
+from models.checkpoints.text_files import read_text
 
 COLUMNS = "frame, id, left, top, width, height, confidence"
 _NUM_COLUMNS = 7  # what follows, 3-D positions or classes, is not read
@@ -41,7 +42,7 @@ def read_mot_rows(path: Path) -> NDArray[np.float64]:
             named.
     """
     rows = []
-    for number, line in enumerate(path.read_text().splitlines(), 1):
+    for number, line in enumerate(read_text(path).splitlines(), 1):
         if not line.strip():
             continue
         try:

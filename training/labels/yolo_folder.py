@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray, clip_to_image
+from models.checkpoints.text_files import read_text
 
 PERSON_CLASS = 0
 IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".bmp", ".webp"})
@@ -68,7 +69,7 @@ def read_people(file: Path) -> FloatArray:
     Raises:
         ValueError: if a line is not a class and four numbers in 0..1; file and line are named.
     """
-    lines = file.read_text().splitlines() if file.is_file() else []
+    lines = read_text(file).splitlines() if file.is_file() else []
     rows = [_parse(line, file, number) for number, line in enumerate(lines, 1) if line.strip()]
     people = [row[1:] for row in rows if row[0] == PERSON_CLASS]
     return np.array(people, np.float32).reshape(-1, 4)

@@ -73,3 +73,19 @@ def test_an_entry_that_cannot_be_finished_leaves_no_files(tmp_path: Path) -> Non
     with pytest.raises(DataError, match="1 frames from 0 s to its end: too short"):
         cut(tmp_path, Sample(VIDEO, ("walk",)), [("1-7", BOX)], frames=1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("box", "complaint"),
+    [
+        ((200, 10, 230, 40), "lies outside the frame"),
+        ((-90, 10, 20, 40), "lies mostly outside the frame"),
+        ((10, 10, 300, 300), "lies mostly outside the frame"),
+        ((10, 10, 12, 40), "smaller than 4 pixels"),
+    ],
+)
+def test_a_box_that_shows_nobody_is_an_error(
+    box: tuple[float, float, float, float], complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(DataError, match=complaint):
+        cut(tmp_path, Sample(VIDEO, ("walk",), box=PersonBox(box)), ())

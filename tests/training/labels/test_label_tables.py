@@ -89,3 +89,77 @@ def test_an_unknown_column_is_reported(tmp_path: Path, caplog: pytest.LogCapture
     (tmp_path / "l.csv").write_text("path,label,grup\na.mp4,hug,1\n")
     read_samples(tmp_path / "l.csv")
     assert "grup" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("content", "complaint"),
+    [
+        (
+            "path,label\na.mp4,fall, forward\n",
+            r':2: 3 cells for 2 columns; .* needs quotes, as in "fall, forward"',
+        ),
+        ("path,label,label\na.mp4,walk,run\n", ":1: the column label stands there twice"),
+        ("path,label,x1,X1\na.mp4,walk,1,2\n", ":1: the column x1 stands there twice"),
+        ('path,label\na.mp4,walk\nb.mp4,"run\nc.mp4,hug\n', ":3: .*never closed"),
+        (f"path,label\na.mp4,{'x' * 200_000}\n", ":2: field larger than"),
+        ("path,label,start,end\na.mp4,walk,nan,2\n", ":2: start: expected a number, got 'nan'"),
+        ("path,label,start,end\na.mp4,walk,0,inf\n", ":2: end: expected a number, got 'inf'"),
+        ("path,label,start,end\na.mp4,walk,-1,2\n", ":2: start -1 is before the video begins"),
+        ("path,label,start,end\na.mp4,walk,3,2\n", ":2: end 2 is not after start 3"),
+        ("path,label,x1,y1,x2,y2\na.mp4,walk,.1,.2,.5,.9\n", ":2: box: .* looks like fractions"),
+        ('path,label,box\na.mp4,walk,"0,0,1,1"\n', ":2: box: 0,0,1,1 looks like fractions"),
+        ("path,label,x1,y1,x2,y2\na.mp4,walk,1,2,nan,9\n", ":2: x2: expected a number, got 'nan'"),
+        ("path,label,x1,y1,x2,y2\na.mp4,walk,50,2,10,9\n", ":2: a box is x1,y1,x2,y2 with x1 < x2"),
+        ("path,label\na.mp4,w\xe4lk\n", ":2: is not UTF-8 .* save the file as UTF-8"),
+        ("path,label\n" + "a.mp4,walk\n" * 2000 + "b.mp4,w\xe4lk\n", ":2002: is not UTF-8"),
+        ("path,label\na.mp4,wa\0lk\n", ":2: has a NUL"),
+    ],
+)
+def test_a_table_that_means_something_else_is_an_error(
+    content: str, complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "l.csv").write_bytes(content.encode("latin-1"))
+    with pytest.raises(DataError, match=rf"l\.csv{complaint}"):
+        read_samples(tmp_path / "l.csv")
+
+
+@pytest.mark.parametrize(
+    ("value", "complaint"),
+    [
+        ('"start": NaN', "start: expected a number, got nan"),
+        ('"end": Infinity', "end: expected a number, got inf"),
+        ('"start": true', "start: expected a number, got True"),
+        ('"box": [0.1, 0.2, 0.5, 0.9]', "looks like fractions"),
+        ('"labels": [["a"], "b"]', "label: expected a name or a list of names"),
+    ],
+)
+def test_a_json_that_means_something_else_is_an_error(
+    value: str, complaint: str, tmp_path: Path
+) -> None:
+    (tmp_path / "l.json").write_text('[{"path": "a.mp4", "label": "walk", ' + value + "}]")
+    with pytest.raises(DataError, match=rf"l\.json\[0\]: .*{complaint}"):
+        read_samples(tmp_path / "l.json")
+
+
+def test_a_json_without_end_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "l.json").write_text("[" * 100_000)
+    with pytest.raises(DataError, match=r"l\.json: cannot be read as JSON"):
+        read_samples(tmp_path / "l.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+def test_what_spreadsheets_write_is_read(delimiter: str, encoding: str, tmp_path: Path) -> None:
+    rows = [("path", "label", "group"), ("a.mp4", "übergeben", "1"), ("b.mp4", '"fall, on"', "2")]
+    text = "\r\n".join(delimiter.join(row) for row in rows)
+    (tmp_path / "l.csv").write_bytes(text.encode(encoding))
+    samples = read_samples(tmp_path / "l.csv")
+    assert [(one.labels[0], one.group) for one in samples] == [
+        ("übergeben", "1"),
+        ("fall, on", "2"),
+    ]
+
+
+def test_empty_cells_at_the_end_of_a_line_are_nothing(tmp_path: Path) -> None:
+    (tmp_path / "l.csv").write_text("path,label\na.mp4,walk,,\nb.mp4,walk\n,,\n")
+    assert len(read_samples(tmp_path / "l.csv")) == 2
