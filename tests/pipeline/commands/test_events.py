@@ -22,7 +22,7 @@ from tests.pipeline.decided_items import make_camera_event, make_event, stored
 
 def test_events_are_printed_until_the_count_is_reached(stream: EventStream, server: str) -> None:
     events = [make_event(seq) for seq in (1, 2, 3)]
-    stream.append([stored(event) for event in events], 0.0)
+    stream.append([stored(event) for event in events])
     out = io.StringIO()
     with Subscriber(server, stream=STREAM, start="0") as subscriber:
         assert print_events(subscriber, out=out, count=2, as_json=True) == 2
@@ -34,7 +34,7 @@ def test_events_are_printed_until_the_count_is_reached(stream: EventStream, serv
 def test_every_line_reaches_a_pipe_immediately(
     stream: EventStream, server: str, tmp_path: Path
 ) -> None:
-    stream.append([stored(make_event(1))], 0.0)
+    stream.append([stored(make_event(1))])
     path = tmp_path / "pipe"
     with path.open("w") as out, Subscriber(server, stream=STREAM, start="0") as subscriber:
         print_events(subscriber, out=out, count=1, as_json=True)
