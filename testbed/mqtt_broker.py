@@ -31,6 +31,8 @@ class Access:
 
     users: bool = False  # the user `cam` alone
     certificate: Path | None = None  # with its key in the same file
+    rules: tuple[str, ...] = ()  # lines of mosquitto's acl_file; none: everything is allowed
+    settings: tuple[str, ...] = ()  # further lines of mosquitto's configuration
 
 
 class Broker:
@@ -142,6 +144,10 @@ def _write_mosquitto(folder: Path, port: int, access: Access) -> list[str]:
         users = folder / "users"
         subprocess.run(["mosquitto_passwd", "-b", "-c", users, "cam", PASSWORD], check=True)
         lines.append(f"password_file {users}")
+    if access.rules:
+        (folder / "rules").write_text("\n".join(access.rules) + "\n")
+        lines.append(f"acl_file {folder / 'rules'}")
+    lines += access.settings
     settings = folder / "mosquitto.conf"
     settings.write_text("\n".join(lines) + "\n")
     assert MOSQUITTO is not None

@@ -114,7 +114,7 @@ BORDERS = {
         "models/checkpoints/training_config.py",
         "models/checkpoints/label_files.py",
     },
-    "requests": {"pipeline/bridges/webhook.py"},
+    "requests": {"pipeline/bridges/webhook.py", "pipeline/bridges/exchange_deadline.py"},
     "paho": {"pipeline/bridges/mqtt.py"},
     "openvino": {
         "models/inference/openvino_network.py",

@@ -22,7 +22,16 @@ class BridgeError(PipelineError):
 
 
 class UnavailableError(BridgeError):
-    """The receiver cannot be reached or is busy, whatever the event."""
+    """The receiver cannot be reached or is busy, whatever the event.
+
+    Args:
+        message: the reason.
+        retry_after_s: for how long the receiver asks to be left alone, seconds.
+    """
+
+    def __init__(self, message: str, *, retry_after_s: float = 0.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 def retrying_while_unavailable(
@@ -59,7 +68,7 @@ def retrying_while_unavailable(
                 pause_s = next_pause_s(
                     pause_s, first_s=first_s, longest_s=longest_s, uniform=uniform
                 )
-                if stop.wait(pause_s):
+                if stop.wait(max(pause_s, error.retry_after_s)):
                     raise
             else:
                 if logged:

@@ -8,18 +8,21 @@ import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from email.utils import parsedate_to_datetime
 from typing import Self
 from urllib.parse import quote, urlsplit
 
 import requests
 
+from pipeline.bridges.exchange_deadline import DeadlineAdapter
 from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.errors import ConfigError
 from pipeline.events import Event, encode_event
 
-# Status codes about the state of the receiver, not about the event: too many requests, or a proxy
-# without a server behind it.
-_UNAVAILABLE = {429, 502, 503, 504}
+# Status codes about the state of the receiver, not about the event: it timed out, is too early or
+# has too many requests; and all of 500 to 599.
+_UNAVAILABLE = {408, 425, 429, *range(500, 600)}
+_LONGEST_RETRY_AFTER_S = 3600.0
 _ANSWER_CHUNKS = 8  # of 8 KiB; more is not read
 _PRINTABLE = "!#$&'()*+,/:;<=>?@[]^`{|}~"
 
@@ -37,7 +40,8 @@ class WebhookBridge:
         url: `http://` or `https://`, `user:password@` for basic authentication. Only its scheme,
             host and port are logged.
         secret: key of the signature; None: requests are unsigned.
-        timeout_s: longest wait for a connection, and longest silence on it, seconds.
+        timeout_s: longest duration of a whole exchange, from the connection to the end of the
+            answer, seconds.
         now: clock of the timestamp, Unix seconds.
 
     Raises:
@@ -54,7 +58,9 @@ class WebhookBridge:
     ) -> None:
         self.name = f"webhook at {_origin(url)}"
         self._url, self._secret, self._timeout_s, self._now = url, secret, timeout_s, now
-        self._session = requests.Session()
+        self._session, self._adapter = requests.Session(), DeadlineAdapter()
+        self._session.mount("http://", self._adapter)
+        self._session.mount("https://", self._adapter)
         self._session.headers["User-Agent"] = "behaviour-stream"
 
     def __enter__(self) -> Self:
@@ -67,25 +73,35 @@ class WebhookBridge:
         """POST the event; an answer of 2xx means that the receiver has it.
 
         Raises:
-            UnavailableError: if there is no answer, or one of status 429, 502, 503 or 504.
+            UnavailableError: if there is no answer in time, or one of status 408, 425, 429 or 500
+                to 599.
             BridgeError: if the status is any other than 2xx.
         """
         body = encode_event(event).encode()
+        response: requests.Response | None = None
+        whole = False  # status and headers, before the deadline
         try:
-            response = self._session.post(
-                self._url,
-                data=body,
-                headers=self._headers(event, body),
-                timeout=self._timeout_s,
-                allow_redirects=False,
-                stream=True,  # an endless answer is not read
-            )
+            with self._adapter.within(self._timeout_s):
+                response = self._session.post(
+                    self._url,
+                    data=body,
+                    headers=self._headers(event, body),
+                    timeout=self._timeout_s,
+                    allow_redirects=False,
+                    stream=True,  # an endless answer is not read
+                )
+                whole = not self._adapter.expired
+                with response:
+                    _read_to_the_end(response)
+        except TimeoutError:
+            if not whole:  # else the status is known, and the rest is worth nothing
+                late = f"no whole answer came within {self._timeout_s:g} s"
+                raise UnavailableError(f"{self.name} does not answer: {late}") from None
         except requests.RequestException as error:
             # Not chained: the texts of requests quote the URL.
             raise UnavailableError(f"{self.name} does not answer: {self._reason(error)}") from None
-        with response:
-            _read_to_the_end(response)
-            self._judge(response)
+        assert response is not None
+        self._judge(response)
 
     def _headers(self, event: Event, body: bytes) -> dict[str, str]:
         timestamp = str(int(self._now()))
@@ -104,7 +120,7 @@ class WebhookBridge:
             return
         answer = f"{self.name} answers {response.status_code}"
         if response.status_code in _UNAVAILABLE:
-            raise UnavailableError(answer)
+            raise UnavailableError(answer, retry_after_s=_retry_after_s(response, self._now()))
         if response.is_redirect:
             target = _origin_or_path(response.headers["Location"])
             answer += f", a redirect to {target}; it is not followed, see bridges.webhook.url"
@@ -161,9 +177,32 @@ def _origin_or_path(location: str) -> str:
         return "another path"  # of the same host
 
 
+def _retry_after_s(response: requests.Response, now: float) -> float:
+    """Return for how long the receiver asks to be left alone, seconds; 0 if it does not.
+
+    Args:
+        response: with a header `Retry-After`, of seconds or a date, or without.
+        now: Unix seconds; a date is compared with the receiver's own clock where it sends that.
+    """
+    text = response.headers.get("Retry-After", "").strip()
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_RETRY_AFTER_S)
+    until, there = _unix_s(text), _unix_s(response.headers.get("Date", ""))
+    if until is None:
+        return 0.0
+    return min(max(0.0, until - (now if there is None else there)), _LONGEST_RETRY_AFTER_S)
+
+
+def _unix_s(date: str) -> float | None:
+    try:
+        return parsedate_to_datetime(date).timestamp()
+    except (ValueError, TypeError, OverflowError):
+        return None
+
+
 def _read_to_the_end(response: requests.Response) -> None:
     """Drain the answer, so that the connection is reused for the next event."""
-    with suppress(requests.RequestException):  # the status is known already
+    with suppress(requests.RequestException, OSError):  # the status is known already
         for number, _ in enumerate(response.iter_content(8192), start=1):
             if number == _ANSWER_CHUNKS:
                 return

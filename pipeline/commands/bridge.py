@@ -119,4 +119,5 @@ def _open_mqtt(section: MqttConfig) -> MqttBridge:
         password=password,
         topic=section.topic,
         timeout_s=section.timeout_s,
+        protocol=section.protocol,
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import (
     AfterValidator,
@@ -99,7 +99,7 @@ class WebhookConfig(Section):
         'e.g. [action=fight, "kind=start,end"]; []: all',
     )
     timeout_s: PositiveFloat = Field(
-        10.0, description="longest wait for a connection, and for the response"
+        10.0, description="longest duration of a request, from the connection to the whole response"
     )
 
     @model_validator(mode="after")
@@ -125,6 +125,11 @@ class MqttConfig(Section):
         False,
         description="encrypt; the certificate must be issued by an authority that the system "
         "trusts, or by one in the file SSL_CERT_FILE",
+    )
+    protocol: Literal["auto", "5", "3.1.1"] = Field(
+        "auto",
+        description="version of MQTT; 3.1.1 cannot report that the broker refuses an event: auto "
+        "takes it where the broker knows no other",
     )
     username: str | None = Field(None, description="null: the broker requires none")
     password_file: UserPath | None = Field(

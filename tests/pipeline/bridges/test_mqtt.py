@@ -6,7 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -150,9 +150,11 @@ def test_a_password_opens_and_a_wrong_one_is_reported_but_not_shown(
     start_broker: StartBroker, caplog: pytest.LogCaptureFixture
 ) -> None:
     broker = start_broker(users=True)
-    with bridge_to(broker.port, username="cam", password=PASSWORD) as bridge:
+    # amqtt stays silent to a login in MQTT 5, which it cannot read.
+    login = {"username": "cam", "protocol": "3.1.1"}
+    with bridge_to(broker.port, password=PASSWORD, **login) as bridge:
         bridge.send(make_event(1))
-    with bridge_to(broker.port, username="cam", password="wrong-secret") as bridge:
+    with bridge_to(broker.port, password="wrong-secret", **login) as bridge:
         with pytest.raises(
             UnavailableError, match=r"refuses the connection: .*bridges\.mqtt"
         ) as caught:
@@ -173,6 +175,170 @@ def test_tls_needs_a_certificate_that_the_system_trusts(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     with bridge_to(broker.port, tls=True) as bridge:
         bridge.send(make_event(1))
+
+
+needs_mosquitto = pytest.mark.skipif(MOSQUITTO is None, reason="no mosquitto")
+
+
+@needs_mosquitto
+def test_what_the_rules_of_a_broker_refuse_is_a_failed_try(tmp_path: Path) -> None:
+    rules = ("user cam", "topic write behaviour/gate/#", "topic read #")
+    with (
+        Broker("mosquitto", tmp_path, Access(users=True, rules=rules)) as broker,
+        bridge_to(broker.port, username="cam", password=PASSWORD) as bridge,
+    ):
+        bridge.send(make_event(1))
+        with pytest.raises(BridgeError, match=r"refuses an event .*Not authorized") as caught:
+            bridge.send(make_event(2, camera_id="yard"))
+        assert not isinstance(caught.value, UnavailableError)
+        bridge.send(make_event(3))  # on the same connection
+
+
+@needs_mosquitto
+@pytest.mark.parametrize("limit", ["message_size_limit", "max_packet_size"])
+def test_what_is_too_large_for_a_broker_is_a_failed_try(tmp_path: Path, limit: str) -> None:
+    with (
+        Broker("mosquitto", tmp_path, Access(settings=(f"{limit} 2000",))) as broker,
+        bridge_to(broker.port) as bridge,
+    ):
+        with pytest.raises(BridgeError, match=r"large|no receipt") as caught:
+            bridge.send(make_event(1, action="x" * 3000))
+        assert not isinstance(caught.value, UnavailableError)
+        bridge.send(make_event(2))
+
+
+def test_what_3_1_1_cannot_report_is_said_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with Broker("amqtt", tmp_path, Access()) as broker, bridge_to(broker.port) as bridge:
+        bridge.send(make_event(1))
+        bridge._disconnect()
+        bridge.send(make_event(2))
+    assert [record.message for record in caplog.records if "3.1.1" in record.message] == [
+        f"MQTT broker at 127.0.0.1:{broker.port} is spoken to in MQTT 3.1.1, which cannot report "
+        "that an event is refused: one that its access rules refuse counts as delivered"
+    ]
+
+
+ACCEPTED = b"\x20\x03\x00\x00\x00"  # CONNACK of MQTT 5
+
+
+@contextmanager
+def scripted_broker(*answers: bytes) -> Iterator[int]:
+    """A port whose every connection gets these bytes, each after the next packet of the client."""
+
+    def serve() -> None:
+        while True:
+            try:
+                connection, _ = listening.accept()
+            except OSError:
+                return
+            with connection, suppress(OSError):
+                for answer in answers:
+                    connection.recv(65_536)
+                    connection.sendall(answer)
+                connection.recv(65_536)  # the end
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=serve, daemon=True)
+        serving.start()
+        yield listening.getsockname()[1]
+
+
+@pytest.mark.parametrize(
+    ("reason", "error"),
+    [
+        (0x87, BridgeError),  # not authorized
+        (0x95, BridgeError),  # packet too large
+        (0x97, BridgeError),  # quota exceeded
+        (0x99, BridgeError),  # payload format invalid
+        (0x89, UnavailableError),  # server busy
+        (0x8B, UnavailableError),  # server shutting down
+    ],
+)
+def test_a_connection_that_ends_for_a_reason_is_about_the_event_or_about_the_broker(
+    reason: int, error: type[BridgeError]
+) -> None:
+    disconnect = bytes((0xE0, 2, reason, 0))
+    with scripted_broker(ACCEPTED, disconnect) as port, bridge_to(port) as bridge:
+        with pytest.raises(BridgeError, match="ended the connection") as caught:
+            bridge.send(make_event(1))
+        assert type(caught.value) is error
+
+
+@pytest.mark.parametrize("reason", [0x80, 0x83, 0x87, 0x90, 0x97, 0x99])
+def test_a_receipt_with_a_reason_is_no_receipt(reason: int) -> None:
+    receipt = bytes((0x40, 4, 0, 1, reason, 0))
+    with scripted_broker(ACCEPTED, receipt) as port, bridge_to(port) as bridge:
+        with pytest.raises(BridgeError, match="refuses an event") as caught:
+            bridge.send(make_event(1))
+        assert type(caught.value) is BridgeError
+
+
+def test_a_receipt_without_subscribers_is_one() -> None:
+    with scripted_broker(ACCEPTED, b"\x40\x04\x00\x01\x10\x00") as port, bridge_to(port) as bridge:
+        bridge.send(make_event(1))
+
+
+def test_a_broker_that_refuses_a_fixed_version_is_reported_with_the_key() -> None:
+    refusal = b"\x20\x02\x00\x01"  # of a broker of 3.1.1
+    with (
+        scripted_broker(refusal) as port,
+        pytest.raises(UnavailableError, match=r"version.* \(bridges\.mqtt\.protocol\)"),
+    ):
+        bridge_to(port, protocol="5").send(make_event(1))
+
+
+@pytest.mark.parametrize("hangs_up", [False, True])
+def test_a_broker_that_cannot_read_a_newer_version_gets_an_older_one(hangs_up: bool) -> None:
+    """It waits for the rest of what it cannot read, or ends the connection without an answer."""
+    asked: list[int] = []
+
+    def serve(connection: socket.socket) -> None:
+        with connection, suppress(OSError):
+            version = connection.recv(65_536)[8]
+            asked.append(version)
+            if version == 4:
+                connection.sendall(b"\x20\x02\x00\x00")
+            elif hangs_up:
+                return
+            while packet := connection.recv(65_536):
+                if version == 4 and packet[0] >> 4 == 3:
+                    connection.sendall(b"\x40\x02\x00\x01")
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listening.accept()
+                threading.Thread(target=serve, args=(connection,), daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        threading.Thread(target=accept, daemon=True).start()
+        with bridge_to(listening.getsockname()[1], timeout_s=0.3) as bridge:
+            bridge.send(make_event(1))
+            assert asked == [5, 4, 5]  # perhaps it was only slow
+            bridge._disconnect()
+            bridge.send(make_event(2))
+            assert asked == [5, 4, 5, 4]  # and is not asked each time
+
+
+def test_a_broker_that_trickles_its_tls_answer_is_left_in_time() -> None:
+    stop = threading.Event()
+
+    def trickle() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.sendall(b"\x16\x03\x03\x40\x00")  # a record of 16 KiB follows
+            while not stop.wait(0.05):
+                connection.sendall(b"\x02")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=trickle)
+        serving.start()
+        with pytest.raises(UnavailableError, match="does not answer"):
+            bridge_to(listening.getsockname()[1], tls=True, timeout_s=0.5).send(make_event(1))
+        stop.set()
+        serving.join()
 
 
 def test_no_event_of_the_stream_is_lost_while_the_broker_is_unavailable(
@@ -198,14 +364,14 @@ def test_no_event_of_the_stream_is_lost_while_the_broker_is_unavailable(
                 raise
 
         patient = retrying_while_unavailable(send, stop, pauses_s=(0.01, 0.05))
-        stream.append([stored(make_event(seq)) for seq in (1, 2)], 0.0)
+        stream.append([stored(make_event(seq)) for seq in (1, 2)])
         with Listener(broker.port) as listener:
             assert subscriber.handle(patient, count=2) == 2
             assert [decode_event(listener.next()[1]).seq for _ in range(2)] == [1, 2]
 
         proxy.refuses = True
         broker.kill()
-        stream.append([stored(make_event(seq)) for seq in (3, 4, 5)], 0.0)
+        stream.append([stored(make_event(seq)) for seq in (3, 4, 5)])
         second = stack.enter_context(Subscriber(server, **options))
         thread = threading.Thread(target=second.handle, args=(patient,), kwargs={"count": 3})
         thread.start()

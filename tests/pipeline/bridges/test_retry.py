@@ -72,3 +72,17 @@ def test_pauses_double_up_to_the_longest(monkeypatch: pytest.MonkeyPatch) -> Non
     send = Scripted(*[UnavailableError("away")] * 7)
     retrying_while_unavailable(send, stop, uniform=lambda low, high: high)(make_event(1))
     assert pauses == [1, 2, 4, 8, 16, 30, 30]
+
+
+def test_a_receiver_that_asks_for_more_time_gets_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    stop, pauses = threading.Event(), []
+
+    def wait(timeout: float | None = None) -> bool:
+        pauses.append(timeout)
+        return False
+
+    monkeypatch.setattr(stop, "wait", wait)
+    asked = UnavailableError("busy", retry_after_s=120.0)
+    send = Scripted(UnavailableError("busy"), asked, UnavailableError("busy"))
+    retrying_while_unavailable(send, stop, uniform=lambda low, high: high)(make_event(1))
+    assert pauses == [1, 120, 4]

@@ -5,17 +5,22 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import socket
+import threading
 import time
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
+import requests
 
 from pipeline.bridges.retry import BridgeError, UnavailableError
-from pipeline.bridges.webhook import WebhookBridge
+from pipeline.bridges.webhook import WebhookBridge, _retry_after_s
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.errors import ConfigError
 from pipeline.events import decode_event, encode_event
@@ -90,7 +95,7 @@ def test_an_endless_answer_is_not_read_to_its_end(receiver: Receiver) -> None:
     assert receiver.connections == 2
 
 
-@pytest.mark.parametrize("status", [400, 401, 404, 413, 500, 304])
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 410, 413, 422, 304])
 def test_an_answer_that_is_no_success_costs_a_try(receiver: Receiver, status: int) -> None:
     receiver.replies.put(Reply(status, body=b""))
     with bridge_to(receiver.url) as bridge, pytest.raises(BridgeError) as caught:
@@ -99,8 +104,8 @@ def test_an_answer_that_is_no_success_costs_a_try(receiver: Receiver, status: in
     assert str(caught.value) == f"webhook at http://127.0.0.1:{receiver.port} answers {status}"
 
 
-@pytest.mark.parametrize("status", [429, 502, 503, 504])
-def test_an_answer_that_asks_for_a_retry_is_retried(receiver: Receiver, status: int) -> None:
+@pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 507, 599])
+def test_an_answer_about_the_receiver_is_no_failed_try(receiver: Receiver, status: int) -> None:
     receiver.replies.put(Reply(status))
     with (
         bridge_to(receiver.url) as bridge,
@@ -126,10 +131,93 @@ def test_a_receiver_that_hangs_is_unavailable_within_the_time_limit(receiver: Re
     begin = time.monotonic()
     with (
         bridge_to(receiver.url, timeout_s=0.2) as bridge,
-        pytest.raises(UnavailableError, match=r"does not answer: nothing came within 0\.2 s"),
+        pytest.raises(UnavailableError, match=r"does not answer: n.* came within 0\.2 s"),
     ):
         bridge.send(make_event(1))
     assert time.monotonic() - begin < 5
+
+
+@contextmanager
+def trickling(first: bytes) -> Iterator[int]:
+    """A port that answers at once with some bytes, and then with one more every 50 ms."""
+    stop = threading.Event()
+
+    def trickle() -> None:
+        connection, _ = listening.accept()
+        with connection, suppress(OSError):
+            connection.sendall(first)
+            while not stop.wait(0.05):
+                connection.sendall(b"x")
+
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        serving = threading.Thread(target=trickle)
+        serving.start()
+        yield listening.getsockname()[1]
+        stop.set()
+        serving.join()
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 O", b"HTTP/1.1 200 OK\r\nX-Long: "])
+def test_an_answer_that_trickles_is_none(first: bytes) -> None:
+    with (
+        trickling(first) as port,
+        bridge_to(f"http://127.0.0.1:{port}/", timeout_s=0.4) as bridge,
+        pytest.raises(UnavailableError, match=r"no whole answer came within 0\.4 s"),
+    ):
+        bridge.send(make_event(1))
+
+
+def test_a_tls_handshake_that_trickles_is_no_answer() -> None:
+    with (
+        trickling(b"\x16\x03\x03\x40\x00") as port,
+        bridge_to(f"https://127.0.0.1:{port}/", timeout_s=0.4) as bridge,
+        pytest.raises(UnavailableError, match=r"no whole answer came within 0\.4 s"),
+    ):
+        bridge.send(make_event(1))
+
+
+def test_after_the_status_the_rest_of_an_answer_may_trickle(receiver: Receiver) -> None:
+    begun = b"HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"
+    with (
+        trickling(begun) as port,
+        bridge_to(f"http://127.0.0.1:{port}/", timeout_s=0.4) as bridge,
+    ):
+        bridge.send(make_event(1))  # the receiver has it
+        bridge._url = receiver.url
+        bridge.send(make_event(2))
+
+
+@pytest.mark.parametrize(
+    ("headers", "wait_s"),
+    [
+        ({}, 0.0),
+        ({"Retry-After": "120"}, 120.0),
+        ({"Retry-After": "99999999999999999999"}, 3600.0),
+        ({"Retry-After": "-5"}, 0.0),
+        ({"Retry-After": "soon"}, 0.0),
+        ({"Retry-After": "Mon, 21 Sep 2026 14:14:20 GMT"}, 60.0 - 0.75),
+        # With a date of its own clock, which is years behind:
+        (
+            {
+                "Date": "Mon, 21 Sep 2020 14:00:00 GMT",
+                "Retry-After": "Mon, 21 Sep 2020 14:00:30 GMT",
+            },
+            30.0,
+        ),
+    ],
+)
+def test_a_receiver_that_asks_for_time_gets_it(headers: dict[str, str], wait_s: float) -> None:
+    response = requests.Response()
+    response.headers.update(headers)
+    now = datetime(2026, 9, 21, 14, 13, 20, 750_000, UTC).timestamp()
+    assert _retry_after_s(response, now) == pytest.approx(wait_s)
+
+
+def test_the_time_that_a_receiver_asks_for_comes_with_the_outage(receiver: Receiver) -> None:
+    receiver.replies.put(Reply(429, {"Retry-After": "7"}))
+    with bridge_to(receiver.url) as bridge, pytest.raises(UnavailableError) as caught:
+        bridge.send(make_event(1))
+    assert caught.value.retry_after_s == 7.0
 
 
 def test_a_receiver_that_is_not_there_is_unavailable() -> None:
@@ -205,8 +293,8 @@ GROUP: dict[str, Any] = {
 def test_what_failed_is_sent_again_and_only_then_acknowledged(
     receiver: Receiver, server: str, client: redis.Redis, stream: EventStream
 ) -> None:
-    stream.append([stored(make_event(seq)) for seq in (1, 2)], 0.0)
-    receiver.replies.put(Reply(500))
+    stream.append([stored(make_event(seq)) for seq in (1, 2)])
+    receiver.replies.put(Reply(400))
     with Subscriber(server, **GROUP) as subscriber, bridge_to(receiver.url) as bridge:
         assert subscriber.handle(bridge.send, count=2) == 2
     ids = [receiver.next().headers["X-Behaviour-Event-Id"] for _ in range(3)]
@@ -217,7 +305,7 @@ def test_what_failed_is_sent_again_and_only_then_acknowledged(
 def test_an_event_that_is_never_taken_is_dead_lettered_after_five_tries(
     receiver: Receiver, server: str, client: redis.Redis, stream: EventStream
 ) -> None:
-    stream.append([stored(make_event(1))], 0.0)
+    stream.append([stored(make_event(1))])
     for _ in range(5):
         receiver.replies.put(Reply(400))
     reports: list[Report] = []
