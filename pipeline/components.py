@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 
@@ -39,6 +40,7 @@ from pipeline.stages.ultralytics_trackers import UltralyticsTracker
 
 # Keys of the section `clip` whose defaults are those the recognizer was trained with.
 TRAINED_KEYS = {"clip_len", "frame_interval", "target_fps", "crop_size", "crop_margin"}
+_LABELS_SHOWN = 20
 
 log = logging.getLogger(__name__)
 
@@ -103,10 +105,9 @@ def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> Decisi
     # The default background class need not exist in a user's model; a threshold's label must.
     for action in decision.per_action:
         if action not in labels:
-            raise ConfigError(
-                f"decision.per_action.{action}: the recognizer has no such label; "
-                f"its labels are {', '.join(labels)}"
-            )
+            raise ConfigError(f"decision.per_action.{action}: {_no_such_label(action, labels)}")
+    for action in set(decision.background) - {*labels, *DecisionConfig().background}:
+        log.warning("decision.background: %s: %s", action, _no_such_label(action, labels))
     rules = {}
     for label in labels:
         if label not in decision.background:
@@ -115,6 +116,13 @@ def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> Decisi
                 rule.start_threshold, rule.end_threshold, rule.min_duration_s, rule.min_gap_s
             )
     return DecisionPolicy(rules, decision.smoothing_s, decision.update_interval_s)
+
+
+def _no_such_label(action: str, labels: tuple[str, ...]) -> str:
+    if near := get_close_matches(action, labels, 1):
+        return f"the recognizer has no such label; did you mean {near[0]}?"
+    shown = ", ".join(labels[:_LABELS_SHOWN]) + (", ..." if len(labels) > _LABELS_SHOWN else "")
+    return f"the recognizer has no such label; its {len(labels)} labels are {shown}"
 
 
 def choose_device(name: str) -> str:

@@ -29,7 +29,7 @@ from pipeline.sources.file_decoder import VideoInfo
 from pipeline.sources.recordings import Recording
 from pipeline.sources.video_search import find_videos
 from pipeline.stages.decisions import EventStamp
-from pipeline.telemetry.replay_progress import ReplayStatistics
+from pipeline.telemetry.replay_statistics import ReplayStatistics
 
 
 class UnreadableVideoError(SourceError):

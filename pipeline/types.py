@@ -142,6 +142,15 @@ class RecognizedFrame:
     unscored: int = 0  # clips without a prediction: their scores were not finite
 
 
+@dataclass(frozen=True, slots=True)
+class BestScore:
+    """The highest score of an action that may start."""
+
+    action: str
+    score: float
+    start_threshold: float  # smoothed score at which it starts
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DecidedFrame:
     """A fully processed frame: its people and the events decided at it."""
@@ -150,6 +159,8 @@ class DecidedFrame:
     events: tuple[Event, ...]
     latency_s: Mapping[str, float] = field(default_factory=dict)  # by stage; empty without clips
     unscored: int = 0  # clips that nothing was decided on: their scores were not finite
+    clips: int = 0  # that were scored
+    best: BestScore | None = None  # of its clips; None: no clip, or every label is background
 
     @property
     def camera_id(self) -> str:

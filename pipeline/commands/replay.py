@@ -154,6 +154,7 @@ def _run(
     from pipeline.components import build_components
     from pipeline.replay import UnreadableVideoError, replay_events
     from pipeline.telemetry.replay_progress import ReplayProgress
+    from pipeline.telemetry.silence import RunLimits
 
     _check_outputs(outputs, recordings)
     components = build_components(config, PROJECT)
@@ -179,7 +180,10 @@ def _run(
             succeeded = False
         else:
             succeeded = True
-    progress.print_summary()
+    limits = RunLimits(
+        config.detector.confidence, config.clip.max_gap_s, components.clip_spec.span_s
+    )
+    progress.print_summary(limits)
     return succeeded
 
 

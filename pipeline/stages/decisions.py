@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from pipeline.events import ActionEvent, CameraEvent, CameraEventKind, DownReason, EndReason
 from pipeline.stages.track_decider import Change, DecisionPolicy, Timestamp, TrackDecider
 from pipeline.time_text import format_utc
-from pipeline.types import DecidedEnd, DecidedFrame, RecognizedFrame, StreamEnd, TrackedFrame
+from pipeline.types import (
+    BestScore,
+    DecidedEnd,
+    DecidedFrame,
+    RecognizedFrame,
+    StreamEnd,
+    TrackedFrame,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +76,14 @@ class CameraDecisions:
         timestamp = Timestamp(frame.pts_s, frame.seen_at)
         up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
         self.newest, self.down_reported = item, False
-        changes = []
+        changes, best = [], None
         for prediction in item.predictions:
             track = self.tracks.setdefault(
                 prediction.track_id, TrackDecider(prediction.track_id, self.policy)
             )
             scores = dict(zip(self.labels, prediction.scores.tolist(), strict=True))
             changes += track.observe(scores, timestamp, prediction.xyxy)
+            best = self._best(scores, best)
         for track_id in item.tracked.ended:
             track_or_none = self.tracks.pop(track_id, None)
             if track_or_none is not None:
@@ -84,7 +92,8 @@ class CameraDecisions:
         if self.stamp.wall_clock and (item.predictions or changes):
             latency_s = _latency_s(item, self.now())
         events = up + self._events(changes, item, latency_s)
-        return DecidedFrame(item.tracked, events, latency_s, item.unscored)
+        clips = len(item.predictions)
+        return DecidedFrame(item.tracked, events, latency_s, item.unscored, clips, best)
 
     def finish(self, end: StreamEnd) -> DecidedEnd:
         """End all open actions and report `camera_down`, even if a live camera was never up."""
@@ -103,6 +112,13 @@ class CameraDecisions:
         self.newest, self.down_reported = None, True
         self.tracks.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
+
+    def _best(self, scores: Mapping[str, float], best: BestScore | None) -> BestScore | None:
+        rules = self.policy.rules
+        action = max(rules, key=lambda label: scores[label], default=None)
+        if action is None or (best is not None and scores[action] <= best.score):
+            return best
+        return BestScore(action, scores[action], rules[action].start_threshold)
 
     def _camera_event(
         self, kind: CameraEventKind, at: Timestamp, reason: DownReason | None = None

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import Counter
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from rich.console import Console
 from rich.markup import escape
@@ -13,71 +11,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 from rich.progress import TimeRemainingColumn as TimeLeft
 from rich.table import Table
 
-from pipeline.events import ActionEvent
+from pipeline.printable import printable
 from pipeline.sources.file_decoder import VideoInfo
+from pipeline.telemetry.replay_statistics import CameraStatistics, ReplayStatistics
+from pipeline.telemetry.silence import RunLimits, explain_silence
 from pipeline.types import DecidedEnd, DecidedFrame
 
 LINE_INTERVAL_S = 5.0
-
-
-@dataclass(slots=True)
-class CameraStatistics:
-    """What was counted of one camera."""
-
-    frames: int = 0
-    expected_frames: int = 0  # 0: unknown
-    pts_s: float = 0.0  # media time reached
-    people: set[int] = field(default_factory=set)  # track ids seen
-    actions: Counter[str] = field(default_factory=Counter)  # actions started, by name
-    events: int = 0  # of actions
-    unscored: int = 0  # clips whose scores were not finite
-    ended: bool = False
-    stopped: bool = False  # before its end, by a shutdown
-    error: str | None = None
-
-
-@dataclass(slots=True)
-class ReplayStatistics:
-    """What was counted of all cameras, in the order in which they appeared; a sink."""
-
-    cameras: dict[str, CameraStatistics] = field(default_factory=dict)
-
-    def expect(self, camera_id: str, info: VideoInfo) -> None:
-        """Add the number of frames that a camera's next file is expected to have."""
-        expected = info.frames or round(info.duration_s * info.fps)
-        self._camera(camera_id).expected_frames += expected
-
-    def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """Count an item."""
-        camera = self._camera(item.camera_id)
-        if isinstance(item, DecidedEnd):
-            camera.ended, camera.stopped = True, item.end.reason == "stopped"
-            camera.error = item.end.error
-        else:
-            frame = item.tracked.frame
-            camera.frames += 1
-            camera.pts_s = frame.pts_s
-            camera.unscored += item.unscored
-            camera.people.update(person.track_id for person in item.tracked.people)
-        actions = [event for event in item.events if isinstance(event, ActionEvent)]
-        camera.events += len(actions)
-        camera.actions.update(event.action for event in actions if event.kind == "start")
-
-    def close(self) -> None:
-        """Do nothing: the numbers stay readable."""
-
-    @property
-    def frames(self) -> int:
-        """Processed frames of all cameras."""
-        return sum(camera.frames for camera in self.cameras.values())
-
-    @property
-    def errors(self) -> list[str]:
-        """One text per camera that failed, with the path of its file."""
-        return [camera.error for camera in self.cameras.values() if camera.error]
-
-    def _camera(self, camera_id: str) -> CameraStatistics:
-        return self.cameras.setdefault(camera_id, CameraStatistics())
 
 
 class ReplayProgress:
@@ -141,11 +81,15 @@ class ReplayProgress:
             text = f"[red]error:[/red] {escape(camera.error)}"
             self._console.print(text, highlight=False, soft_wrap=True)
 
-    def print_summary(self) -> None:
-        """Print a table with one row per camera."""
-        table = Table("camera", "frames", "media", "people", "events", "actions", "result")
+    def print_summary(self, limits: RunLimits) -> None:
+        """Print a table with one row per camera, and why a camera had no action.
+
+        Args:
+            limits: what a person had to fulfil.
+        """
+        table = Table("camera", "frames", "media", "people", "actions", "of these", "result")
         for camera_id, camera in self.statistics.cameras.items():
-            actions = ", ".join(f"{name} {n}" for name, n in camera.actions.most_common())
+            by_name = ", ".join(f"{name} {n}" for name, n in camera.actions.most_common())
             complete = camera.ended and not camera.stopped
             result = "failed" if camera.error else "complete" if complete else "stopped"
             table.add_row(
@@ -153,11 +97,15 @@ class ReplayProgress:
                 str(camera.frames),
                 f"{camera.pts_s:.1f} s",
                 str(len(camera.people)),
-                str(camera.events),
-                escape(actions) or "-",
+                str(camera.actions.total()),
+                escape(printable(by_name)) or "-",
                 result,
             )
         self._console.print(table)
+        for camera_id, camera in self.statistics.cameras.items():
+            if why := explain_silence(camera, limits):
+                text = f"[yellow]no action in {escape(camera_id)}[/yellow]: {escape(why)}"
+                self._console.print(text, highlight=False, soft_wrap=True)
         unscored = sum(camera.unscored for camera in self.statistics.cameras.values())
         if unscored:
             self._console.print(
@@ -187,7 +135,10 @@ class ReplayProgress:
         )
 
     def _numbers(self, camera: CameraStatistics) -> str:
-        return f"{self._rate():.1f} fps in all, {len(camera.people)} people, {camera.events} events"
+        return (
+            f"{self._rate():.1f} fps in all, {len(camera.people)} people, "
+            f"{camera.actions.total()} actions"
+        )
 
     def _left(self, camera: CameraStatistics) -> str:
         if camera.ended:

@@ -8,8 +8,8 @@ import pytest
 
 from models.checkpoints.checkpoint import save_recognizer
 from models.inference.scene_recognizer import SceneRecognizer
-from pipeline.components import Components, build_components, build_detector
-from pipeline.config.schema import load_config
+from pipeline.components import Components, build_components, build_detector, decision_policy
+from pipeline.config.schema import DecisionConfig, load_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import small_network
@@ -62,3 +62,19 @@ def test_a_file_of_another_digest_is_not_loaded(tmp_path: Path) -> None:
     settings = [f"detector.weights={tmp_path}/mine.pt", f"detector.sha256={'ab' * 32}"]
     with pytest.raises(ConfigError, match=r"detector\.weights: .*mine\.pt: its SHA-256 is "):
         build_detector(load_config(None, settings).detector, REPOSITORY, "cpu")
+
+
+def test_a_label_that_the_recognizer_does_not_have_is_named_with_the_one_that_was_meant(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    labels = ("wave", "nothing")
+    rule = {"start_threshold": 0.9}
+    for typo, words in (("wvae", "did you mean wave"), ("xyz", "its 2 labels are wave, nothing")):
+        decision = DecisionConfig(per_action={typo: rule})
+        with pytest.raises(ConfigError, match=rf"decision.per_action.{typo}: .*{words}"):
+            decision_policy(labels, decision)
+    decision_policy(labels, DecisionConfig(background=("nothing", "wvae")))
+    assert "decision.background: wvae: the recognizer has no such label" in caplog.text
+    caplog.clear()
+    decision_policy(("wave",), DecisionConfig())
+    assert not caplog.records

@@ -116,6 +116,15 @@ def test_a_recordings_events_carry_its_time_and_their_latency_is_that_of_the_run
     assert event.latency_ms == live.latency_ms
 
 
+def test_the_highest_score_of_an_action_that_may_start_is_kept() -> None:
+    frame, _ = decide(recognized(3, {7: (0.5, 0.2), 8: (0.1, 0.55)}), recognized(4, {}))
+    assert isinstance(frame, DecidedFrame)
+    assert frame.clips == 2
+    assert frame.best is not None
+    assert (frame.best.action, round(frame.best.score, 2)) == ("wave", 0.55)
+    assert frame.best.start_threshold == 0.6
+
+
 def test_without_a_wall_clock_nothing_depends_on_when_it_ran() -> None:
     stamp = EventStamp("replay", "net", wall_clock=False)
     [event] = events_of(decide(recognized(0, {7: (0.9, 0.1)}), stamp=stamp))

@@ -7,9 +7,12 @@ from rich.console import Console
 
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.telemetry.replay_progress import ReplayProgress
+from pipeline.telemetry.silence import RunLimits
 from pipeline.types import DecidedEnd, DecidedFrame, StreamEnd
 from testbed.clock import Clock
 from tests.conftest import make_frame, make_tracked
+
+LIMITS = RunLimits(confidence=0.4, max_gap_s=0.5, clip_span_s=2.1)
 
 
 def info(frames: int) -> VideoInfo:
@@ -35,7 +38,7 @@ def test_without_a_terminal_a_line_comes_every_few_seconds_and_not_per_frame() -
             progress.write(frame(index))
     lines = out.getvalue().splitlines()
     assert len(lines) == 3
-    assert lines[0] == "gate: 20 of 100 frames, 4.0 fps in all, 1 people, 0 events, 20 s left"
+    assert lines[0] == "gate: 20 of 100 frames, 4.0 fps in all, 1 people, 0 actions, 20 s left"
 
 
 def test_a_file_that_failed_is_reported_immediately_and_in_the_summary() -> None:
@@ -44,7 +47,7 @@ def test_a_file_that_failed_is_reported_immediately_and_in_the_summary() -> None
         progress.write(DecidedEnd(StreamEnd("gate", "failed", "gate.mp4: the file is empty"), ()))
         progress.write(frame(0, "yard"))
         progress.write(DecidedEnd(StreamEnd("yard"), ()))
-    progress.print_summary()
+    progress.print_summary(LIMITS)
     text = out.getvalue()
     assert "error: gate.mp4: the file is empty" in text
     rows = {line.split()[1]: line for line in text.splitlines() if line.startswith("│")}
@@ -57,16 +60,9 @@ def test_a_file_that_was_stopped_is_not_called_complete() -> None:
     progress, out = follow(Clock())
     progress.write(frame(0))
     progress.write(DecidedEnd(StreamEnd("gate", "stopped"), ()))
-    progress.print_summary()
+    progress.print_summary(LIMITS)
     assert "stopped" in out.getvalue()
     assert "complete" not in out.getvalue()
-
-
-def test_people_are_counted_once() -> None:
-    progress, _ = follow(Clock())
-    for index, people in enumerate([(1,), (1, 2), (2,), (3,)]):
-        progress.write(frame(index, people=people))
-    assert progress.statistics.cameras["gate"].people == {1, 2, 3}
 
 
 def test_a_terminal_gets_bars() -> None:
@@ -90,8 +86,18 @@ def test_square_brackets_in_a_file_name_are_no_markup() -> None:
 def test_clips_without_finite_scores_are_named_in_the_summary() -> None:
     progress, text = follow(Clock())
     progress.write(frame(0))
-    progress.print_summary()
+    progress.print_summary(LIMITS)
     assert "not finite" not in text.getvalue()
     progress.write(replace(frame(1), unscored=3))
-    progress.print_summary()
+    progress.print_summary(LIMITS)
     assert "3 clips have scores that are not finite numbers" in text.getvalue()
+
+
+def test_the_summary_reports_why_nothing_came_of_a_file() -> None:
+    progress, out = follow(Clock())
+    for index in range(5):
+        progress.write(frame(index, "[b]yard", people=()))
+    progress.write(DecidedEnd(StreamEnd("[b]yard"), ()))
+    progress.print_summary(LIMITS)
+    [line] = [line for line in out.getvalue().splitlines() if "no action in" in line]
+    assert line.startswith("no action in [b]yard: no person was found in 5 frames")
