@@ -202,10 +202,9 @@ def _socket_path(directory: Path) -> Path:
 
 
 def _can_listen(path: Path) -> bool:
-    try:
-        name = str(path).encode()  # of a URL: UTF-8
-    except UnicodeEncodeError:
+    if not str(path).isprintable():  # what is not UTF-8 isn't either
         return False
+    name = str(path).encode()
     if len(name) > _SOCKET_PATH_BYTES:
         return False
     try:

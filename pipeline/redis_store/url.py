@@ -105,7 +105,7 @@ def _split(text: str) -> SplitResult:
             f"its host cannot be read ({ESCAPES} [ ] as %5B %5D; an IPv6 address in [ ])"
         ) from None
     behind = parts.query if parts.scheme == "unix" else text.partition("://")[2].partition("/")[2]
-    if "#" in text or "@" in behind or "@" in parts.query:
+    if "#" in text or "@" in behind or "@" in parts.query or "?" in parts.query:
         raise ValueError(f"it has a special character in the wrong place; {ESCAPES}")
     return parts
 

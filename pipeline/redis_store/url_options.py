@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
+
+_OPTION = re.compile(r"[a-z][a-z_]{2,40}")
 
 
 def printable(text: str, what: str) -> str:
@@ -64,7 +67,7 @@ def _refused(name: str, secret: str) -> str:
     if secret:  # the name may be the rest of a password
         return f"what is behind option {secret} is no option; write & in a value as %26"
     known = ", ".join(_READERS)
-    if not name.replace("_", "").isalnum():
+    if not _OPTION.fullmatch(name):  # no name, so perhaps a piece of something else
         return f"an option is unknown; there are {known}"
     close = get_close_matches(name, _READERS, n=1, cutoff=0.75)
     hint = f"did you mean {close[0]}?" if close else f"there are {known}"

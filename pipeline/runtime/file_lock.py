@@ -7,6 +7,8 @@ import os
 import time
 from pathlib import Path
 
+from pipeline.runtime.private_files import create_private_file
+
 _POLL_S = 0.02  # flock has no timeout
 
 
@@ -18,6 +20,7 @@ class FileLock:
     """
 
     def __init__(self, path: Path) -> None:
+        create_private_file(path)
         self._fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
 
     def __enter__(self) -> FileLock:

@@ -122,7 +122,13 @@ def test_the_folder_of_an_earlier_release_is_closed(directory: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["deep/" + "/".join(["x" * 50] * 4), os.fsdecode(b"caf\xe9"), "a %41 #?@ '\"\\ ü"]
+    "name",
+    [
+        "deep/" + "/".join(["x" * 50] * 4),
+        os.fsdecode(b"caf\xe9"),
+        "a %41 #?@ '\"\\ ü",
+        "two\nlines",
+    ],
 )
 def test_any_path_will_do(redis_program: None, tmp_path: Path, name: str) -> None:
     directory = tmp_path / name

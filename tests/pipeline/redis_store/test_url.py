@@ -147,6 +147,8 @@ def test_what_belongs_to_tls(tmp_path: Path) -> None:
         ("redis://host?client_name=two%20words", "without blanks"),
         ("rediss://host?ssl_cert_req=none", "did you mean ssl_cert_reqs"),
         ("redis://host?nonsense=1", "option nonsense is unknown; there are db"),
+        ("redis://host?24680", "an option is unknown; there are db"),
+        ("redis://host?password=Zx9?x=24680", "special character"),
         ("redis://host?password=Zx9&24680", "behind option password .* %26"),
         ("redis://host?password=Zx9&hunter2=1", "behind option password .* %26"),
     ],
