@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.redaction import mask_url
+from pipeline.redaction import MASK, mask_url
 
 ValuePath = tuple[str | int, ...]  # of a value: keys, and positions in lists
 
@@ -27,6 +27,8 @@ _PLAIN_VALUES = {
     "tag:yaml.org,2002:null": (r"~|null|Null|NULL|", ["~", "n", "N", ""]),
     "tag:yaml.org,2002:merge": (r"<<", "<"),
 }
+
+_QUOTED = re.compile(r"'[^'<][^']+'|\"[^\"]{2,}\"")  # by PyYAML: of the text, not a token's name
 
 
 class YamlError(ValueError):
@@ -114,7 +116,11 @@ def _where(error: yaml.YAMLError) -> str:
     """Line, column and problem, without the line itself."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     at = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
-    return f"{at}: {problem}" if problem else at
+    if not problem:
+        return at
+    shown = _QUOTED.sub(MASK, str(problem))  # a password that starts with * or ! is an alias or tag
+    hint = "; write a text that starts with * & or ! in quotes" if shown != problem else ""
+    return f"{at}: {shown}{hint}"
 
 
 def yaml_text(values: Mapping[str, Any]) -> str:

@@ -57,6 +57,13 @@ def test_a_merged_section_may_change_what_it_takes() -> None:
         ("a: 1\n\tb: 2", "not valid YAML in line 2, column 1"),
         ("a: 1\n---\nb: 2", "not valid YAML in line 2, column 1: but found another document"),
         ("a: !!python/name:os.system", "could not determine a constructor"),
+        (
+            "password: *hunter2",
+            "undefined alias ***; write a text that starts with * & or ! in quotes",
+        ),
+        ("password: !hunter2 x", "for the tag ***"),
+        ("password: !hunter2!x y", "tag handle ***"),
+        ("a: &hunter2 1\nb: &hunter2 2", "second occurrence"),
         ("a: *b", "not valid YAML in line 1, column 4"),
         ("[" * 1500, "RecursionError"),
     ],
