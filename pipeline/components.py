@@ -79,20 +79,27 @@ def build_components(
         ConfigError: if a file, device or label is invalid; the message names the key.
     """
     device = choose_device(config.device)
+    # What takes longest comes last: a recognizer is exported to OpenVINO at its first run.
     if recognizer is None:
-        recognizer = build_recognizer(config, project, device)
+        model = load_model(config, project)
+        spec = model.input_spec
+    else:
+        spec = recognizer.spec
+    policy = decision_policy(spec.labels, config.decision)
     if detector is None:
         detector = build_detector(config.detector, project, device)
+    if recognizer is None:
+        recognizer = prepare_recognizer(model, config.recognizer, device)
     return Components(
         detector=detector,
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
         new_tracker=tracker_factory(config.tracker, device),
-        clip_spec=_clip_spec(recognizer.spec, config.clip),
+        clip_spec=_clip_spec(spec, config.clip),
         recognizer=recognizer,
         recognize_batch=1 if device == "cpu" else config.recognizer.batch_size,
-        model_name=recognizer.spec.name,
-        labels=recognizer.labels,
-        policy=decision_policy(recognizer.labels, config.decision),
+        model_name=spec.name,
+        labels=spec.labels,
+        policy=policy,
     )
 
 
@@ -193,6 +200,15 @@ def build_recognizer(
     Raises:
         ConfigError: if a file or value is invalid; the message names the key.
     """
+    return prepare_recognizer(load_model(config, project), config.recognizer, device)
+
+
+def load_model(config: PipelineConfig, project: Path) -> Recognizer3D:
+    """Read the weights of the configured recognizer, and give it the configured input.
+
+    Raises:
+        ConfigError: if a file or value is invalid; the message names the key.
+    """
     section = config.recognizer
     try:
         weights = find_file(section.weights, project)
@@ -205,6 +221,17 @@ def build_recognizer(
     except ValueError as error:
         raise ConfigError(f"clip: {error}") from error
     _check_mode(model, section.mode)
+    return model
+
+
+def prepare_recognizer(
+    model: Recognizer3D, section: RecognizerConfig, device: str
+) -> ActionRecognizer | SceneRecognizer:
+    """Compile a model for this machine.
+
+    Raises:
+        ConfigError: if the machine cannot compute it as configured; the message names the key.
+    """
     try:
         recognizer = _prepare(model, section, device)
     except ValueError as error:

@@ -33,6 +33,14 @@ def expand_user(path: str) -> str:
     return os.path.expanduser(path)  # noqa: PTH111 - Path.expanduser raises at `~draft.mp4`
 
 
+def is_there(path: Path) -> bool:
+    """Return whether something is at a path; what cannot be looked at is not there for us."""
+    try:
+        return path.exists()
+    except OSError:  # a name too long for any file, a folder above that may not be entered
+        return False
+
+
 def name_of(path: Path) -> str:
     r"""Return the name that a file gives its camera, which every JSON reader and terminal takes.
 

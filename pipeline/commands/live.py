@@ -25,6 +25,7 @@ from pipeline.commands.options import (
     load,
     new_run_id,
 )
+from pipeline.commands.preflight import check_weights, check_writable
 from pipeline.config.shipped_files import PROJECT
 from pipeline.events import ActionEvent, decode_event
 from pipeline.redaction import mask_url
@@ -104,6 +105,10 @@ def live(
             )
 
         sources = find(config)
+        check_weights(config, PROJECT)
+        check_writable("--output", config.output)
+        if events is not None:
+            check_writable("--events", events.parent)
         from pipeline.live.supervisor import Operator
 
         operator = Operator(

@@ -26,6 +26,7 @@ from pipeline.commands.options import (
     load,
     new_run_id,
 )
+from pipeline.commands.preflight import check_weights, check_writable
 from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
 from pipeline.redaction import mask_url
@@ -151,12 +152,14 @@ def _run(
     wall_clock: bool,
 ) -> bool:
     """Replay the files and print a summary; False if a file could not be read to its end."""
+    _check_outputs(outputs, recordings)
+    _check_writable(outputs, config)
+    check_weights(config, PROJECT)
     from pipeline.components import build_components
     from pipeline.replay import UnreadableVideoError, replay_events
     from pipeline.telemetry.replay_progress import ReplayProgress
     from pipeline.telemetry.silence import RunLimits
 
-    _check_outputs(outputs, recordings)
     components = build_components(config, PROJECT)
     run_id = new_run_id() if wall_clock else "replay"
     with ExitStack() as stack:
@@ -211,6 +214,16 @@ def _check_outputs(outputs: ReplayOutputs, videos: Sequence[Recording]) -> None:
         for path in sorted(paths):
             if os.path.realpath(path) in read:
                 raise ConfigError(f"{option}: {path} is one of the videos to read; not overwritten")
+
+
+def _check_writable(outputs: ReplayOutputs, config: PipelineConfig) -> None:
+    check_writable("--events", outputs.events.parent)
+    check_writable("--output", config.output)
+    if outputs.tracks is not None:
+        check_writable("--tracks", outputs.tracks)
+    if (drawn := outputs.annotated) is not None:
+        is_file = drawn.suffix.lower() == ".mp4" and not drawn.is_dir()
+        check_writable("--annotated", drawn.parent if is_file else drawn)
 
 
 def _open_sinks(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pipeline.paths import expand_user
+from pipeline.paths import expand_user, is_there
 
 # The repository, or site-packages; `models/weights` lies under it in both.
 PROJECT = Path(__file__).resolve().parents[2]
@@ -24,8 +24,8 @@ def find_file(path: str | Path, project: Path = PROJECT) -> Path:
         The path of the file; where there is none, `path` without its `~`.
     """
     given = Path(expand_user(str(path)))
-    if not given.exists():
+    if not is_there(given):
         for folder in (project, project / PACKAGED.relative_to(PROJECT)):
-            if (folder / given).exists():
+            if is_there(folder / given):
                 return folder / given
     return given

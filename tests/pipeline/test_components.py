@@ -8,6 +8,7 @@ import pytest
 
 from models.checkpoints.checkpoint import save_recognizer
 from models.inference.scene_recognizer import SceneRecognizer
+from pipeline import components
 from pipeline.components import Components, build_components, build_detector, decision_policy
 from pipeline.config.schema import DecisionConfig, load_config
 from pipeline.errors import ConfigError
@@ -78,3 +79,32 @@ def test_a_label_that_the_recognizer_does_not_have_is_named_with_the_one_that_wa
     caplog.clear()
     decision_policy(("wave",), DecisionConfig())
     assert not caplog.records
+
+
+@pytest.fixture
+def unprepared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Preparing a recognizer takes the longest: a mistake is found before."""
+
+    def prepare(*_: object) -> None:
+        raise AssertionError("a recognizer was prepared")
+
+    monkeypatch.setattr(components, "prepare_recognizer", prepare)
+
+
+@pytest.mark.usefixtures("unprepared")
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        (["decision.per_action.clas_0.min_gap_s=1"], r"no such label; did you mean class_0\?"),
+        (["clip.clip_len=7"], "clip: clip_len 7 must be a multiple of alpha"),
+        (["detector.weights=no/such.pt"], r"detector\.weights: no detector weights at no/such\.pt"),
+        (["detector.person_class=head"], r"detector\.person_class"),
+    ],
+)
+def test_mistakes_are_found_before_the_recognizer_is_prepared(
+    tmp_path: Path, settings: list[str], expected: str
+) -> None:
+    path = tmp_path / "crops.safetensors"
+    save_recognizer(path, small_network())
+    with pytest.raises(ConfigError, match=expected):
+        build(path, *settings)
