@@ -18,6 +18,7 @@ from rich.logging import RichHandler
 
 from pipeline.commands import bridge as bridge_commands
 from pipeline.commands import config_schema as config_commands
+from pipeline.commands import dead_letters as dead_letter_commands
 from pipeline.commands import events as event_commands
 from pipeline.commands import live as live_commands
 from pipeline.commands import recognizers as recognizer_commands

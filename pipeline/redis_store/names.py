@@ -18,7 +18,10 @@ SCHEMES = (
     "rediss+cluster://",
 )
 
-FIELD = "event"  # the one field of a stream entry: the event as JSON
+FIELD = "event"  # the field of a stream entry: the event as JSON
+# A second field, of dead letters that were put back: the group that gets the event again. Every
+# other reader had it when it was new.
+ONLY_FIELD = "only"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from pipeline.subscriber.protocol import (
     Steps,
     check_sequence,
     entry_order,
+    only_group,
     read_entry,
 )
 from pipeline.subscriber.reports import (
@@ -134,23 +135,23 @@ class GroupReader:
         if not rows:
             yield from self._wait(position.decode(), newest.decode())
             return
-        entries = [(raw_id.decode(), _text_of(fields)) for raw_id, fields in rows]
-        found = [(entry_id, read_entry(entry_id, text)) for entry_id, text in entries]
+        found = [_peeked(raw_id.decode(), pairs) for raw_id, pairs in rows]
         befores = yield self._take(position, found)
         if befores is None:  # another consumer was faster
             return
         read_at = self._monotonic()
-        for (entry_id, event), before in zip(found, befores, strict=True):
-            yield from self._receive(entry_id, event, int(before), read_at)
+        for one, before in zip(found, befores, strict=True):
+            yield from self._receive(one, int(before), read_at)
 
-    def _take(self, position: bytes, found: Sequence[tuple[str, Event | BadEntry]]) -> Command:
+    def _take(self, position: bytes, found: Sequence[_Peeked]) -> Command:
         group = self._settings.group
         names = (self._keys.seen, self._keys.seen_ages, self._keys.gaps)
         keys = (self._keys.stream, *(name(group) for name in names))
         arguments: list[str | bytes | int] = [group, self._settings.consumer, position, REMEMBER_S]
-        for entry_id, event in found:
-            number = ("", 0) if isinstance(event, BadEntry) else (event.origin, event.seq)
-            arguments += (entry_id, *number)
+        for one in found:
+            new = one.only is None and not isinstance(one.event, BadEntry)
+            number = (one.event.origin, one.event.seq) if new else ("", 0)
+            arguments += (one.entry_id, *number)
         return Command("eval", (TAKE, len(keys), *keys, *arguments), idempotent=False)
 
     def _wait(self, position: str, newest: str) -> Steps:
@@ -163,14 +164,17 @@ class GroupReader:
         options = {"count": 1, "block": round(1e3 * self._settings.block_s)}
         yield Command("xread", ({stream: newest},), options)
 
-    def _receive(
-        self, entry_id: str, event: Event | BadEntry, before: int, read_at: float
-    ) -> Steps:
+    def _receive(self, one: _Peeked, before: int, read_at: float) -> Steps:
+        entry_id, event = one.entry_id, one.event
+        if one.only not in (None, self._settings.group):
+            yield self._ack(entry_id)
+            return
         if isinstance(event, BadEntry):
             yield event
             yield self._ack(entry_id)
             return
-        report = check_sequence(event, before, entry_id)
+        # What was put back has an old number.
+        report = check_sequence(event, before, entry_id) if one.only is None else None
         if report is not None:
             yield report
         if isinstance(report, SequenceGap):
@@ -241,7 +245,7 @@ class GroupReader:
                 yield Trimmed(entry_id)
                 yield self._ack(entry_id)
             return
-        yield from self._deliver_again(entry_id, claimed[0][1].get(FIELD.encode()), tries)
+        yield from self._deliver_again(entry_id, claimed[0][1], tries)
 
     def _dead_letter(self, entry_id: str, text: bytes, tries: int) -> Steps:
         target = self._keys.dead_letters(self._settings.group)
@@ -264,11 +268,14 @@ class GroupReader:
                 yield Trimmed(entry_id)
                 yield self._ack(entry_id)
             else:
-                yield from self._deliver_again(entry_id, fields.get(FIELD.encode()))
+                yield from self._deliver_again(entry_id, fields)
 
-    def _deliver_again(self, entry_id: str, text: bytes | None, tries: int = 0) -> Steps:
+    def _deliver_again(self, entry_id: str, fields: Mapping[bytes, bytes], tries: int = 0) -> Steps:
+        text = fields.get(FIELD.encode())
         event = read_entry(entry_id, text)
-        if isinstance(event, BadEntry):
+        if only_group(fields) not in (None, self._settings.group):
+            yield self._ack(entry_id)
+        elif isinstance(event, BadEntry):
             yield event
             yield self._ack(entry_id)
         elif text is not None and tries >= self._settings.max_tries:
@@ -291,6 +298,17 @@ class GroupReader:
         return Command("xack", (*self._name, entry_id))
 
 
-def _text_of(pairs: Sequence[bytes]) -> bytes | None:
-    """Return the event's text among the names and values of an entry as a script returns them."""
-    return dict(zip(pairs[::2], pairs[1::2], strict=True)).get(FIELD.encode())
+@dataclass(frozen=True, slots=True)
+class _Peeked:
+    """A new entry that the group has not taken yet."""
+
+    entry_id: str
+    event: Event | BadEntry
+    only: str | None  # the group for which it was put back
+
+
+def _peeked(entry_id: str, pairs: Sequence[bytes]) -> _Peeked:
+    """Decode an entry of names and values, as a script returns it."""
+    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    event = read_entry(entry_id, fields.get(FIELD.encode()))
+    return _Peeked(entry_id, event, only_group(fields))

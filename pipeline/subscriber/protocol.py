@@ -7,12 +7,12 @@ in the readers, once.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from pipeline.events import Event, EventError, SequenceGap, decode_event
-from pipeline.redis_store.names import FIELD
+from pipeline.redis_store.names import FIELD, ONLY_FIELD
 from pipeline.subscriber.reports import BadEntry, Duplicate, Report
 
 BEGINNING, NEWEST = "0", "$"
@@ -70,6 +70,16 @@ def read_entry(entry_id: str, text: bytes | None) -> Event | BadEntry:
         return decode_event(text)
     except EventError as error:
         return BadEntry(entry_id, str(error))
+
+
+def only_group(fields: Mapping[bytes, bytes]) -> str | None:
+    """Return the group for which an entry was put back; None: it is for every reader.
+
+    Args:
+        fields: of the entry.
+    """
+    group = fields.get(ONLY_FIELD.encode())
+    return None if group is None else group.decode(errors="replace")
 
 
 def check_sequence(event: Event, before: int, entry_id: str) -> SequenceGap | Duplicate | None:

@@ -18,6 +18,7 @@ from pipeline.subscriber.protocol import (
     Steps,
     check_sequence,
     entry_order,
+    only_group,
     read_entry,
 )
 from pipeline.subscriber.reports import BadEntry, Duplicate, StreamReset
@@ -110,6 +111,8 @@ class SoloReader:
 
     def _read(self, entry_id: str, fields: dict[bytes, bytes], seen: _Seen) -> Steps:
         self._read_ids.append(entry_id)
+        if only_group(fields) is not None:
+            return
         event = read_entry(entry_id, fields.get(FIELD.encode()))
         if isinstance(event, BadEntry):
             yield event
