@@ -149,8 +149,9 @@ class GroupReader:
         keys = (self._keys.stream, *(name(group) for name in names))
         arguments: list[str | bytes | int] = [group, self._settings.consumer, position, REMEMBER_S]
         for one in found:
-            new = one.only is None and not isinstance(one.event, BadEntry)
-            number = (one.event.origin, one.event.seq) if new else ("", 0)
+            event, number = one.event, ("", 0)
+            if one.only is None and not isinstance(event, BadEntry):
+                number = (event.origin, event.seq)
             arguments += (one.entry_id, *number)
         return Command("eval", (TAKE, len(keys), *keys, *arguments), idempotent=False)
 
