@@ -18,7 +18,7 @@ from testbed.tcp_proxy import TcpProxy
 _MAX_SKEW_S = 40 * 86_400.0
 
 
-class Server(Protocol):
+class FaultyServer(Protocol):
     """A redis-server that can be killed and started again."""
 
     def start(self) -> None:
@@ -31,7 +31,7 @@ class Server(Protocol):
         """Wait until it answers."""
 
 
-class Workers(Protocol):
+class FaultyWorkers(Protocol):
     """The publisher and consumer processes."""
 
     def start(self, name: str, clock_offset_s: float = 0.0) -> None:
@@ -54,9 +54,9 @@ class FaultInjector:
         longest_unsynced_s: longest time between the newest sync and a power cut, seconds.
     """
 
-    server: Server
+    server: FaultyServer
     proxy: TcpProxy
-    workers: Workers
+    workers: FaultyWorkers
     append_only: AppendOnlyFiles
     folder: Path
     random: random.Random

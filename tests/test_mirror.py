@@ -44,6 +44,11 @@ TESTED_IN = {
         "pipeline/delivery/memory_rows.py",
     ],
     "pipeline/delivery/test_outbox_file.py": ["pipeline/delivery/quarantine.py"],
+    "pipeline/outputs/test_sinks.py": [
+        "pipeline/outputs/json_lines_file.py",
+        "pipeline/outputs/output_lock.py",
+        "pipeline/runtime/disk_errors.py",
+    ],
     "pipeline/telemetry/test_run_status.py": ["pipeline/telemetry/snapshots.py"],
     "integration/test_train_command.py": [
         "training/commands/train.py",

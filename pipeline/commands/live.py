@@ -166,7 +166,9 @@ def _open_sinks(
 
     sinks: list[Sink] = []
     if events is not None:
-        sinks.append(stack.enter_context(JsonLinesSink(events, keep=True)))
+        lines = stack.enter_context(JsonLinesSink(events, keep=True, tolerant=True))
+        status.register_disk(lines)
+        sinks.append(lines)
         log.info("events: %s", events)
     redis = config.redis
     if redis.url != "none":
@@ -183,6 +185,7 @@ def _open_sinks(
         )
         sink = stack.enter_context(delivery)
         status.register_publisher(sink.publisher)
+        status.register_disk(sink.publisher)
         sinks.append(sink)
         log.info("events: %s, stream %s", mask_url(url), redis.stream)
     return sinks

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import logging
 import os
 import secrets
@@ -15,12 +14,11 @@ from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.salvage import salvage
 from pipeline.delivery.wal_log import unread_commits
 from pipeline.errors import OutboxDamagedError, OutboxError
+from pipeline.runtime.disk_errors import may_pass
 from pipeline.runtime.file_lock import FileLock
 from pipeline.runtime.private_files import close_to_others, make_private_folder
 
 _SUFFIX, _LOCK = ".outbox", ".lock"
-# A run starts without a disk that has these: they may pass, and cameras are not to wait for it.
-_PASSING = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ENFILE, errno.EMFILE}
 
 log = logging.getLogger(__name__)
 
@@ -100,7 +98,7 @@ def _make(folder: Path) -> None:
     try:
         make_private_folder(folder)
     except OSError as error:
-        if error.errno not in _PASSING:
+        if not may_pass(error):  # else a run starts without it: cameras are not to wait
             raise OutboxError(f"cannot keep events in {folder}: {error.strerror}") from error
     else:
         if not os.access(folder, os.W_OK | os.X_OK) and not _is_read_only(folder):

@@ -157,6 +157,8 @@ def status_line(snapshot: Snapshot) -> str:
     parts.append(f"dropped {drops} frames, {snapshot.dropped_clips} clips")
     if snapshot.outbox_waiting or snapshot.redis_error:
         parts.append(f"{snapshot.outbox_waiting} events wait for Redis")
+    if snapshot.disk_error:
+        parts.append("the disk takes no events")
     return " · ".join(parts)
 
 

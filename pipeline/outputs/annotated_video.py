@@ -18,6 +18,7 @@ from av.video.reformatter import ColorRange, Colorspace
 from pipeline.errors import PipelineError
 from pipeline.events import ActionEvent
 from pipeline.outputs.drawing import draw_frame
+from pipeline.outputs.output_lock import lock_output
 from pipeline.outputs.sinks import ClosingSink, file_name, writing
 from pipeline.paths import ffmpeg_url
 from pipeline.printable import printable
@@ -136,7 +137,10 @@ class Mp4Writer:
         self._wh = wh
         self._first_pts_s: float | None = None
         self._last_tick = -1
+        self._lock = ExitStack()  # held until the file is complete
         with _encoding(path):
+            if (lock := lock_output(path)) is not None:
+                self._lock.enter_context(lock)
             open_private(path, "wb").close()
             self._container = av.open(
                 ffmpeg_url(path), "w", format="mp4", options={"movflags": "+faststart"}
@@ -174,7 +178,7 @@ class Mp4Writer:
 
     def close(self) -> None:
         """Write the frames that the encoder has buffered, and the index."""
-        with _encoding(self._path):
+        with self._lock, _encoding(self._path):
             try:
                 if self._last_tick >= 0:
                     self._container.mux(self._stream.encode(None))

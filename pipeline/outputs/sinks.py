@@ -7,18 +7,24 @@ its `with` block closes it, also after an error.
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import IO, Literal, Protocol, Self
+from typing import IO, Protocol, Self
 
 from pipeline.errors import PipelineError
 from pipeline.events import Event, encode_event
+from pipeline.outputs.json_lines_file import JsonLinesFile
+from pipeline.outputs.output_lock import lock_output
 from pipeline.printable import printable
+from pipeline.runtime.disk_errors import may_pass
 from pipeline.runtime.private_files import open_private
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedFrame
 
 _NAME_MAX = 255  # bytes of a file name, on every common file system of Linux and macOS
+
+log = logging.getLogger(__name__)
 
 
 class Sink(Protocol):
@@ -63,33 +69,69 @@ class ClosingSink:
 class JsonLinesSink(ClosingSink):
     """Write one event per line, as `encode_event` encodes it.
 
-    The events of an item are flushed to the system before the next item is accepted, so that a
+    The events of an item are given to the system before the next item is accepted, so that a
     reader that follows the file sees them immediately and a killed process loses none.
 
     Args:
-        path: the file; its folder is created.
+        path: the file; its folder is created. Another run that writes it is an error.
         keep: append to an existing file instead of replacing it.
+        tolerant: a disk that is full or failing ends nothing; the events that the file lacks
+            because of it are counted and logged.
+
+    Attributes:
+        disk_error: why the file takes no events now; None while it does.
+        missing: events that it lacks.
 
     Raises:
         PipelineError: if the file cannot be created.
     """
 
-    def __init__(self, path: Path, *, keep: bool = False) -> None:
-        self._path = path
-        self._file = _open(path, "ab" if keep else "wb")
+    def __init__(self, path: Path, *, keep: bool = False, tolerant: bool = False) -> None:
+        self.disk_error: str | None = None
+        self.missing = 0
+        self._path, self._keep, self._tolerant = path, keep, tolerant
+        self._file: JsonLinesFile | None = None
+        with self._tolerating(0):
+            self._open()
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """Write an item; see `Sink.write`."""
-        if item.events:
-            lines = "".join(f"{encode_event(event)}\n" for event in item.events)
-            with writing(self._path):
-                self._file.write(lines.encode())
-                self._file.flush()
+        if not item.events:
+            return
+        lines = "".join(f"{encode_event(event)}\n" for event in item.events)
+        with self._tolerating(len(item.events)):
+            self._open().write(lines.encode())
+            if self.disk_error is not None:
+                log.warning(
+                    "%s can be written again; it lacks %d events",
+                    printable(str(self._path)),
+                    self.missing,
+                )
+            self.disk_error = None
 
     def close(self) -> None:
         """Close the sink; see `Sink.close`."""
-        with writing(self._path):
+        if self._file is not None:
             self._file.close()
+
+    def _open(self) -> JsonLinesFile:
+        if self._file is None:
+            self._file = JsonLinesFile(self._path, keep=self._keep)
+        return self._file
+
+    @contextmanager
+    def _tolerating(self, events: int) -> Iterator[None]:
+        """Name the file in errors of the block; where they are tolerated, count its events."""
+        try:
+            with writing(self._path):
+                yield
+        except PipelineError as error:
+            if not self._tolerant or not may_pass(error.__cause__):
+                raise
+            self.missing += events
+            if self.disk_error is None:
+                log.error("%s; the run goes on, and events are missing in it", error)
+            self.disk_error = str(error)
 
 
 class MotTracksSink(ClosingSink):
@@ -119,7 +161,7 @@ class MotTracksSink(ClosingSink):
         camera_id = item.camera_id
         path = self._directory / file_name(camera_id, ".txt")
         if camera_id not in self._files:
-            self._files[camera_id] = self._stack.enter_context(_open(path, "wb"))
+            self._files[camera_id] = self._stack.enter_context(_locked(path))
         with writing(path):
             self._files[camera_id].write(_mot_lines(item.tracked).encode())
 
@@ -159,9 +201,16 @@ def writing(path: Path) -> Iterator[None]:
         raise PipelineError(f"cannot write {printable(str(path))}: {printable(reason)}") from error
 
 
-def _open(path: Path, mode: Literal["ab", "wb"]) -> IO[bytes]:
-    with writing(path):
-        return open_private(path, mode)
+@contextmanager
+def _locked(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file that replaces an existing one, and lock it until the end of the block."""
+    with ExitStack() as stack:
+        with writing(path):
+            lock = lock_output(path)
+            if lock is not None:
+                stack.enter_context(lock)
+            file = stack.enter_context(open_private(path, "wb"))
+        yield file
 
 
 def _mot_lines(tracked: TrackedFrame) -> str:

@@ -27,6 +27,10 @@ class FileLock:
         return self
 
     def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file, and so release the lock."""
         os.close(self._fd)
 
     def fileno(self) -> int:
@@ -69,3 +73,16 @@ class FileLock:
     def unlock(self) -> None:
         """Release the lock; do nothing if it is not held."""
         fcntl.flock(self._fd, fcntl.LOCK_UN)
+
+    def holder(self) -> int | None:
+        """Return a process that holds the lock; None where the system does not say."""
+        inode = os.fstat(self._fd).st_ino
+        try:
+            lines = Path("/proc/locks").read_text().splitlines()
+        except OSError:
+            return None
+        for line in lines:  # "1: FLOCK  ADVISORY  WRITE 4711 08:01:131 0 EOF"
+            match line.split():
+                case [_, "FLOCK", _, _, pid, where, *_] if where.endswith(f":{inode}"):
+                    return int(pid)
+        return None

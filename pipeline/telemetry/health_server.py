@@ -103,12 +103,14 @@ def health_of(snapshot: Snapshot) -> Health:
     """Rate a run.
 
     Returns:
-        `stuck` if it must be restarted; `degraded` if a camera is not up or Redis is unavailable.
+        `stuck` if it must be restarted; `degraded` if a camera is not up, Redis is unavailable, or
+        a disk takes no events.
     """
     if not snapshot.healthy:
         return "stuck"
     blind = any(camera.state != "up" for camera in snapshot.cameras)
-    return "degraded" if blind or snapshot.redis_error is not None else "ok"
+    has_error = snapshot.redis_error is not None or snapshot.disk_error is not None
+    return "degraded" if blind or has_error else "ok"
 
 
 def health_document(snapshot: Snapshot, now: float) -> dict[str, Any]:
@@ -135,6 +137,7 @@ def health_document(snapshot: Snapshot, now: float) -> dict[str, Any]:
         },
         "events": snapshot.events,
         "outbox": {"waiting": snapshot.outbox_waiting, "redis_trouble": snapshot.redis_error},
+        "disk_trouble": snapshot.disk_error,
         "gpu_memory_bytes": snapshot.gpu_memory_bytes,
     }
 

@@ -194,6 +194,11 @@ def _run(snapshot: Snapshot) -> Iterator[Metric]:
         "1 while Redis accepts events, else 0",
         [((), float(snapshot.redis_error is None))],
     )
+    yield _gauge(
+        "disk_up",
+        "1 while the disk accepts events, else 0",
+        [((), float(snapshot.disk_error is None))],
+    )
     if snapshot.gpu_memory_bytes is not None:
         yield _gauge(
             "gpu_memory_bytes", "GPU memory that PyTorch holds", [((), snapshot.gpu_memory_bytes)]

@@ -42,6 +42,15 @@ class PublisherState(Protocol):
         ...
 
 
+class DiskState(Protocol):
+    """What a writer of events to a disk reports."""
+
+    @property
+    def disk_error(self) -> str | None:
+        """Why the disk takes no events now; None while it does."""
+        ...
+
+
 class Samples:
     """Numbers of the last `WINDOW_S` seconds.
 
@@ -122,6 +131,7 @@ class RunStatus:
         self._lock = threading.Lock()
         self._queues: dict[str, Sized] = {}
         self._publisher: PublisherState | None = None
+        self._disks: list[DiskState] = []
         self._cameras: dict[str, _CameraCounters] = {}
         self._latency: dict[str, Samples] = {}
         self._detect_batches, self._recognize_batches = self._samples(), self._samples()
@@ -141,6 +151,11 @@ class RunStatus:
         """Include the state of the event delivery in the snapshots."""
         with self._lock:
             self._publisher = publisher
+
+    def register_disk(self, disk: DiskState) -> None:
+        """Include the state of a writer to a disk in the snapshots."""
+        with self._lock:
+            self._disks.append(disk)
 
     def add_camera(self, camera_id: str) -> None:
         """Start the counters of a camera."""
@@ -261,11 +276,12 @@ class RunStatus:
         """Return everything as it is now."""
         # Asked outside of the lock: a queue reports its drops while it holds its own lock.
         with self._lock:
-            queues, publisher = dict(self._queues), self._publisher
+            queues, publisher, disks = dict(self._queues), self._publisher, tuple(self._disks)
         lengths = {name: len(queue) for name, queue in queues.items()}
         stuck = self._find_stuck(queues)
         outbox_waiting = 0 if publisher is None else publisher.waiting
         redis_error = None if publisher is None else publisher.last_error
+        disk_error = next((disk.disk_error for disk in disks if disk.disk_error), None)
         gpu_memory_bytes = self._gpu_memory()
         with self._lock:
             latency = {name: samples.percentiles() for name, samples in self._latency.items()}
@@ -283,6 +299,7 @@ class RunStatus:
                 events=self._events,
                 outbox_waiting=outbox_waiting,
                 redis_error=redis_error,
+                disk_error=disk_error,
                 gpu_memory_bytes=gpu_memory_bytes,
             )
 

@@ -57,6 +57,7 @@ class Snapshot:
     events: int  # decided since the start
     outbox_waiting: int  # events that Redis has not received yet
     redis_error: str | None  # why Redis accepts no events now, without credentials
+    disk_error: str | None  # why a disk takes no events now; they go past it
     gpu_memory_bytes: int | None  # that PyTorch holds; None without a GPU
 
     @property

@@ -46,6 +46,7 @@ def make_snapshot(*cameras: CameraSnapshot, **changes: Any) -> Snapshot:
         "events": 42,
         "outbox_waiting": 0,
         "redis_error": None,
+        "disk_error": None,
         "gpu_memory_bytes": 1_000_000,
     }
     return Snapshot(**values | changes)

@@ -204,3 +204,15 @@ def test_real_frames_are_drawn_and_keep_their_times(shared_data: Path, tmp_path:
     # Apart from the drawing, the image is that of the source but for the codec.
     source = to_bgr(frames[15])[:, 150:].astype(int)
     assert np.abs(images[15][:, 150:].astype(int) - source).mean() < CLOSE
+
+
+def test_a_video_that_another_run_writes_is_refused_and_stays_whole(tmp_path: Path) -> None:
+    path = tmp_path / "out.mp4"
+    first = Mp4Writer(path, (64, 48))
+    first.write(np.zeros((48, 64, 3), np.uint8), 0.0)
+    with pytest.raises(PipelineError, match=r"out\.mp4: another run \(process \d+\)"):
+        Mp4Writer(path, (64, 48))
+    first.close()
+    with av.open(str(path)) as video:
+        assert sum(1 for _ in video.decode(video=0)) == 1
+    Mp4Writer(path, (64, 48)).close()

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
 import pytest
 
 from pipeline.errors import PipelineError
-from pipeline.events import decode_event
+from pipeline.events import decode_event, encode_event
 from pipeline.outputs.sinks import ClosingSink, JsonLinesSink, MotTracksSink, file_name
 from tests.pipeline.decided_items import make_end, make_event, make_item, make_person
 
@@ -51,8 +52,157 @@ def test_a_full_disk_is_an_error_that_names_the_file() -> None:
     sink = JsonLinesSink(Path("/dev/full"))
     with pytest.raises(PipelineError, match=r"/dev/full: No space left"):
         sink.write(make_item(events=[make_event(1)]))
-    with pytest.raises(PipelineError, match=r"/dev/full: No space left"):
-        sink.close()
+    sink.close()  # nothing of it is buffered
+
+
+class FullDisk:
+    """Takes the first bytes of a write, and no more while it is full."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.free: int | None = None
+        self._write = os.write
+        monkeypatch.setattr("pipeline.outputs.json_lines_file.os.write", self.write)
+
+    def write(self, fd: int, data: bytes) -> int:
+        if self.free is None:
+            return self._write(fd, data)
+        if self.free == 0:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        count = self._write(fd, data[: self.free])
+        self.free -= count
+        return count
+
+
+def test_a_full_disk_takes_whole_events_or_none_and_ends_no_live_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    disk, path = FullDisk(monkeypatch), tmp_path / "events.jsonl"
+    with JsonLinesSink(path, keep=True, tolerant=True) as sink:
+        sink.write(make_item(events=[make_event(1)]))
+        disk.free = 100
+        sink.write(make_item(events=[make_event(2), make_event(3)]))
+        sink.write(make_item(events=[make_event(4)]))
+        assert "No space left" in (sink.disk_error or "")
+        disk.free = None
+        sink.write(make_item(events=[make_event(5)]))
+        assert (sink.disk_error, sink.missing) == (None, 3)
+    assert [decode_event(line).seq for line in path.read_text().splitlines()] == [1, 5]
+    assert caplog.text.count("events.jsonl: No space left on device") == 1
+    assert "it lacks 3 events" in caplog.text
+
+
+def test_a_part_of_a_line_that_cannot_be_taken_back_swallows_no_event(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(fd: int, size: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    disk, path = FullDisk(monkeypatch), tmp_path / "events.jsonl"
+    with JsonLinesSink(path, tolerant=True) as sink:
+        disk.free = 100
+        with monkeypatch.context() as patched:
+            patched.setattr("pipeline.outputs.json_lines_file.os.ftruncate", refuse)
+            sink.write(make_item(events=[make_event(1)]))
+        disk.free = None
+        sink.write(make_item(events=[make_event(2)]))
+    torn, whole = path.read_text().splitlines()
+    assert len(torn) == 100
+    assert decode_event(whole).seq == 2
+
+
+def test_a_live_run_begins_on_a_full_disk_and_other_errors_are_its_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path = tmp_path / "events.jsonl"
+    with monkeypatch.context() as patched:
+        patched.setattr("pipeline.outputs.output_lock.create_private_file", refuse)
+        with pytest.raises(PipelineError, match="No space left"):
+            JsonLinesSink(path)
+        sink = JsonLinesSink(path, tolerant=True)
+        sink.write(make_item(events=[make_event(1)]))
+        assert sink.disk_error is not None
+    sink.write(make_item(events=[make_event(2)]))
+    sink.close()
+    assert decode_event(path.read_text()).seq == 2
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(PipelineError, match="folder"):
+        JsonLinesSink(tmp_path / "folder", tolerant=True)
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_a_second_run_with_the_same_output_is_refused_with_the_name_of_the_first(
+    tmp_path: Path, keep: bool
+) -> None:
+    path = tmp_path / "events.jsonl"
+    with JsonLinesSink(path) as sink:
+        sink.write(make_item(events=[make_event(1)]))
+        with pytest.raises(PipelineError) as refusal:
+            JsonLinesSink(path, keep=keep, tolerant=True)
+        assert str(refusal.value).splitlines() == [
+            f"cannot write {path}: another run (process {os.getpid()}) is writing it; "
+            "wait for its end, or give this run another --output"
+        ]
+        sink.write(make_item(events=[make_event(2)]))
+    assert len(path.read_text().splitlines()) == 2
+    JsonLinesSink(path, keep=True).close()
+
+
+def test_tracks_of_a_second_run_are_refused_before_they_replace_those_of_the_first(
+    tmp_path: Path,
+) -> None:
+    people = [make_person(1, (0, 0, 2, 2))]
+    with MotTracksSink(tmp_path) as first, MotTracksSink(tmp_path) as second:
+        first.write(make_item(people=people))
+        with pytest.raises(PipelineError, match=r"gate\.txt: another run \(process \d+\)"):
+            second.write(make_item(people=people))
+    assert (tmp_path / "gate.txt").read_text().startswith("1,1,")
+
+
+@pytest.mark.parametrize(
+    ("tail", "is_kept"),
+    [
+        (b'{"schema":3,"event_id":"run/gate/2","cam', False),
+        (b"\0" * 300, False),  # what some file systems leave of a power cut
+        (b"\xff\xfe", False),
+        (encode_event(make_event(2)).encode(), True),  # only the end of the line is missing
+        (b"", True),
+    ],
+)
+def test_a_torn_last_line_does_not_swallow_the_next_event(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, tail: bytes, is_kept: bool
+) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(f"{encode_event(make_event(1))}\n".encode() + tail)
+    with JsonLinesSink(path, keep=True) as sink:
+        sink.write(make_item(events=[make_event(3)]))
+    numbers = [decode_event(line).seq for line in path.read_text().splitlines()]
+    assert numbers == ([1, 2, 3] if is_kept and tail else [1, 3])
+    torn = tmp_path / "events.jsonl.torn"
+    assert torn.exists() == (not is_kept)
+    if not is_kept:
+        assert torn.read_bytes() == tail + b"\n"
+        assert "ended in the middle of a line" in caplog.text
+
+
+def test_a_file_that_is_one_long_torn_line_is_repaired(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"x" * 200_000)
+    with JsonLinesSink(path, keep=True) as sink:
+        sink.write(make_item(events=[make_event(1)]))
+    assert decode_event(path.read_text()).seq == 1
+    assert (tmp_path / "events.jsonl.torn").stat().st_size == 200_001
+
+
+def test_a_torn_line_that_cannot_be_moved_ends_before_the_next_event(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b'{"torn')
+    (tmp_path / "events.jsonl.torn").mkdir()
+    with JsonLinesSink(path, keep=True) as sink:
+        sink.write(make_item(events=[make_event(1)]))
+    assert decode_event(path.read_text().splitlines()[1]).seq == 1
 
 
 def test_mot_lines_count_frames_from_one_and_give_left_top_width_height(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import threading
@@ -90,3 +91,10 @@ def test_the_kernel_releases_the_lock_of_a_killed_process(tmp_path: Path) -> Non
         child.kill()
         child.wait()
         assert lock.try_lock()
+
+
+def test_the_holder_is_named(tmp_path: Path) -> None:
+    with FileLock(tmp_path / "lock") as lock, FileLock(tmp_path / "lock") as other:
+        assert other.holder() is None
+        assert lock.try_lock()
+        assert other.holder() == os.getpid()

@@ -81,6 +81,7 @@ def test_a_run_in_good_order_is_ok() -> None:
         },
         "events": 42,
         "outbox": {"waiting": 0, "redis_trouble": None},
+        "disk_trouble": None,
         "gpu_memory_bytes": 1_000_000,
     }
     assert gate.pop("drops")["full"] == 7
@@ -114,6 +115,13 @@ def test_redis_that_is_away_degrades_the_page() -> None:
         answer = ask(port, "/health")
     assert (answer.status, answer.page["status"]) == (200, "degraded")
     assert answer.page["outbox"] == {"waiting": 9, "redis_trouble": "away"}
+
+
+def test_a_full_disk_degrades_the_page() -> None:
+    with serving(lambda: make_snapshot(disk_error="it is full")) as port:
+        answer = ask(port, "/health")
+    assert (answer.status, answer.page["status"]) == (200, "degraded")
+    assert answer.page["disk_trouble"] == "it is full"
 
 
 def test_a_run_that_is_stuck_is_unavailable() -> None:

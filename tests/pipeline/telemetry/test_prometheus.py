@@ -65,6 +65,7 @@ def test_every_number_of_the_run_is_there() -> None:
         ("behaviour_events_total",): 42.0,
         ("behaviour_outbox_waiting",): 0.0,
         ("behaviour_redis_up",): 1.0,
+        ("behaviour_disk_up",): 1.0,
         ("behaviour_gpu_memory_bytes",): 1_000_000.0,
         ("behaviour_healthy",): 1.0,
         ("behaviour_start_timestamp_seconds",): STARTED_AT,
@@ -112,8 +113,10 @@ def test_what_is_unknown_is_absent_instead_of_zero() -> None:
 
 
 def test_errors_are_exposed_as_zeros() -> None:
-    found = numbers(make_snapshot(healthy=False, stuck="detect", redis_error="it does not answer"))
+    errors = {"redis_error": "it does not answer", "disk_error": "it is full"}
+    found = numbers(make_snapshot(healthy=False, stuck="detect", **errors))
     assert (found["behaviour_healthy",], found["behaviour_redis_up",]) == (0.0, 0.0)
+    assert found["behaviour_disk_up",] == 0.0
 
 
 def test_any_camera_id_survives_the_text_format() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -229,6 +230,15 @@ def test_a_snapshot_shows_queues_and_the_way_to_redis(status: RunStatus) -> None
     snapshot = status.snapshot()
     assert snapshot.queues == {"detect": 2, "results": 3}
     assert (snapshot.outbox_waiting, snapshot.redis_error) == (17, "it does not answer")
+
+
+def test_a_snapshot_shows_the_first_disk_that_takes_no_events(status: RunStatus) -> None:
+    disks = [SimpleNamespace(disk_error=error) for error in (None, "it is full", "it fails")]
+    for disk in disks:
+        status.register_disk(disk)
+    assert status.snapshot().disk_error == "it is full"
+    disks[1].disk_error = disks[2].disk_error = None
+    assert status.snapshot().disk_error is None
 
 
 @pytest.mark.parametrize(
