@@ -141,10 +141,15 @@ def explained(error: Exception, name: str) -> EventStoreError:
         return EventStoreError(
             f"Redis at {name} cannot serve now ({state_of(error)}): {text}{advice_on(error)}"
         )
-    return EventStoreError(
-        f"Redis at {name} does not answer: {text} "
-        "(is it running? --redis embedded starts one, --redis none runs without)"
-    )
+    return EventStoreError(f"Redis at {name} does not answer: {text} ({_advice(text)})")
+
+
+def _advice(text: str) -> str:
+    if "CERTIFICATE_VERIFY_FAILED" in text:
+        return "its certificate is not trusted; ?ssl_ca_certs=FILE names who issued it"
+    if "Permission denied" in text:
+        return "its socket is for another user"
+    return "is it running? --redis embedded starts one, --redis none runs without"
 
 
 def drop_connections(client: Client) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
@@ -58,7 +58,30 @@ def read_options(query: str, *, tls: bool, sentinel: bool) -> dict[str, Any]:
         found[name] = _READERS[name](name, printable(decoded, f"option {name}"))
         if name.endswith(("password", "username", "data")):
             secret = name
+    _check_certificates(found)
     return found
+
+
+def _check_certificates(options: Mapping[str, Any]) -> None:
+    """Load what a connection would load, now: later it is an outage, or a prompt for a password."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    authorities = [options.get(f"ssl_ca_{what}") for what in ("certs", "path", "data")]
+    try:
+        if any(authorities):
+            context.load_verify_locations(*authorities)
+    except (OSError, ValueError):  # ssl.SSLError is an OSError; not chained: it may quote
+        raise ValueError("options ssl_ca_...: there is no certificate in it (PEM)") from None
+    certificate, key = options.get("ssl_certfile"), options.get("ssl_keyfile")
+    if key and not certificate:
+        raise ValueError("option ssl_keyfile needs ssl_certfile")
+    try:
+        if certificate:
+            context.load_cert_chain(certificate, key, options.get("ssl_password", ""))
+    except (OSError, ValueError):
+        raise ValueError(
+            "options ssl_certfile, ssl_keyfile, ssl_password: no certificate (PEM) with its key, "
+            "or the password does not open it"
+        ) from None
 
 
 def _refused(name: str, secret: str) -> str:

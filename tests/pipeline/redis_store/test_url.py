@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ssl
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pipeline.config.schema import load_config
 from pipeline.errors import ConfigError
 from pipeline.redis_store.url import RedisUrl, parse_redis_url
+from testbed.certificates import make_certificate
 
 
 def parts(url: str) -> dict[str, Any]:
@@ -83,20 +85,45 @@ def test_a_url_is_taken_apart(url: str, expected: dict[str, Any]) -> None:
 
 
 def test_what_belongs_to_tls(tmp_path: Path) -> None:
-    file = tmp_path / "ca.pem"
-    file.touch()
+    make_certificate(tmp_path)
+    certificate, key = tmp_path / "certificate.pem", tmp_path / "key.pem"
     url = (
-        f"rediss://host?ssl_ca_certs={file}&ssl_ca_path={tmp_path}&ssl_cert_reqs=optional"
+        f"rediss://host?ssl_ca_certs={certificate}&ssl_ca_path={tmp_path}&ssl_cert_reqs=optional"
+        f"&ssl_certfile={certificate}&ssl_keyfile={key}"
         "&ssl_check_hostname=False&ssl_min_version=771&ssl_ciphers=ECDHE%2BAESGCM"
     )
     assert parse_redis_url(url).options == {
-        "ssl_ca_certs": str(file),
+        "ssl_ca_certs": str(certificate),
         "ssl_ca_path": str(tmp_path),
+        "ssl_certfile": str(certificate),
+        "ssl_keyfile": str(key),
         "ssl_cert_reqs": "optional",
         "ssl_check_hostname": False,
         "ssl_min_version": ssl.TLSVersion.TLSv1_2,
         "ssl_ciphers": "ECDHE+AESGCM",
     }
+
+
+def test_certificates_that_cannot_be_loaded_are_named_at_once(tmp_path: Path) -> None:
+    make_certificate(tmp_path)
+    certificate, key, locked = (
+        tmp_path / name for name in ("certificate.pem", "key.pem", "locked.pem")
+    )
+    lock = ["openssl", "ec", "-aes256", "-in", key, "-out", locked, "-passout", "pass:hunter2"]
+    subprocess.run(lock, check=True, capture_output=True)
+    good = f"rediss://host?ssl_certfile={certificate}&ssl_keyfile={locked}"
+    assert parse_redis_url(f"{good}&ssl_password=hunter2").options["ssl_password"] == "hunter2"
+    for query in (
+        f"ssl_certfile={certificate}&ssl_keyfile={locked}&ssl_password=24680",
+        f"ssl_certfile={certificate}&ssl_keyfile={locked}",  # OpenSSL would ask the terminal
+        f"ssl_certfile={certificate}",
+        f"ssl_keyfile={key}",
+        f"ssl_ca_certs={key}",
+        "ssl_ca_data=24680",
+    ):
+        with pytest.raises(ValueError, match=r"ssl_(certfile|ca_)") as failure:
+            parse_redis_url(f"rediss://host?{query}")
+        assert "24680" not in str(failure.value)
 
 
 @pytest.mark.parametrize(
