@@ -6,6 +6,7 @@ for (let id = "$"; ; ) { // "$": only new events; "0": from the beginning
   const streams = await client.xRead({ key: "behaviour:events", id }, { BLOCK: 5000, COUNT: 100 });
   for (const entry of streams?.[0].messages ?? []) {
     id = entry.id;
+    if (entry.message.only) continue;  // put back for one group
     try {
       const event = JSON.parse(entry.message.event);
       console.log(event.camera_id, event.kind, event.action ?? "", event.score ?? "");
