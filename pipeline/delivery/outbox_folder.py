@@ -16,7 +16,7 @@ from pipeline.delivery.wal_log import unread_commits
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.disk_errors import may_pass
 from pipeline.runtime.file_lock import FileLock
-from pipeline.runtime.private_files import close_to_others, make_private_folder
+from pipeline.runtime.private_files import close_to_others, create_private_file, make_private_folder
 
 _SUFFIX, _LOCK = ".outbox", ".lock"
 
@@ -166,6 +166,7 @@ def _report_unread(path: Path) -> None:
         return
     kept = path.with_name(f"{path.name}-wal.broken")
     with suppress(OSError):
+        create_private_file(kept)
         shutil.copyfile(path.with_name(f"{path.name}-wal"), kept)
     log.error(
         "%s: its log breaks off before its end, after a power cut or because the disk is failing; "

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from pipeline.runtime.private_files import open_private
 from pipeline.time_text import format_utc
 
 log = logging.getLogger(__name__)
@@ -38,9 +38,8 @@ def set_aside(path: Path, table: str, values: Sequence[object], reason: str) -> 
         ],
     }
     try:
-        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
-        with os.fdopen(fd, "a") as file:
-            file.write(json.dumps(document) + "\n")
+        with open_private(target, "ab") as file:
+            file.write(f"{json.dumps(document)}\n".encode())
     except OSError as error:  # the disk may be full as well
         kept = f"and cannot be kept in {target}: {error.strerror}"
     else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import threading
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from pipeline.runtime.private_files import (
     make_private_folder,
     open_private,
 )
+from tests.conftest import REPOSITORY
 
 MASKS = [0o000, 0o022, 0o077, 0o277, 0o777]
 
@@ -111,3 +113,30 @@ def test_what_belongs_to_another_user_is_not_private(
     assert not is_private(tmp_path)
     assert not close_to_others(tmp_path)
     assert mode_of(tmp_path) == 0o777
+
+
+# What makes a file or folder by the umask. A file that is about to be written, such as by SQLite,
+# FFmpeg or shutil, is made with create_private_file before.
+BY_THE_UMASK = re.compile(
+    r"""\.mkdir\(|\.touch\(|\.write_text\(|\.write_bytes\(|makedirs\(|O_CREAT"""
+    r"""|open\([^()\n]*["'](?:[wax]b?\+?|rb?\+)["']|copyfile\(|copy2?\(path|av\.open\([^)]*"w\""""
+    r"""|sqlite3\.connect\("""
+)
+MAKES_PRIVATE = re.compile(r"create_private_file\(|open_private\(")
+EXCEPT = {
+    "pipeline/runtime/private_files.py",
+    "pipeline/runtime/file_lock.py",
+    "pipeline/config/document.py",  # a developer's tool
+}
+
+
+def test_nothing_else_in_the_pipeline_makes_files_by_the_umask() -> None:
+    offenders = []
+    for path in sorted((REPOSITORY / "pipeline").rglob("*.py")):
+        name = path.relative_to(REPOSITORY).as_posix()
+        lines = path.read_text().splitlines()
+        for number, line in enumerate(lines):
+            before = "\n".join(lines[max(0, number - 3) : number + 1])
+            if BY_THE_UMASK.search(line) and not MAKES_PRIVATE.search(before):
+                offenders.append(f"{name}:{number + 1}: {line.strip()}")
+    assert [one for one in offenders if one.partition(":")[0] not in EXCEPT] == []
