@@ -5,7 +5,6 @@ The camera's process imports it and must start fast: numpy and PyAV only.
 
 from __future__ import annotations
 
-import ssl
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import av
 import av.error
-import certifi
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
@@ -29,6 +27,8 @@ from pipeline.live.camera_messages import (
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.capture_clock import CaptureClock
 from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
+from pipeline.live.rtsp_relay import RtspRelay
+from pipeline.live.tls import authorities_file
 from pipeline.paths import ffmpeg_url
 from pipeline.sources.file_decoder import upright_bgr
 from pipeline.telemetry.snapshots import DropCause
@@ -54,15 +54,20 @@ class StreamDecoder:
         self._request, self._source = request, request.source
         self._paced = _is_paced(self._source)
         began_at = time.monotonic()
+        self._relay: RtspRelay | None = None
         try:
             self._container = self._open()
         except (av.error.FFmpegError, OSError) as error:
+            if self._relay is not None:
+                self._relay.close()
+                if self._relay.failure is not None:
+                    raise self._relay.failure from error
             if time.monotonic() - began_at >= request.open_timeout_s:  # under whatever name
                 detail = f"no answer within {request.open_timeout_s:g} s"
                 raise StreamError("unreachable", detail) from error
             raise _opening_failed(error, self._source) from error
         if not self._container.streams.video:
-            self._container.close()
+            self.close()
             raise StreamError("unreadable", "it sends no video")
         self._stream: VideoStream = self._container.streams.video[0]
         self._stream.thread_type = "SLICE"  # each frame thread would delay the stream by a frame
@@ -84,6 +89,8 @@ class StreamDecoder:
     def close(self) -> None:
         """Release the connection."""
         self._container.close()
+        if self._relay is not None:
+            self._relay.close()
 
     def frames(self) -> Iterator[LiveFrame | StreamStatistics]:
         """Yield the frames to process as they come, and statistics in between.
@@ -115,12 +122,20 @@ class StreamDecoder:
 
     def _open(self) -> InputContainer:
         request = self._request
+        began_at = time.monotonic()
+        if self._source.kind == "rtsp":
+            self._relay = RtspRelay(self._source, request.open_timeout_s)
+            url = self._relay.url
+        else:
+            url = self._source.url
         container_format, options = _options(self._source)
+        left_s = max(request.open_timeout_s - (time.monotonic() - began_at), 0.1)
         container = av.open(
-            ffmpeg_url(self._source.url) if self._source.kind == "file" else self._source.url,
+            ffmpeg_url(url) if self._source.kind == "file" else url,
             format=container_format,
             options=options,
-            timeout=(request.open_timeout_s, request.read_timeout_s),
+            metadata_errors="ignore",  # names of cameras in Latin-1 or GBK
+            timeout=(left_s, request.read_timeout_s),
         )
         assert isinstance(container, InputContainer)
         return container
@@ -133,6 +148,8 @@ class StreamDecoder:
             except av.error.ExitError as error:
                 raise self._stalled() from error
             except (av.error.FFmpegError, OSError) as error:
+                if self._relay is not None and self._relay.failure is not None:
+                    raise self._relay.failure from error
                 if isinstance(error, av.error.EOFError):
                     return
                 text = error.strerror or "the connection broke"
@@ -242,14 +259,17 @@ def _is_paced(source: CameraSource) -> bool:
 
 def _options(source: CameraSource) -> tuple[str | None, dict[str, str]]:
     """Return container format and options for FFmpeg (ffmpeg-protocols, ffmpeg-formats)."""
-    tls = _tls_options(source) if source.url.startswith(("rtsps:", "https:", "rtmps:")) else {}
+    tls = _tls_options(source) if source.url.startswith(("https:", "rtmps:")) else {}
     if source.kind == "rtsp":
         # Without a probe the first frame comes after 0.3 s instead of 1.1 s.
         fast = {"fpsprobesize": "0", "analyzeduration": "200000"}
         video_only = {"allowed_media_types": "video"}
-        return None, {"rtsp_transport": source.transport, **fast, **video_only, **tls}
+        reach = {"protocol_whitelist": "rtsp,rtp,tcp,udp"}
+        return None, {"rtsp_transport": source.transport, **fast, **video_only, **reach}
     if source.kind == "webcam":
         return "v4l2", {}
+    if source.kind == "http":  # a playlist leads to no file, and nothing to another host
+        tls |= {"protocol_whitelist": "http,https,tls,tcp,crypto", "max_redirects": "0"}
     if source.kind == "http" and ".m3u8" in source.url:
         return None, {"live_start_index": "-1", **tls}
     if source.kind == "http":  # an MJPEG stream has no time stamps
@@ -263,8 +283,7 @@ def _tls_options(source: CameraSource) -> dict[str, str]:
     if not source.verify_tls:
         return {"tls_verify": "0"}
     # Unlike Python, FFmpeg's libraries know neither the system's authorities nor SSL_CERT_FILE.
-    authorities = ssl.get_default_verify_paths().cafile or certifi.where()
-    return {"tls_verify": "1", "ca_file": authorities}
+    return {"tls_verify": "1", "ca_file": authorities_file()}
 
 
 def _opening_failed(error: av.error.FFmpegError | OSError, source: CameraSource) -> StreamError:
@@ -276,6 +295,6 @@ def _opening_failed(error: av.error.FFmpegError | OSError, source: CameraSource)
         return StreamError("not_found", "it has no such path")
     if isinstance(error, av.error.InvalidDataError | av.error.DecoderNotFoundError):
         return StreamError("unreadable", f"it sends nothing that can be decoded ({text})")
-    if source.verify_tls and source.url.startswith(("rtsps:", "https:", "rtmps:")):
+    if source.verify_tls and source.url.startswith(("https:", "rtmps:")):
         text += "; if its certificate is its own: verify_tls: false, or SSL_CERT_FILE=its file"
     return StreamError("unreachable", text)
