@@ -141,7 +141,9 @@ def _run(
     with ExitStack() as stack:
         if config.live.health is not None:
             render = PrometheusMetrics(status.snapshot).render
-            server = stack.enter_context(HealthServer(config.live.health, status.snapshot, render))
+            hosts = config.live.health_hosts
+            server = HealthServer(config.live.health, status.snapshot, render, hosts=hosts)
+            stack.enter_context(server)
             log.info("health: port %d, /health and /metrics", server.port)
         components = build_components(config, PROJECT)
         sinks = _open_sinks(events, config, run_id, status, shutdown, stack)

@@ -104,6 +104,11 @@ class LiveConfig(Section):
     health: str | None = Field(
         "127.0.0.1:8787", description="address of /health and /metrics; null: off"
     )
+    health_hosts: tuple[str, ...] = Field(
+        (),
+        description="names under which a browser or Prometheus reaches them, beside addresses, "
+        "localhost and this machine's name, e.g. [live, cameras.example.com]",
+    )
     stuck_s: PositiveFloat = Field(
         30.0,
         description="a stage that works on one item for longer is stuck: /health reports it, and "

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import errno
+import ipaddress
 import json
 import logging
+import re
 import socket
 import socketserver
 import threading
 import time
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Literal, Self
 
 from pipeline.errors import ConfigError, PipelineError
+from pipeline.printable import printable
 from pipeline.telemetry.snapshots import CameraSnapshot, Snapshot
 from pipeline.time_text import format_utc
 
@@ -24,7 +27,8 @@ Health = Literal["ok", "degraded", "stuck"]
 Page = tuple[HTTPStatus, bytes, str]  # with its content type
 
 _SILENCE_S = 5.0  # a client that neither sends nor reads for longer is disconnected
-_MAX_CLIENTS = 64  # each has a thread
+_REQUEST_S = 10.0  # longest duration of a request and its answer, however slowly they come
+_MAX_CLIENTS = 64  # each has a thread; one more takes the place of the oldest
 _POLL_S = 0.2  # between two checks for the end of the server
 _TEXT = "text/plain; charset=utf-8"
 _INDEX = b"behaviour-stream\n/health   how the run is, as JSON\n/metrics  for Prometheus\n"
@@ -40,6 +44,9 @@ class HealthServer:
         snapshot: returns the current state; called by the server's threads.
         metrics: returns the text for Prometheus and its content type; called by them too.
         now: Unix seconds.
+        hosts: names under which the pages are served, beside addresses, localhost, the host of
+            `address` and the name of this machine. Any other one is refused: a web page elsewhere
+            could let its own name lead here, and have its visitors read the answers.
 
     Raises:
         ConfigError: if `address` is malformed; on entering, if its host is unknown.
@@ -52,9 +59,12 @@ class HealthServer:
         snapshot: Callable[[], Snapshot],
         metrics: Callable[[], tuple[bytes, str]],
         now: Callable[[], float] = time.time,
+        hosts: Sequence[str] = (),
     ) -> None:
         self._host, self._wanted_port = _split(address) if isinstance(address, str) else address
         self._snapshot, self._metrics, self._now = snapshot, metrics, now
+        names = (*hosts, self._host, "localhost", socket.gethostname())
+        self._hosts = frozenset(name.lower().removesuffix(".") for name in names)
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
 
@@ -70,7 +80,7 @@ class HealthServer:
             "/health": self._health_page,
             "/metrics": self._metrics_page,
         }
-        self._server = _listen(self._host, self._wanted_port, pages)
+        self._server = _listen(self._host, self._wanted_port, partial(_Handler, pages, self._hosts))
         self._thread = threading.Thread(
             target=self._server.serve_forever, args=(_POLL_S,), name="health", daemon=True
         )
@@ -167,18 +177,29 @@ class _Handler(BaseHTTPRequestHandler):
     server_version, sys_version = "behaviour-stream", ""
     timeout = _SILENCE_S
 
-    def __init__(self, pages: Mapping[str, Callable[[], Page]], *connection: Any) -> None:
-        self._pages = pages
+    server: _Server
+
+    def __init__(
+        self, pages: Mapping[str, Callable[[], Page]], hosts: frozenset[str], *connection: Any
+    ) -> None:
+        self._pages, self._hosts = pages, hosts
         super().__init__(*connection)  # which serves the request
 
     def do_GET(self) -> None:
         """Answer with one of the pages."""
+        for host in self.headers.get_all("Host", ()):
+            if not _is_ours(host, self._hosts):
+                name = printable(host, 100)
+                text = f"421 {name} is no name of this page: use an address, or live.health_hosts\n"
+                self._answer(HTTPStatus.MISDIRECTED_REQUEST, text.encode(), _TEXT)
+                return
         page = self._pages.get(self.path.partition("?")[0])
         if page is None:
             self.send_error(HTTPStatus.NOT_FOUND)
             return
         try:
-            status, body, content_type = page()
+            with self.server.working(self.request):
+                status, body, content_type = page()
         except Exception:
             log.exception("the page %s failed", self.path)
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
@@ -201,6 +222,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Type", content_type)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
+        self.send_header("X-Content-Type-Options", "nosniff")
         if status == HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET, HEAD")
         self.end_headers()
@@ -220,7 +242,8 @@ class _Server(ThreadingHTTPServer):
 
     def __init__(self, family: socket.AddressFamily, address: Any, handler: Any) -> None:
         self.address_family = family
-        self._open: set[socket.socket] = set()
+        self._open: dict[socket.socket, float] = {}  # oldest first, with its deadline
+        self._working: set[socket.socket] = set()  # whose pages are being made
         self._lock = threading.Lock()
         super().__init__(address, handler)
 
@@ -230,28 +253,57 @@ class _Server(ThreadingHTTPServer):
         self.server_name, self.server_port = self.server_address[:2]  # type: ignore[assignment]
 
     def verify_request(self, request: Any, client_address: Any) -> bool:
-        """Return whether another client may have a thread."""
+        """Return whether another client may have a thread: one that is too slow gives its own."""
         with self._lock:
-            return len(self._open) < _MAX_CLIENTS
+            if len(self._open) < _MAX_CLIENTS:
+                return True
+            slow = next((one for one in self._open if one not in self._working), None)
+            if slow is not None:
+                self._hang_up_on(slow)
+            return slow is not None
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """Serve the request in a thread."""
         with self._lock:
-            self._open.add(request)
+            self._open[request] = time.monotonic() + _REQUEST_S
         super().process_request(request, client_address)
+
+    @contextmanager
+    def working(self, request: Any) -> Iterator[None]:
+        """Keep the thread of a client, which hanging up would not end, while its page is made."""
+        with self._lock:
+            self._working.add(request)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._working.discard(request)
+
+    def service_actions(self) -> None:
+        """Hang up on clients whose time is over; the base class calls it every `_POLL_S`."""
+        now = time.monotonic()
+        with self._lock:
+            late = [request for request, deadline in self._open.items() if now >= deadline]
+            for request in late:
+                if request not in self._working:
+                    self._hang_up_on(request)
 
     def shutdown_request(self, request: Any) -> None:
         """Close the connection of a served or refused request."""
         with self._lock:
-            self._open.discard(request)
+            self._open.pop(request, None)
             super().shutdown_request(request)
 
     def hang_up(self) -> None:
         """Disconnect the remaining clients, which ends their threads."""
         with self._lock:
-            for request in self._open:
-                with suppress(OSError):  # the other end was faster
-                    request.shutdown(socket.SHUT_RDWR)
+            for request in list(self._open):
+                self._hang_up_on(request)
+
+    def _hang_up_on(self, request: socket.socket) -> None:
+        del self._open[request]
+        with suppress(OSError):  # the other end was faster
+            request.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Ignore a client that disconnected before the end of its answer."""
@@ -266,13 +318,23 @@ def _split(address: str) -> tuple[str, int]:
     return host, int(port)
 
 
-def _listen(host: str, port: int, pages: Mapping[str, Callable[[], Page]]) -> _Server:
+def _is_ours(host: str, names: frozenset[str]) -> bool:
+    """Return whether a header `Host`, with a port or without, is an address or one of the names."""
+    name = re.sub(r":\d*$", "", host.strip()).removeprefix("[").removesuffix("]")
+    try:
+        ipaddress.ip_address(name)
+    except ValueError:
+        return name.lower().removesuffix(".") in names
+    return True
+
+
+def _listen(host: str, port: int, handler: Callable[..., _Handler]) -> _Server:
     where = f"live.health: cannot listen at {host}:{port}"
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
         # A name may have both; most clients of `localhost` try IPv4, not all try IPv6.
         family, *_, address = min(found, key=lambda one: one[0] != socket.AF_INET)
-        return _Server(family, address, partial(_Handler, pages))
+        return _Server(family, address, handler)
     except (socket.gaierror, ValueError) as error:  # the latter: not a name at all, such as `a..b`
         raise ConfigError(f"{where}: no such host ({error}); name this machine's") from error
     except OSError as error:

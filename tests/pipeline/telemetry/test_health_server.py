@@ -34,9 +34,12 @@ class Answer:
         return json.loads(self.body)
 
 
-def ask(port: int, path: str, method: str = "GET", host: str = "127.0.0.1") -> Answer:
+def ask(
+    port: int, path: str, method: str = "GET", host: str = "127.0.0.1", name: str | None = None
+) -> Answer:
+    headers = {} if name is None else {"Host": name}
     with closing(http.client.HTTPConnection(host, port, timeout=20)) as connection:
-        connection.request(method, path)
+        connection.request(method, path, headers=headers)
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
 
@@ -220,14 +223,124 @@ def test_a_silent_client_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> Non
         assert client.recv(1) == b""
 
 
-def test_more_clients_than_threads_are_turned_away(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_more_client_than_threads_takes_the_place_of_the_oldest(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(health_server, "_MAX_CLIENTS", 3)
+    with serving() as port:
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(3)]
+        assert ask(port, "/health").status == 200
+        assert clients[0].recv(1) == b""
+        for client in clients[1:]:  # who were faster are served
+            client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+            assert client.recv(15) == b"HTTP/1.0 200 OK"
+        for client in clients:
+            client.close()
+
+
+def test_clients_that_wait_for_a_page_keep_their_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else a page that hangs would have one thread more with every request of a monitor."""
     monkeypatch.setattr(health_server, "_MAX_CLIENTS", 1)
-    with (
-        serving() as port,
-        socket.create_connection(("127.0.0.1", port), timeout=20),
-        socket.create_connection(("127.0.0.1", port), timeout=20) as second,
-    ):
-        assert second.recv(1) == b""
+    asked, go_on = threading.Event(), threading.Event()
+
+    def hang() -> Snapshot:
+        asked.set()
+        go_on.wait()
+        return make_snapshot()
+
+    with serving(hang) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as first:
+        first.sendall(b"GET /health HTTP/1.0\r\n\r\n")
+        assert asked.wait(20)
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as second:
+            assert second.recv(1) == b""
+        go_on.set()
+        assert first.recv(15) == b"HTTP/1.0 200 OK"
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET /heal", b"GET /health HTTP/1.0\r\nX: ", b"GET /health HTTP/1.0\r\n"]
+)
+def test_a_request_that_trickles_is_cut(monkeypatch: pytest.MonkeyPatch, begun: bytes) -> None:
+    monkeypatch.setattr(health_server, "_REQUEST_S", 0.3)
+    monkeypatch.setattr(health_server, "_POLL_S", 0.02)
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=0.02) as client:
+        client.sendall(begun)
+        ended = False
+        for _ in range(1000):  # a byte each 20 ms: each is in time, and all together are not
+            try:
+                client.sendall(b"a")
+                ended = client.recv(1000) == b""
+            except TimeoutError:
+                continue
+            except OSError:
+                ended = True
+            if ended:
+                break
+        assert ended
+        assert ask(port, "/health").status == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "127.0.0.1",
+        "10.0.0.8:8787",
+        "[::1]:8787",
+        "[fe80::1%25eth0]",
+        "localhost",
+        "LOCALHOST:8787",
+        "localhost.",
+        "live",
+        "Cameras.Example.com:8787",
+        socket.gethostname(),
+    ],
+)
+def test_an_address_or_a_known_name_is_served(name: str) -> None:
+    hosts = ("live", "cameras.example.com")
+    render = PrometheusMetrics(make_snapshot).render
+    with HealthServer("127.0.0.1:0", make_snapshot, render, hosts=hosts) as server:
+        assert ask(server.port, "/health", name=name).status == 200
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "evil.example",
+        "evil.example:8787",
+        "127.0.0.1.evil.example",
+        "localhost.evil.example",
+        "user@localhost",
+        "0x7f.1",
+        "a\x1b[2J",
+        "",
+    ],
+)
+def test_another_name_is_refused_with_the_key(name: str) -> None:
+    """A page of another site could let its own name lead here, and read who is seen where."""
+    with serving() as port:
+        answer = ask(port, "/health", name=name)
+        assert ask(port, "/metrics", name=name).status == 421
+    assert answer.status == 421
+    assert b"live.health_hosts" in answer.body
+    assert answer.body.decode().strip().isprintable()
+
+
+def test_the_name_in_the_address_is_served() -> None:
+    with serving(address="localhost:0") as port:
+        assert ask(port, "/", name="localhost").status == 200
+
+
+def test_a_second_name_does_not_hide_behind_the_first() -> None:
+    request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        client.sendall(request)
+        assert b" 421 " in client.recv(1000)
+
+
+def test_browsers_take_a_page_for_nothing_else() -> None:
+    with serving() as port:
+        for path in ("/", "/health", "/metrics", "/nowhere"):
+            assert ask(port, path).headers["X-Content-Type-Options"] == "nosniff"
 
 
 def test_a_page_under_way_does_not_hold_up_the_end() -> None:
