@@ -18,24 +18,30 @@ from pipeline.config.yaml_document import ValuePath
 LONGEST_S = 1e9  # 30 years
 # Names of other programs, or of the thing itself, that are too far from ours to look alike.
 OTHER_NAMES = {
-    "login": "username",
-    "pwd": "password",
-    "passwd": "password",
-    "pass": "password",
-    "secret": "password",
-    "host": "url",
-    "address": "url",
-    "uri": "url",
-    "source": "url",
-    "rtsp": "url",
-    "fps": "detect_fps",
-    "model": "weights",
-    "threshold": "confidence",
-    "conf": "confidence",
-    "imgsz": "image_size",
-    "file": "weights",
-    "labels": "per_action",
+    "login": ("username",),
+    "pwd": ("password",),
+    "passwd": ("password",),
+    "pass": ("password",),
+    "secret": ("password", "secret_file"),
+    "host": ("url",),
+    "server": ("url", "host"),
+    "broker": ("host",),
+    "address": ("url", "host"),
+    "uri": ("url",),
+    "source": ("url",),
+    "rtsp": ("url",),
+    "fps": ("detect_fps",),
+    "model": ("weights",),
+    "file": ("weights",),
+    "threshold": ("confidence", "start_threshold"),
+    "conf": ("confidence",),
+    "imgsz": ("image_size",),
+    "class": ("person_class",),
+    "classes": ("person_class",),
+    "labels": ("per_action",),
 }
+# The key that a text in the place of its section was meant for.
+MAIN_KEYS = ("url", "host", "weights", "name", "start_threshold")
 # What redis-py takes as arguments is a part of the URL here.
 PARTS_OF_URL = ("host", "port", "db", "username", "user", "password", "sentinels", "ssl", "tls")
 
@@ -93,6 +99,8 @@ def _refuse_kind(kinds: set[Any], value: Any) -> None:
                 "no_boolean",
                 "should be a number" if numbers else "should be a text; put it in quotes",
             )
+    elif isinstance(value, float) and numbers == {int}:
+        raise PydanticCustomError("no_integer", "should be a whole number")
     elif isinstance(value, int | float) and not numbers:
         if bool in kinds:
             raise PydanticCustomError("no_number", "should be true or false")
@@ -158,15 +166,16 @@ def suggestion(model: type[BaseModel], path: ValuePath) -> str | None:
         return "it belongs into redis.url: redis://username:password@host:port/db"
     everywhere = list(_paths(model))
     elsewhere = [one for one in everywhere if one.rpartition(".")[2] == key]
-    other = OTHER_NAMES.get(key)
-    if near := [other] if other in known else get_close_matches(key, known, 1, 0.75):
+    others = [name for name in OTHER_NAMES.get(key, ()) if name in known]
+    if near := others or get_close_matches(key, known, 1, 0.75):
         meant = [".".join(map(str, [*above, near[0]]))]
     elif elsewhere:
         meant = elsewhere[:2]
     elif near := get_close_matches(key, known, 1, 0.6):
         meant = [".".join(map(str, [*above, near[0]]))]
-    else:  # the section may be another one, too
-        meant = get_close_matches(".".join(map(str, path)), everywhere, 1, 0.85)
+    else:  # its section may be another one, too
+        nearest = get_close_matches(key, [one.rpartition(".")[2] for one in everywhere], 1, 0.8)
+        meant = [one for one in everywhere if one.rpartition(".")[2] in nearest][:2]
     return f"did you mean {' or '.join(meant)}?" if meant else None
 
 
@@ -185,13 +194,23 @@ def worded(kind: str, message: str, context: Mapping[str, Any]) -> str:
         message: as pydantic has it.
         context: its values.
     """
-    if kind in ("model_type", "dict_type", "model_attributes_type"):
+    if kind in ("model_type", "model_attributes_type"):
         return "should be a section with keys"
+    if kind == "dict_type":
+        return "should be a section of names, each with its keys"
     if kind in ("tuple_type", "list_type"):
         return "should be a list, e.g. [a, b]"
     if kind == "string_pattern_mismatch":
         return PATTERNS.get(context["pattern"], f"should match {context['pattern']}")
     if kind == "string_type":
         return "should be a text"
+    if kind == "path_type":
+        return "should be a path"
     message = message.removeprefix("Value error, ")
     return re.sub(r"^(Input|String) should ", "should ", message)
+
+
+def example_of(section: type[BaseModel] | None) -> str:
+    """Return how a text would stand in a section, with a comma before; nothing if it would not."""
+    keys = [key for key in MAIN_KEYS if section and key in section.model_fields]
+    return f", e.g. {{{keys[0]}: ...}}" if keys else ""

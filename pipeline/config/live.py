@@ -51,7 +51,7 @@ class CameraConfig(Section):
     @field_validator("url", mode="before")
     @classmethod
     def _webcam(cls, url: Any) -> Any:
-        return str(url) if type(url) is int else url
+        return str(url) if type(url) is int and url >= 0 else url
 
     @field_serializer("url", when_used="json")
     def _without_credentials(self, url: str) -> str:

@@ -18,7 +18,14 @@ from pydantic import (
 )
 
 from pipeline.config.environment import is_reference, resolve_environment
-from pipeline.config.explanation import refuse_other_kind, refuse_too_long, suggestion, worded
+from pipeline.config.explanation import (
+    example_of,
+    refuse_other_kind,
+    refuse_too_long,
+    section_at,
+    suggestion,
+    worded,
+)
 from pipeline.config.yaml_document import ValuePath, YamlDocument, YamlError, parse_yaml
 from pipeline.errors import ConfigError
 from pipeline.paths import expand_user
@@ -194,6 +201,8 @@ def _explain(
     if error["type"] == "missing":
         return f"{key}: missing"
     message = worded(error["type"], error["msg"], error.get("ctx", {}))
+    if error["type"] in ("model_type", "model_attributes_type"):
+        message += example_of(section_at(kind, path))
     variables = [text for place, text in written.items() if place[: len(path)] == path]
     if variables:  # a message of our own may quote the value, which must not be shown
         reason = "not a valid value" if error["type"] == "value_error" else message
@@ -206,6 +215,8 @@ def _explain(
 
 
 def _quoted(value: object) -> str:
+    if value is None:
+        return "nothing"
     # A text is masked before it is quoted: in it a password ends where the text does.
     return mask_url(repr(mask_source(value) if isinstance(value, str) else value))
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import yaml
 
-from pipeline.redaction import MASK, mask_url
+from pipeline.redaction import mask_url
 
 ValuePath = tuple[str | int, ...]  # of a value: keys, and positions in lists
 
@@ -28,7 +28,13 @@ _PLAIN_VALUES = {
     "tag:yaml.org,2002:merge": (r"<<", "<"),
 }
 
-_QUOTED = re.compile(r"'[^'<][^']+'|\"[^\"]{2,}\"")  # by PyYAML: of the text, not a token's name
+# Problems in which PyYAML quotes the text of an alias, anchor or tag, which may be a password.
+_QUOTING = re.compile(
+    r"(found undefined alias|found duplicate anchor|found undefined tag handle"
+    r"|could not determine a constructor for the tag).*",
+    re.S,
+)
+MOST_VALUES = 100_000  # with what aliases repeat
 
 
 class YamlError(ValueError):
@@ -75,23 +81,51 @@ def parse_yaml(text: str) -> YamlDocument:
         node = loader.get_single_node()
         if node is None:
             return YamlDocument(None)
-        lines: dict[ValuePath, int] = {}
-        twice: dict[ValuePath, str] = {}
-        for path, line in _lines(node, (), set()):
-            if path in lines and not any(path[:length] in twice for length in range(len(path))):
-                name = mask_url(".".join(map(str, path)))
-                twice.setdefault(path, f"{name} is given twice, in lines {lines[path]} and {line}")
-            lines.setdefault(path, line)
-        if twice:
-            raise YamlError("; ".join(twice.values()))
+        lines = _checked_lines(node)
         return YamlDocument(loader.construct_document(node), lines)
     except yaml.YAMLError as error:
-        raise YamlError(f"not valid YAML{_where(error)}") from None
+        raise YamlError(f"not valid YAML{_where(error, text)}") from None
     except YamlError:
         raise
     # Of deep nesting, and of a tag with a text that is none of its kind, such as `!!int x`.
     except (RecursionError, ValueError, TypeError, AttributeError) as error:
         raise YamlError(f"not valid YAML ({type(error).__name__})") from None
+
+
+def _checked_lines(node: yaml.Node) -> dict[ValuePath, int]:
+    """Return the line of every value.
+
+    Raises:
+        YamlError: if a key is given twice, or aliases repeat each other without end.
+    """
+    if _count(node, {}) > MOST_VALUES:
+        raise YamlError(f"more than {MOST_VALUES} values: aliases repeat each other")
+    lines: dict[ValuePath, int] = {}
+    twice: dict[ValuePath, str] = {}
+    for path, line in _lines(node, (), set()):
+        if path in lines and not any(path[:length] in twice for length in range(len(path))):
+            name = mask_url(".".join(map(str, path)))
+            twice.setdefault(path, f"{name} is given twice, in lines {lines[path]} and {line}")
+        lines.setdefault(path, line)
+    if twice:
+        raise YamlError("; ".join(twice.values()))
+    return lines
+
+
+def _count(node: yaml.Node, known: dict[int, int]) -> int:
+    """Count the values, those of an alias wherever it is."""
+    if id(node) in known:
+        if known[id(node)] == 0:
+            raise YamlError(f"line {node.start_mark.line + 1}: an alias is a part of itself")
+        return known[id(node)]
+    known[id(node)] = 0  # not counted to its end
+    inner: list[yaml.Node] = []
+    if isinstance(node, yaml.MappingNode):
+        inner = [one for pair in node.value for one in pair]
+    elif isinstance(node, yaml.SequenceNode):
+        inner = node.value
+    known[id(node)] = 1 + sum(_count(one, known) for one in inner)
+    return known[id(node)]
 
 
 def _lines(node: yaml.Node, path: ValuePath, seen: set[int]) -> Iterator[tuple[ValuePath, int]]:
@@ -112,15 +146,17 @@ def _lines(node: yaml.Node, path: ValuePath, seen: set[int]) -> Iterator[tuple[V
             yield from _lines(item, (*path, index), seen)
 
 
-def _where(error: yaml.YAMLError) -> str:
+def _where(error: yaml.YAMLError, text: str) -> str:
     """Line, column and problem, without the line itself."""
     mark, problem = getattr(error, "problem_mark", None), getattr(error, "problem", None)
     at = "" if mark is None else f" in line {mark.line + 1}, column {mark.column + 1}"
     if not problem:
         return at
-    shown = _QUOTED.sub(MASK, str(problem))  # a password that starts with * or ! is an alias or tag
-    hint = "; write a text that starts with * & or ! in quotes" if shown != problem else ""
-    return f"{at}: {shown}{hint}"
+    if quoting := _QUOTING.match(str(problem)):
+        return f"{at}: {quoting[1]}; write a text that starts with * & or ! in quotes"
+    written = text.splitlines()[mark.line : mark.line + 1] if mark is not None else []
+    hint = '; inside of { } and [ ] write "${NAME}" in quotes' if "${" in "".join(written) else ""
+    return f"{at}: {problem}{hint}"
 
 
 def yaml_text(values: Mapping[str, Any]) -> str:

@@ -27,6 +27,10 @@ from training.config import TrainConfig
         ("redis.host", "it belongs into redis.url: redis://username:password@host:port/db"),
         ("redis.password", "it belongs into redis.url: redis://username:password@host:port/db"),
         ("redis.max_len", "did you mean redis.maxlen?"),
+        ("bridges.mqtt.broker", "did you mean bridges.mqtt.host?"),
+        ("detector.classes", "did you mean detector.person_class?"),
+        ("decision.per_action.a.threshold", "did you mean decision.per_action.a.start_threshold?"),
+        ("detektor.weights", "did you mean detector.weights or recognizer.weights?"),
         ("bridges.mqtt.user", "did you mean bridges.mqtt.username?"),
         ("bridges.webhok", "did you mean bridges.webhook?"),
         (
@@ -45,7 +49,9 @@ def test_the_nearest_key_is_named(key: str, expected: str) -> None:
     assert found.startswith(expected)
 
 
-@pytest.mark.parametrize("key", ["detector.colour", "zoom", "cameras.gate.nothing_like_it", "x"])
+@pytest.mark.parametrize(
+    "key", ["detector.colour", "zoom", "cameras.gate.nothing_like_it", "x", "detector.5"]
+)
 def test_a_key_that_is_near_nothing_is_not_guessed(key: str) -> None:
     assert suggestion(PipelineConfig, tuple(key.split("."))) is None
 
@@ -64,4 +70,4 @@ def test_other_files_have_suggestions_too(model: type[Section], key: str, expect
 
 def test_other_names_lead_to_keys_that_exist() -> None:
     text = str(PipelineConfig.model_json_schema())
-    assert all(f"'{name}'" in text for name in OTHER_NAMES.values())
+    assert all(f"'{name}'" in text for names in OTHER_NAMES.values() for name in names)

@@ -59,10 +59,10 @@ def test_a_merged_section_may_change_what_it_takes() -> None:
         ("a: !!python/name:os.system", "could not determine a constructor"),
         (
             "password: *hunter2",
-            "undefined alias ***; write a text that starts with * & or ! in quotes",
+            "undefined alias; write a text that starts with * & or ! in quotes",
         ),
-        ("password: !hunter2 x", "for the tag ***"),
-        ("password: !hunter2!x y", "tag handle ***"),
+        ("password: !hunter2 x", "for the tag; write a text"),
+        ("password: !hunter2!x y", "tag handle; write a text"),
         ("a: &hunter2 1\nb: &hunter2 2", "second occurrence"),
         ("a: *b", "not valid YAML in line 1, column 4"),
         ("[" * 1500, "RecursionError"),
@@ -83,10 +83,32 @@ def test_every_value_has_its_line_and_what_is_missing_that_of_its_section() -> N
     assert document.line_of(("other",)) is None
 
 
-def test_a_section_that_holds_itself_and_thousands_of_aliases_end() -> None:
-    assert parse_yaml("a: &a {b: *a}").line_of(("a", "b")) == 1
+def test_a_section_that_holds_itself_and_aliases_without_end_are_refused() -> None:
+    with pytest.raises(YamlError, match="line 1: an alias is a part of itself"):
+        parse_yaml("a: &a {b: *a}")
     levels = ["a0: &a0 [x, x]", *(f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60))]
-    assert len(parse_yaml("\n".join(levels)).content) == 60
+    with pytest.raises(YamlError, match="aliases repeat each other"):
+        parse_yaml("\n".join(levels))
+    assert parse_yaml("\n".join(levels[:5])).content["a2"][0][1] == ["x", "x"]
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("password: *hunter2", "found undefined alias; write a text that starts with"),
+        ("password: !hunter2 x", "constructor for the tag; write a text that starts with"),
+        ("password: !hunter2!x y", "found undefined tag handle; write a text that starts with"),
+        (
+            "a: {b: ${NAME}}",
+            r"but got '\{'; inside of \{ \} and \[ \] write \"\$\{NAME\}\" in quotes",
+        ),
+        ("\ta: b", r"found character '\\t' that cannot start any token$"),
+    ],
+)
+def test_a_text_that_wants_quotes_is_answered_with_them(text: str, expected: str) -> None:
+    with pytest.raises(YamlError, match=expected) as caught:
+        parse_yaml(text)
+    assert "hunter2" not in str(caught.value)
 
 
 # PyYAML itself writes some line ends of Unicode so that they are read as blanks.
