@@ -75,12 +75,13 @@ def deliver_events(
         except BaseException:
             own.interrupt()  # close the actions that the error left open
             if missing := _finish(own, publisher, wait_s, cancelled, at_most_s):
-                log.error("%s", _undelivered(missing, folder, stream))
+                log.error("%s", _undelivered(missing, folder, stream, own.move_to_disk()))
             raise
         if missing := _finish(own, publisher, wait_s, cancelled, at_most_s):
+            text = _undelivered(missing, folder, stream, own.move_to_disk())
             if not spool:
-                raise EventStoreError(_undelivered(missing, folder, stream))
-            log.warning("%s", _undelivered(missing, folder, stream))
+                raise EventStoreError(text)
+            log.warning("%s", text)
 
 
 def _finish(
@@ -172,9 +173,12 @@ def _target(section: RedisConfig) -> str:
     return f"{mask_url(section.url)} {section.stream}"
 
 
-def _undelivered(count: int, folder: Path, stream: EventStream) -> str:
+def _undelivered(count: int, folder: Path, stream: EventStream, in_memory: int = 0) -> str:
+    kept = f"they are kept in {folder}"
+    if in_memory:
+        kept = f"{count - in_memory} are kept in {folder}, which takes no more; the others are lost"
     return (
-        f"Redis at {stream.name} lacks {count} events; they are kept in {folder}: "
+        f"Redis at {stream.name} lacks {count} events; {kept}: "
         "`run_pipeline.py flush` with the same --output and --redis delivers them, and so does the "
         "next run"
     )

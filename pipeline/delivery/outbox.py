@@ -108,11 +108,17 @@ class Outbox:
         """Close the file."""
         self._sync.close()
         with self._lock:
-            if len(self._memory) and self.waiting and not self._return_to_disk():
-                log.error("%s: %d events in memory are lost", self.path, self.waiting)
+            if lost := self.move_to_disk():
+                log.error("%s: %d events that only the memory has are lost", self.path, lost)
             if self._file is not None:
                 self._file.close()
             self._file = None
+
+    def move_to_disk(self) -> int:
+        """Try to write what is in memory; returns how many events only the memory has."""
+        with self._lock:
+            waiting = self._memory.after(self.delivered_id, len(self._memory))
+            return 0 if not waiting or self._return_to_disk() else len(waiting)
 
     def remove(self) -> None:
         """Close and delete the file; everything in it is delivered."""

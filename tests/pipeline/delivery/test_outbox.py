@@ -281,7 +281,7 @@ def test_what_a_full_disk_lacks_at_the_end_is_named(
     fill(outbox, 100)
     outbox._return_to_disk = lambda: False  # type: ignore[method-assign]
     outbox.close()
-    assert "100 events in memory are lost" in caplog.text
+    assert "100 events that only the memory has are lost" in caplog.text
 
 
 def test_a_disk_that_takes_no_file_delays_the_file_only(
