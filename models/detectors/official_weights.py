@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+from contextlib import suppress
 from pathlib import Path
 
 # The release that ultralytics 8.4.190 takes its own weights from (utils/downloads.py:584).
@@ -31,6 +32,7 @@ SHA256 = {
     "yolo26l.pt": "9fe3c544f2b19bebad7ea41e76d7ad3d88b7c2f10d11d24430c5311f6b32db26",
     "yolo26x.pt": "9fdd44a31c504547ffb81d2c6d9e6dac3493c8eaa8b0398d3f43bae6c7003e92",
 }
+_DIGEST = re.compile(r"[0-9a-f]{64}\b")
 _CHUNK_BYTES = 1 << 20
 
 
@@ -75,14 +77,23 @@ def expected_sha256(name: str, cache_dir: Path) -> str | None:
     """
     if name in SHA256:
         return SHA256[name]
-    pin = _pin(name, cache_dir)
-    return pin.read_text().split()[0] if pin.exists() else None
+    try:
+        pinned = _pin(name, cache_dir).read_text()
+    except (OSError, UnicodeDecodeError):
+        return None
+    found = _DIGEST.match(pinned)
+    return found[0] if found else None
 
 
 def pin_sha256(name: str, cache_dir: Path) -> str:
-    """Keep the digest of downloaded weights, for the next start to compare; return it."""
+    """Keep the digest of downloaded weights, for the next start to compare; return it.
+
+    Raises:
+        OSError: if the weights cannot be read.
+    """
     digest = sha256_of(cache_dir / name)
-    _pin(name, cache_dir).write_text(f"{digest}  {name}\n")  # as sha256sum -c reads it
+    with suppress(OSError):  # of a cache that may not be written
+        _pin(name, cache_dir).write_text(f"{digest}  {name}\n")  # as sha256sum -c reads it
     return digest
 
 

@@ -95,12 +95,12 @@ def _check_own(weights: Path, sha256: str) -> None:
 
 
 def _is_intact(cached: Path, expected: str | None) -> bool:
-    if expected is None:  # of a version of ours that pinned nothing
-        pin_sha256(cached.name, cached.parent)
-        return True
     try:
-        check_sha256(cached, expected)
-    except ValueError as error:
+        if expected is None:  # of a version of ours that pinned nothing
+            pin_sha256(cached.name, cached.parent)
+        else:
+            check_sha256(cached, expected)
+    except (OSError, ValueError) as error:
         log.warning("%s is damaged or not the official file: %s", cached, error)
         return False
     return True
@@ -137,9 +137,9 @@ def _fetch(
         try:
             if sha256 is not None:
                 check_sha256(part, sha256)
-        except ValueError as error:
+            part.replace(target)
+        except (OSError, ValueError) as error:
             return str(error)
-        part.replace(target)
         return None
     finally:
         child.kill()

@@ -36,6 +36,7 @@ OTHER_NAMES = {
     "threshold": ("confidence", "start_threshold"),
     "conf": ("confidence",),
     "imgsz": ("image_size",),
+    "lr": ("learning_rate",),
     "class": ("person_class",),
     "classes": ("person_class",),
     "labels": ("per_action",),
@@ -87,7 +88,7 @@ def refuse_too_long(name: str, value: Any) -> Any:
         PydanticCustomError: if it is longer than 30 years.
     """
     if name.endswith("_s") and isinstance(value, int | float) and value > LONGEST_S:
-        raise PydanticCustomError("too_long", "should be at most 1e9 (seconds)")
+        raise PydanticCustomError("too_late", "should be at most 1e9 (seconds)")
     return value
 
 
@@ -204,6 +205,8 @@ def worded(kind: str, message: str, context: Mapping[str, Any]) -> str:
         return PATTERNS.get(context["pattern"], f"should match {context['pattern']}")
     if kind == "string_type":
         return "should be a text"
+    if kind == "too_long":
+        return f"should have {context['max_length']} items at most"
     if kind == "path_type":
         return "should be a path"
     message = message.removeprefix("Value error, ")

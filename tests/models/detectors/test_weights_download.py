@@ -198,6 +198,25 @@ def test_weights_of_unknown_digest_are_pinned_by_the_first_download(
     assert first.read_bytes() == WEIGHTS
 
 
+@pytest.mark.parametrize("pin", ["", "no digest\n", "\0\n", "ab" * 31])
+def test_a_pin_that_is_no_digest_is_written_again(tmp_path: Path, pin: str) -> None:
+    (tmp_path / "yolov5nu.pt").write_bytes(WEIGHTS)
+    (tmp_path / "yolov5nu.pt.sha256").write_text(pin)
+    found = find_or_fetch_weights("yolov5nu.pt", directories=(), cache_dir=tmp_path)
+    assert found == tmp_path / "yolov5nu.pt"
+    assert SHA256_OF_WEIGHTS in (tmp_path / "yolov5nu.pt.sha256").read_text()
+
+
+def test_a_folder_in_the_place_of_a_cached_file_is_reported(
+    tmp_path: Path, caplog: FetchLog
+) -> None:
+    (tmp_path / "yolo11n.pt").mkdir()
+    with http_server(lambda handler: send(handler, WEIGHTS, len(WEIGHTS))) as url:
+        assert fetch(url, tmp_path) is None
+    assert "yolo11n.pt could not be fetched: " in caplog.text
+    assert "directory" in caplog.text
+
+
 def test_a_configured_digest_holds_for_any_file(tmp_path: Path) -> None:
     mine = tmp_path / "mine.pt"
     mine.write_bytes(WEIGHTS)

@@ -60,6 +60,7 @@ def test_a_key_that_is_near_nothing_is_not_guessed(key: str) -> None:
     ("model", "key", "expected"),
     [
         (TrainConfig, "loop.epoch", "did you mean loop.epochs?"),
+        (TrainConfig, "optimizer.lr", "did you mean optimizer.learning_rate?"),
         (TrainConfig, "epochs", "did you mean loop.epochs?"),
         (ModelConfig, "cls_head.dropout", "did you mean cls_head.dropout_ratio?"),
     ],
@@ -69,5 +70,5 @@ def test_other_files_have_suggestions_too(model: type[Section], key: str, expect
 
 
 def test_other_names_lead_to_keys_that_exist() -> None:
-    text = str(PipelineConfig.model_json_schema())
+    text = f"{PipelineConfig.model_json_schema()}{TrainConfig.model_json_schema()}"
     assert all(f"'{name}'" in text for names in OTHER_NAMES.values() for name in names)

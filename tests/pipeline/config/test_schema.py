@@ -140,6 +140,7 @@ def test_what_is_wrong_is_named_with_what_was_expected(setting: str, expected: s
         ("output=[a]", "output: should be a path"),
         ("detector.weights=null", "should be a text, got nothing"),
         ("tracker.encoder_wh=[true, 64]", "should be a number"),
+        ("tracker.encoder_wh=[96, 192, 3]", "should have 2 items at most"),
         ("tracker.encoder_wh=64", r"should be a list, e\.g\. \[a, b\]"),
         ("decision.background=nothing", "should be a list"),
         ("decision.background=[true]", "should be a text; put it in quotes"),
