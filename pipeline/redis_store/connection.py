@@ -138,8 +138,10 @@ def explained(error: Exception, name: str) -> EventStoreError:
     if isinstance(error, MasterUnknownError):
         return EventStoreError(f"Redis at {name}: {text}")
     if is_answer(error):
+        state = state_of(error)
+        text = text.removeprefix(f"{state} ")
         return EventStoreError(
-            f"Redis at {name} cannot serve now ({state_of(error)}): {text}{advice_on(error)}"
+            f"Redis at {name} cannot serve now ({state}): {text}{advice_on(error)}"
         )
     return EventStoreError(f"Redis at {name} does not answer: {text} ({_advice(text)})")
 

@@ -126,6 +126,19 @@ def test_a_redirect_is_refused_and_its_target_gets_nothing(receiver: Receiver, s
         assert "hunter2" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "location", ["", "http://[::1", "http://h:99999/", "http://\xff/", "x\x1b"]
+)
+def test_a_redirect_to_nowhere_is_refused_too(receiver: Receiver, location: str) -> None:
+    receiver.replies.put(Reply(302, {"Location": location}))
+    with (
+        bridge_to(receiver.url) as bridge,
+        pytest.raises(BridgeError, match="answers 302") as caught,
+    ):
+        bridge.send(make_event(1))
+    assert str(caught.value).isprintable()
+
+
 def test_a_receiver_that_hangs_is_unavailable_within_the_time_limit(receiver: Receiver) -> None:
     receiver.may_reply.clear()
     begin = time.monotonic()

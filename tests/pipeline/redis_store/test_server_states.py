@@ -83,6 +83,13 @@ def test_a_server_that_answers_is_not_called_silent(text: str) -> None:
     assert "cannot serve now" in str(explained(answer(text), "redis://host"))
 
 
+def test_a_state_is_named_once() -> None:
+    shown = str(explained(answer("NOREPLICAS Not enough good replicas to write."), "host"))
+    assert (
+        shown == "Redis at host cannot serve now (NOREPLICAS): Not enough good replicas to write."
+    )
+
+
 def test_a_server_that_was_demoted_is_looked_up_again() -> None:
     demoted = [text for text in PASSING if may_have_moved(answer(text))]
     assert {PASSING[text] for text in demoted} == {"READONLY", "UNBLOCKED", "MASTERDOWN"}
