@@ -171,7 +171,7 @@ def _keep(model: openvino.Model, folder: Path) -> None:
     """Write into a temporary folder and rename it, so that no process reads half an export."""
     import openvino
 
-    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     unfinished = Path(tempfile.mkdtemp(prefix="unfinished-", dir=folder.parent))
     try:
         openvino.save_model(model, unfinished / _MODEL, compress_to_fp16=False)
