@@ -56,8 +56,11 @@ def _measurable(number: float) -> float:
 
 
 def _point_in_time(text: str) -> str:
-    if datetime.fromisoformat(text).tzinfo is None:  # which raises ValueError
+    time = datetime.fromisoformat(text)  # which raises ValueError
+    if time.tzinfo is None:
         raise ValueError("the time names no time zone")
+    if not 1 < time.year < 9999:  # so that it can be converted to any other zone
+        raise ValueError("the time is beyond every calendar")
     return text
 
 

@@ -103,7 +103,8 @@ def check_sequence(event: Event, before: int, entry_id: str) -> SequenceGap | Du
 def is_entry_id(text: str) -> bool:
     """Whether a text is the id of an entry: milliseconds, or milliseconds-sequence."""
     parts = text.split("-")
-    return len(parts) <= 2 and all(part.isdecimal() for part in parts)
+    digits = all(part.isascii() and part.isdecimal() and len(part) <= 20 for part in parts)
+    return len(parts) <= 2 and digits and all(int(part) < 2**64 for part in parts)
 
 
 def entry_order(entry_id: str) -> tuple[int, int]:

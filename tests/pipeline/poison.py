@@ -68,6 +68,8 @@ POISON: dict[str, bytes] = {
     "time_wild": spelled("end_pts_s", "1e300"),
     "time_no_date": changed(start_time="\x1b[2J"),
     "time_no_zone": changed(start_time="2026-01-01T00:00:00"),
+    "time_of_no_zone": changed(start_time="0001-01-01T00:00:00+14:00"),
+    "time_after_the_last": changed(end_time="9999-12-31T23:59:59-14:00"),
     "box_of_three": changed(xyxy=[1, 2, 3]),
     "box_nan": spelled("xyxy", "[1,2,3,NaN]"),
     "latency_text": changed(latency_ms={"total": "1"}),

@@ -36,7 +36,18 @@ def test_an_entry_is_an_event_or_an_error_with_the_reason() -> None:
 
 @pytest.mark.parametrize(
     ("text", "is_one"),
-    [("0", True), ("17-3", True), ("$", False), ("1-2-3", False), ("", False), ("a-1", False)],
+    [
+        ("0", True),
+        ("17-3", True),
+        (f"{2**64 - 1}-{2**64 - 1}", True),
+        (f"{2**64}-0", False),
+        ("9" * 5000, False),
+        ("\u0661-0", False),  # a digit that Redis does not know
+        ("$", False),
+        ("1-2-3", False),
+        ("", False),
+        ("a-1", False),
+    ],
 )
 def test_an_entry_id_is_milliseconds_with_or_without_a_sequence(text: str, is_one: bool) -> None:
     assert is_entry_id(text) == is_one
