@@ -20,6 +20,7 @@ from pipeline.runtime.channel import Channel
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.runtime.stage_group import StageGroup
 from pipeline.sources.file_decoder import VideoInfo
+from pipeline.sources.interruptions import end_at_interruptions
 from pipeline.sources.recordings import Recording, read_recording
 from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time
 from pipeline.stages.clips import cut_clips, drop_pixels
@@ -86,8 +87,15 @@ def replay(
         def read(video: VideoFile | Recording) -> Iterator[Frame | StreamEnd]:
             frames = Channel[Frame | StreamEnd](config.queues.frames)
             recording = video if isinstance(video, Recording) else Recording.of_file(video)
-            reader = read_recording(recording, stop=shutdown.stop, now=time.time, opened=opened)
-            stages.start(f"read {video.camera_id}", reader, frames)
+            reader = read_recording(
+                recording,
+                stop=shutdown.stop,
+                now=time.time,
+                opened=opened,
+                raw_fps=config.replay.raw_fps,
+            )
+            whole = end_at_interruptions(reader, config.clip.max_gap_s)
+            stages.start(f"read {video.camera_id}", whole, frames)
             return iter(frames)
 
         merged = merge_by_time(map(read, videos), max_concurrent_files=config.replay.files_at_once)

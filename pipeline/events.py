@@ -24,7 +24,8 @@ DownReason = Literal[
     "stopped",  # the run ended, or this camera was removed from it
     "failed",  # a file could not be read, or not to its end
     "interrupted",  # the process died
-    # A live camera; the connection is retried until it succeeds:
+    # A live camera; the connection is retried until it succeeds. Of a recording: `stalled` is a gap
+    # in it, `format_changed` another frame size.
     "unreachable",  # no answer, or the connection is refused
     "unauthorized",  # user or password are rejected
     "not_found",  # the camera has no such path

@@ -81,7 +81,8 @@ def replay_events(
         ConfigError: from the call, naming the key whose value, file or device does not fit.
         SourceError: from the call, if a directory or a pattern holds no video.
         UnreadableVideoError: after the last event, naming the files that could not be read.
-        PipelineError: if a sink cannot be written.
+        PipelineError: if a sink cannot be written; drawn videos and tracks list it in their
+            `errors` instead, and cost themselves alone.
     """
     config = config or PipelineConfig()
     found = _recordings(videos, config)

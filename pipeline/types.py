@@ -55,7 +55,12 @@ class StreamEnd:
     camera_id: str
     reason: DownReason = "stream_ended"
     error: str | None = None  # human-readable cause
-    at: float | None = None  # Unix seconds; None: at its last frame
+    at: float | None = None  # Unix seconds, of one that comes back; None: at its last frame
+
+    @property
+    def is_final(self) -> bool:
+        """Whether no frame of this camera follows."""
+        return self.at is None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

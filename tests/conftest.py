@@ -95,6 +95,8 @@ def write_video(
     shade: Callable[[int], int] = lambda index: 40 + 20 * (index % 8),
     each_lasts_s: float | None = None,
     left_half: int | None = None,
+    noise: bool = False,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Encode one grey frame per time stamp; the grey level identifies the frame."""
 
@@ -105,13 +107,15 @@ def write_video(
             container.mux(packet)
 
     with av.open(str(path), "w") as container:
-        stream = container.add_stream(codec, rate=30)
+        stream = container.add_stream(codec, rate=30, options=options)
         stream.width, stream.height = wh
         stream.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
         stream.time_base = Fraction(1, 30_000)
         stream.codec_context.time_base = Fraction(1, 30_000)
         for index, at_s in enumerate(pts_s):
             image = np.full((wh[1], wh[0], 3), shade(index), np.uint8)
+            if noise:
+                image = np.random.default_rng(index).integers(0, 255, image.shape, np.uint8)
             if left_half is not None:
                 image[:, : wh[0] // 2] = left_half
             frame = av.VideoFrame.from_ndarray(image, format="bgr24")

@@ -130,6 +130,8 @@ BORDERS = {
     "jinja2": {"training/report/html.py"},
     "av": {
         "pipeline/sources/file_decoder.py",
+        "pipeline/sources/stream_choice.py",
+        "pipeline/sources/upright.py",
         "pipeline/live/stream_decoder.py",
         "pipeline/outputs/annotated_video.py",
     },

@@ -151,11 +151,16 @@ def _run(
     *,
     wall_clock: bool,
 ) -> bool:
-    """Replay the files and print a summary; False if a file could not be read to its end."""
+    """Replay the files and print a summary.
+
+    Returns:
+        Whether every file could be read to its end, and every drawn video and tracks file written.
+    """
     _check_outputs(outputs, recordings)
     _check_writable(outputs, config)
     check_weights(config, PROJECT)
     from pipeline.components import build_components
+    from pipeline.outputs.sinks import CameraFilesSink
     from pipeline.replay import UnreadableVideoError, replay_events
     from pipeline.telemetry.replay_progress import ReplayProgress
     from pipeline.telemetry.silence import RunLimits
@@ -187,7 +192,8 @@ def _run(
         config.detector.confidence, config.clip.max_gap_s, components.clip_spec.span_s
     )
     progress.print_summary(limits)
-    return succeeded
+    written = not any(isinstance(sink, CameraFilesSink) and sink.errors for sink in sinks)
+    return succeeded and written
 
 
 def _check_outputs(outputs: ReplayOutputs, videos: Sequence[Recording]) -> None:

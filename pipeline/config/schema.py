@@ -255,6 +255,12 @@ class ReplayConfig(Section):
         description="files decoded concurrently; the others wait their turn",
         json_schema_extra={"unit": "files"},
     )
+    raw_fps: PositiveFloat | None = Field(
+        None,
+        description="frame rate of raw streams (.h264, .hevc, .mjpeg, .m4v); null: as they state, "
+        "or 25 with a warning",
+        json_schema_extra={"unit": "frames per second"},
+    )
     container_time: bool = Field(
         True,
         description="events carry the creation time that mp4, mov and mkv files state; false: the "

@@ -30,7 +30,7 @@ from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
 from pipeline.live.rtsp_relay import RtspRelay
 from pipeline.live.tls import authorities_file
 from pipeline.paths import ffmpeg_url
-from pipeline.sources.file_decoder import upright_bgr
+from pipeline.sources.upright import upright_bgr
 from pipeline.telemetry.snapshots import DropCause
 
 if TYPE_CHECKING:
@@ -220,7 +220,7 @@ class StreamDecoder:
         if not self._pacer.is_due(pts_s):
             return None
         captured_s = arrived_s if self._paced else self._clock.captured_s(pts_s)
-        image = upright_bgr(frame)
+        image = upright_bgr(frame, self._stream.sample_aspect_ratio)
         now_s = time.monotonic()
         times = FrameTimes(pts_s, self._epoch, min(captured_s, now_s), now_s, self._decoded)
         return LiveFrame(image, times)

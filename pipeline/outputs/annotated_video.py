@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.events import ActionEvent
 from pipeline.outputs.drawing import draw_frame
 from pipeline.outputs.output_lock import lock_output
-from pipeline.outputs.sinks import ClosingSink, file_name, writing
+from pipeline.outputs.sinks import CameraFilesSink, file_name, writing
 from pipeline.paths import ffmpeg_url
 from pipeline.printable import printable
 from pipeline.runtime.private_files import open_private
@@ -32,42 +32,50 @@ _NOMINAL_RATE = 30  # for the encoder's level and rate control; frames carry the
 _BT709 = 1  # H.264's number of this matrix, these primaries and this transfer curve
 _ENCODER = {"preset": "veryfast", "crf": "23"}
 
+# Nobody watches an empty frame for longer, and mp4 has no distance of more than 6.6 hours.
+LONGEST_PAUSE_S, _SHORT_PAUSE_S = 60.0, 2.0
+
 _LISTED_EVENTS = 4
 _LISTED_S = 6.0  # media time that an event stays in the list, seconds
 
 
-class AnnotatedVideoSink(ClosingSink):
+class AnnotatedVideoSink(CameraFilesSink):
     """Draw the published events, each from the frame at which it was decided.
 
-    A file is created with its camera's first frame.
+    A file is created with its camera's first frame. A gap of more than `LONGEST_PAUSE_S` is
+    shortened; the drawn media time is that of the recording.
 
     Args:
         target: `FILE.mp4` for a run of one camera, else a directory for `<camera_id>.mp4`.
     """
 
     def __init__(self, target: Path) -> None:
+        super().__init__()
         self._target = target
         self._one_file = target.suffix.lower() == ".mp4" and not target.is_dir()
         self._cameras: dict[str, _CameraVideo] = {}
         self._files_made = 0
 
-    def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """Draw and encode a frame; close a camera's file at its end; see `Sink.write`."""
-        if isinstance(item, DecidedEnd):
-            video = self._cameras.pop(item.camera_id, None)
-            if video is not None:
-                video.close()
-            return
+    def _write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Draw and encode a frame; close a camera's file at its end."""
         camera_id = item.camera_id
+        if isinstance(item, DecidedEnd):
+            if not item.end.is_final and camera_id in self._cameras:
+                self._cameras[camera_id].end_actions(item)
+            elif camera_id in self._cameras:
+                self._cameras.pop(camera_id).close()
+            return
         if camera_id not in self._cameras:
             self._cameras[camera_id] = self._open(camera_id, item)
         self._cameras[camera_id].write(item)
 
     def close(self) -> None:
         """Complete all files, which are playable also after an error; see `Sink.close`."""
-        with ExitStack() as stack:  # all of them, even if one fails
-            while self._cameras:
-                stack.callback(self._cameras.popitem()[1].close)
+        while self._cameras:
+            camera_id, video = self._cameras.popitem()
+            failed_before = camera_id in self._failed
+            with suppress(PipelineError) if failed_before else self._costing_itself(camera_id):
+                video.close()
 
     def _open(self, camera_id: str, item: DecidedFrame) -> _CameraVideo:
         if not self._one_file:
@@ -87,6 +95,10 @@ class _CameraVideo:
         self._writer = writer
         self._running: dict[str, ActionEvent] = {}  # newest event by instance id, in start order
         self._latest: deque[ActionEvent] = deque(maxlen=_LISTED_EVENTS)
+
+    def end_actions(self, item: DecidedEnd) -> None:
+        """Take over the ends at an interruption."""
+        self._take([event for event in item.events if isinstance(event, ActionEvent)])
 
     def write(self, item: DecidedFrame) -> None:
         pts_s = item.tracked.frame.pts_s
@@ -136,6 +148,8 @@ class Mp4Writer:
         self._path = path
         self._wh = wh
         self._first_pts_s: float | None = None
+        self._newest_pts_s = 0.0
+        self._cut_s, self._cuts = 0.0, 0  # left out of pauses, seconds; and their number
         self._last_tick = -1
         self._lock = ExitStack()  # held until the file is complete
         with _encoding(path):
@@ -159,15 +173,21 @@ class Mp4Writer:
 
         Args:
             image: uint8 (H, W, 3) BGR; another size than the first is scaled to it.
-            pts_s: presentation time, seconds; the first one becomes zero in the file, and one that
-                does not increase is moved by the smallest possible step.
+            pts_s: presentation time, seconds; the first one becomes zero in the file, one that
+                does not increase is moved by the smallest possible step, and a distance of more
+                than `LONGEST_PAUSE_S` is shortened.
 
         Raises:
             PipelineError: if the file cannot be written.
         """
         if self._first_pts_s is None:
-            self._first_pts_s = pts_s
-        tick = max(round((pts_s - self._first_pts_s) / _TIME_BASE), self._last_tick + 1)
+            self._first_pts_s = self._newest_pts_s = pts_s
+        pause_s, self._newest_pts_s = pts_s - self._newest_pts_s, pts_s
+        if pause_s > LONGEST_PAUSE_S:
+            self._cut_s += pause_s - _SHORT_PAUSE_S
+            self._cuts += 1
+        shown_s = pts_s - self._first_pts_s - self._cut_s
+        tick = max(round(shown_s / _TIME_BASE), self._last_tick + 1)
         self._last_tick = tick
         frame = av.VideoFrame.from_ndarray(self._fit(image), format="bgr24").reformat(
             format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
@@ -184,6 +204,9 @@ class Mp4Writer:
                     self._container.mux(self._stream.encode(None))
             finally:
                 self._container.close()
+        if self._cuts:
+            shown = printable(str(self._path))
+            log.info("%s: %d pauses shortened by %.0f s", shown, self._cuts, self._cut_s)
 
     def _fit(self, image: Image) -> Image:
         width, height = self._wh

@@ -134,7 +134,42 @@ class JsonLinesSink(ClosingSink):
             self.disk_error = str(error)
 
 
-class MotTracksSink(ClosingSink):
+class CameraFilesSink(ClosingSink):
+    """Base class of sinks with a file per camera: one that cannot be written costs itself alone.
+
+    It is logged once, in a line that names the file, and the run continues without it.
+    """
+
+    def __init__(self) -> None:
+        self.errors: list[str] = []  # one text per file that could not be written
+        self._failed: set[str] = set()
+
+    def write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Write an item, unless its camera's file failed before; see `Sink.write`."""
+        if item.camera_id in self._failed:
+            return
+        with self._costing_itself(item.camera_id):
+            self._write(item)
+
+    def _write(self, item: DecidedFrame | DecidedEnd) -> None:
+        """Write an item.
+
+        Raises:
+            PipelineError: if its camera's file cannot be written; the message names the file.
+        """
+        raise NotImplementedError
+
+    @contextmanager
+    def _costing_itself(self, camera_id: str) -> Iterator[None]:
+        try:
+            yield
+        except PipelineError as error:
+            self._failed.add(camera_id)
+            self.errors.append(str(error))
+            log.error("%s; the run continues without it", error)
+
+
+class MotTracksSink(CameraFilesSink):
     """Write one MOTChallenge text file per camera, `<camera_id>.txt`, for tracking metrics.
 
     A line is `frame, id, left, top, width, height, confidence, -1, -1, -1` with a 1-based frame
@@ -146,30 +181,38 @@ class MotTracksSink(ClosingSink):
     """
 
     def __init__(self, directory: Path) -> None:
+        super().__init__()
         self._directory = directory
         self._files: dict[str, IO[bytes]] = {}
-        self._stack = ExitStack()
+        self._opened: dict[str, ExitStack] = {}  # closes the file and its lock
 
-    def write(self, item: DecidedFrame | DecidedEnd) -> None:
-        """Write an item; see `Sink.write`."""
-        if isinstance(item, DecidedEnd):
-            file = self._files.pop(item.camera_id, None)
-            if file is not None:
-                with writing(self._directory):
-                    file.close()
-            return
+    def _write(self, item: DecidedFrame | DecidedEnd) -> None:
         camera_id = item.camera_id
-        path = self._directory / file_name(camera_id, ".txt")
+        if isinstance(item, DecidedEnd):
+            if item.end.is_final:
+                self._close(camera_id)
+            return
+        path = self._path(camera_id)
         if camera_id not in self._files:
-            self._files[camera_id] = self._stack.enter_context(_locked(path))
+            opened = self._opened[camera_id] = ExitStack()
+            self._files[camera_id] = opened.enter_context(_locked(path))
         with writing(path):
             self._files[camera_id].write(_mot_lines(item.tracked).encode())
 
     def close(self) -> None:
         """Close the sink; see `Sink.close`."""
-        self._files.clear()
-        with writing(self._directory):
-            self._stack.close()
+        for camera_id in list(self._opened):
+            with self._costing_itself(camera_id):
+                self._close(camera_id)
+
+    def _close(self, camera_id: str) -> None:
+        self._files.pop(camera_id, None)
+        if camera_id in self._opened:
+            with writing(self._path(camera_id)):
+                self._opened.pop(camera_id).close()
+
+    def _path(self, camera_id: str) -> Path:
+        return self._directory / file_name(camera_id, ".txt")
 
 
 def file_name(camera_id: str, suffix: str) -> str:

@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from multiprocessing.connection import Connection
 from pathlib import Path
 
@@ -27,6 +28,7 @@ class _Ended:
     """Child to parent: no more frames."""
 
     error: str | None  # None: the file was decoded to its end
+    notes: tuple[str, ...] = ()  # what the user should know of how it was read
 
 
 class DecoderProcess:
@@ -34,6 +36,8 @@ class DecoderProcess:
 
     Args:
         path: the video file.
+        stream: number of its video stream, from 0; None: the longest one.
+        raw_fps: frames per second of a raw stream; None: as it states.
         read_timeout_s: longest wait for a message of the child, seconds.
         child: function that runs in the child; a test may pass one that crashes.
 
@@ -45,11 +49,14 @@ class DecoderProcess:
         self,
         path: Path,
         *,
+        stream: int | None = None,
+        raw_fps: float | None = None,
         read_timeout_s: float = READ_TIMEOUT_S,
         child: Callable[[Connection, Path], None] | None = None,
     ) -> None:
         self._path = path
-        self._target = child or decode_into_slots
+        self._target = child or partial(decode_into_slots, stream=stream, raw_fps=raw_fps)
+        self.notes: tuple[str, ...] = ()  # complete after the last frame
         self._read_timeout_s = read_timeout_s
 
     def __enter__(self) -> DecoderProcess:
@@ -87,6 +94,7 @@ class DecoderProcess:
                 self._slots.renew(message)
             else:
                 assert isinstance(message, _Ended)
+                self.notes = message.notes
                 if message.error:
                     raise SourceError(message.error)
                 return
@@ -106,15 +114,19 @@ class DecoderProcess:
             raise SourceError(f"the decoder crashed on it ({cause})") from error
 
 
-def decode_into_slots(pipe: Connection, path: Path) -> None:
+def decode_into_slots(
+    pipe: Connection, path: Path, *, stream: int | None, raw_fps: float | None
+) -> None:
     """Run in the child: decode `path`, send every frame, then report how it ended."""
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent ended: end too
-        pipe.send(_try_to_decode(pipe, path))
+        pipe.send(_try_to_decode(pipe, path, stream, raw_fps))
 
 
-def _try_to_decode(pipe: Connection, path: Path) -> _Ended:
+def _try_to_decode(
+    pipe: Connection, path: Path, stream: int | None, raw_fps: float | None
+) -> _Ended:
     try:
-        reader = VideoReader(path)
+        reader = VideoReader(path, stream=stream, raw_fps=raw_fps)
     except DecodeError as error:
         return _Ended(str(error))
     ring = SlotRing(pipe)
@@ -123,8 +135,8 @@ def _try_to_decode(pipe: Connection, path: Path) -> _Ended:
         for decoded in reader.frames():
             ring.put(decoded.image, decoded.pts_s)
     except DecodeError as error:
-        return _Ended(str(error))
+        return _Ended(str(error), reader.notes)
     finally:
         reader.close()
         ring.close()
-    return _Ended(None)
+    return _Ended(None, reader.notes)

@@ -5,25 +5,35 @@ The decoder process imports it and should start fast: numpy and PyAV only.
 
 from __future__ import annotations
 
-import re
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from fractions import Fraction
 from pathlib import Path
 
 import av
 import numpy as np
+from av.container import InputContainer
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.paths import ffmpeg_url
+from pipeline.sources.container_end import ends_early
+from pipeline.sources.file_clock import FileClock
+from pipeline.sources.stream_choice import choose_stream, describe_others
+from pipeline.sources.upright import square_width, upright_bgr
 
 _FIRST_YEAR = 1990  # 1904 and 1970 are the zero of clocks that were never set
 # A still image whose name has a `%d` is that image, not a sequence of images.
 _OPTIONS = {"pattern_type": "none"}
-# A header may declare a frame or two that an edit list hides or an encoder never flushed.
-MISSING_FRAMES_TOLERATED = 2
-MISSING_S_TOLERATED = 1.0
-_MATROSKA_DURATION = re.compile(r"(\d+):(\d+):(\d+(?:\.\d+)?)")
+_LEAST_FPS, _MOST_FPS = 0.5, 300.0
+USUAL_FPS = 25.0  # of a stream that states no rate
+_NO_TIMESTAMPS = 0x80  # FFmpeg: AVFMT_NOTIMESTAMPS, of raw streams
+_PART_BEGINS_S = 1.0  # a clock that goes back by more starts again: two recordings were joined
+# A joint is marked one or two packets before the first of the second recording: FFmpeg's parsers
+# are so far behind its demuxer.
+_MARKED_BEFORE_JOINT = 2
 
 
 class DecodeError(Exception):
@@ -56,104 +66,144 @@ class VideoReader:
 
     Args:
         path: a file of any container and codec that FFmpeg's libraries decode.
+        stream: number of the video stream to read, from 0; None: the longest one.
+        raw_fps: frames per second of a raw stream (.h264, .hevc, .mjpeg, .m4v), which has no time
+            stamps; None: as the stream states.
 
     Raises:
         DecodeError: if the file is no video or has no video stream.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, *, stream: int | None = None, raw_fps: float | None = None
+    ) -> None:
+        self._path, self._raw_fps = path, raw_fps
         try:
-            self._container = av.open(ffmpeg_url(path), options=_OPTIONS)
+            container = av.open(ffmpeg_url(path), options=_OPTIONS)
         except av.FFmpegError as error:
             raise DecodeError(f"not a readable video ({error.strerror})") from error
-        if not self._container.streams.video:
-            self._container.close()
-            raise DecodeError("it has no video stream")
-        self._stream = self._container.streams.video[0]
+        assert isinstance(container, InputContainer)
+        self._container = container
+        try:
+            self._stream = choose_stream(container, stream)
+        except ValueError as error:
+            container.close()
+            raise DecodeError(str(error)) from error
         # One thread: the process is one of several, and the frames decoded from a damaged stream
         # must not depend on how frame threads interleave.
         self._stream.thread_count = 1
+        self._is_raw = bool(container.format.flags & _NO_TIMESTAMPS)
+        if self._is_raw:  # else it stays at 25 where the stream states nothing
+            self._stream.codec_context.framerate = Fraction(0)
         self.info = self._describe()
+        self._damage = _Damage()
+        self._indexed = len(self._stream.index_entries) if container.format.name == "avi" else 0
+        others = describe_others(container, self._stream)
+        self._notes = [others] if others and stream is None else []
 
     def close(self) -> None:
         """Close the file."""
         self._container.close()
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What the user should know of how the file was read; complete after its last frame."""
+        return tuple(self._notes)
+
     def frames(self) -> Iterator[DecodedImage]:
         """Decode every frame in order of presentation.
 
         Raises:
-            DecodeError: at the end, if packets were damaged or frames are missing.
+            DecodeError: at the end, if packets were damaged or bytes are missing.
         """
-        last_pts_s = -1.0
-        end_s = 0.0
-        decoded = damaged = 0
-        start_s = (self._container.start_time or 0) / av.time_base
-        for frame in self._decode():
-            if frame is None:
-                damaged += 1
-                continue
-            pts_s = last_pts_s if frame.time is None else frame.time - start_s
-            if decoded and pts_s <= last_pts_s:  # missing or repeated: keep increasing
-                pts_s = last_pts_s + 1.0 / (self.info.fps or 25.0)
-            last_pts_s = max(pts_s, 0.0)
-            end_s = last_pts_s + float((frame.duration or 0) * (frame.time_base or 0))
-            decoded += 1
-            yield DecodedImage(last_pts_s, upright_bgr(frame))
-        self._check_complete(decoded, damaged, end_s)
+        clock = FileClock[av.VideoFrame](1.0 / (self.info.fps or USUAL_FPS))
+        decoded, end_s = 0, 0.0
+        try:
+            for pts_s, frame in clock.place(self._stamped()):
+                decoded += 1
+                end_s = pts_s + float((frame.duration or 0) * (frame.time_base or 0))
+                yield DecodedImage(pts_s, upright_bgr(frame, self._pixel_aspect()))
+        finally:
+            self._notes += clock.report()
+            if self._damage.before_key:
+                frames = self._damage.before_key
+                self._notes.append(f"{frames} frames before its first key frame cannot be decoded")
+        self._check_complete(decoded, end_s)
 
-    def _decode(self) -> Iterator[av.VideoFrame | None]:
-        """Yield every frame, and None for each packet that could not be decoded."""
+    def _stamped(self) -> Iterator[tuple[float | None, av.VideoFrame]]:
+        """Yield every frame with its stamp in seconds from the beginning of the file."""
+        if self._is_raw:
+            for index, frame in enumerate(self._decode()):
+                if not index:
+                    step_s = 1.0 / self._rate_of_raw_stream()
+                yield index * step_s, frame
+            return
+        start_s = (self._container.start_time or 0) / av.time_base
+        time_of = _DecodingOrder().time_s if self._container.format.name == "avi" else _time_s
+        for frame in self._decode():
+            time_s = time_of(frame)
+            yield None if time_s is None else time_s - start_s, frame
+
+    def _rate_of_raw_stream(self) -> float:
+        """Return the configured rate, or the one that its first frame states."""
+        if self._raw_fps is not None:
+            return self._raw_fps
+        stated = float(self._stream.codec_context.framerate or 0)
+        if _LEAST_FPS <= stated <= _MOST_FPS:  # an encoder's clock of 30000 a second is no rate
+            return stated
+        self._notes.append(
+            f"a raw stream that states no frame rate is read at {USUAL_FPS:g} frames per second; "
+            "set replay.raw_fps"
+        )
+        return USUAL_FPS
+
+    def _decode(self) -> Iterator[av.VideoFrame]:
+        """Yield every frame; count what is damaged."""
         packets = self._container.demux(self._stream)
         while True:
             try:
                 packet = next(packets)
-            except StopIteration:
+            except (StopIteration, IndexError):  # PyAV's end, if a stream appeared meanwhile
+                self._damage.end(max(self._indexed, 0))
                 return
             except av.FFmpegError as error:
                 raise DecodeError(f"reading stopped ({error.strerror})") from error
-            if packet.is_corrupt:
-                yield None
+            if packet.dts is not None or packet.size:  # else it only empties the decoder
+                self._indexed -= 1
+                if not packet.size:
+                    continue  # AVI: "as the frame before"; a decoder takes it for the end
+            self._damage.begin(packet)
             try:
-                yield from packet.decode()
+                for frame in packet.decode():
+                    assert isinstance(frame, av.VideoFrame)
+                    self._damage.decoded(frame)
+                    yield frame
             except av.FFmpegError:
-                yield None
+                self._damage.failed()
 
-    def _check_complete(self, decoded: int, damaged: int, end_s: float) -> None:
+    def _check_complete(self, decoded: int, end_s: float) -> None:
         if not decoded:
             raise DecodeError("it contains no decodable frame")
-        expected = self.info.frames
-        of_expected = f" of {expected}" if expected else ""
-        if expected:
-            truncated = decoded < expected - MISSING_FRAMES_TOLERATED
-        else:
-            truncated = end_s < self._declared_s() - MISSING_S_TOLERATED
-        if truncated:
-            raise DecodeError(f"truncated: it ends at {end_s:.1f} s, {decoded}{of_expected} frames")
-        if damaged:
+        if ends_early(self._path):
+            raise DecodeError(f"truncated: it ends at {end_s:.1f} s, {decoded} frames")
+        if self._damage.places:
             raise DecodeError(
-                f"{damaged} damaged packets: {decoded}{of_expected} frames could be read"
+                f"{self._damage.places} damaged packets: {decoded} frames could be read"
             )
 
-    def _declared_s(self) -> float:
-        """Return the duration in the video stream's Matroska tag, seconds; 0.0 without a tag.
-
-        Other durations are unreliable: a container's may be that of its audio, and FFmpeg
-        estimates one from the bit rate if a format has none.
-        """
-        clock = _MATROSKA_DURATION.fullmatch(self._stream.metadata.get("DURATION", ""))
-        if clock is None:
-            return 0.0
-        hours, minutes, seconds = (float(part) for part in clock.groups())
-        return 3600 * hours + 60 * minutes + seconds
+    def _pixel_aspect(self) -> Fraction | None:
+        return self._stream.sample_aspect_ratio
 
     def _describe(self) -> VideoInfo:
         stream, container = self._stream, self._container
-        fps = float(stream.average_rate or stream.guessed_rate or 0)
+        if self._is_raw and self._raw_fps is not None:
+            fps = self._raw_fps
+        else:
+            fps = float(stream.average_rate or stream.guessed_rate or 0)
         duration_s = (container.duration or 0) / av.time_base
         return VideoInfo(
             codec=stream.codec_context.name,
-            width=stream.width,
+            width=square_width(stream.width, self._pixel_aspect()),
             height=stream.height,
             frames=stream.frames,
             duration_s=duration_s,
@@ -173,12 +223,79 @@ def _creation_time(text: str) -> float | None:
     return at.timestamp() if at.year >= _FIRST_YEAR else None
 
 
-def upright_bgr(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Convert a frame to pixels as a player shows them, with a phone's rotation flag applied.
+def _time_s(frame: av.VideoFrame) -> float | None:
+    return frame.time
 
-    Returns:
-        uint8 (H, W, 3) BGR, contiguous.
+
+class _DecodingOrder:
+    """Times of frames whose packets are numbered in the order of decoding, as in AVI.
+
+    With B-frames these numbers fall back again and again; those that the decoder hands on beside
+    them (dts) do not. FFmpeg's players choose in the same way (libavcodec, guess_correct_pts).
     """
-    image = np.asarray(frame.to_ndarray(format="bgr24"), np.uint8)
-    quarter_turns = round(frame.rotation / 90) % 4
-    return np.ascontiguousarray(np.rot90(image, quarter_turns)) if quarter_turns else image
+
+    def __init__(self) -> None:
+        self._newest = {"pts": -math.inf, "dts": -math.inf}
+        self._faults = {"pts": 0, "dts": 0}
+
+    def time_s(self, frame: av.VideoFrame) -> float | None:
+        """Return the time of the next frame, seconds."""
+        stamps = {"pts": frame.pts, "dts": frame.dts}
+        for name, stamp in stamps.items():
+            if stamp is not None:
+                self._faults[name] += stamp <= self._newest[name]
+                self._newest[name] = stamp
+        falls_back = self._faults["pts"] > self._faults["dts"] and frame.dts is not None
+        stamp = frame.dts if falls_back else frame.pts
+        return None if stamp is None or frame.time_base is None else float(stamp * frame.time_base)
+
+
+class _Damage:
+    """Counts the packets and frames that are damaged.
+
+    A recording may begin between two key frames, and so may each part of a joined one: what cannot
+    be decoded before a key frame is no damage. Where two parts meet, the last packet of the first
+    is marked corrupt, because the packet counters of MPEG-TS do not continue.
+    """
+
+    def __init__(self) -> None:
+        self.places = self.before_key = 0
+        self._had_key = self._was_intact = False
+        self._marked = 0  # packets since one was marked corrupt, it included
+        self._dts_s = -math.inf
+
+    def begin(self, packet: av.Packet[VideoStream]) -> None:
+        """Take the next packet into account, before it is decoded."""
+        if packet.dts is not None and packet.time_base is not None:
+            dts_s = float(packet.dts * packet.time_base)
+            if dts_s < self._dts_s - _PART_BEGINS_S:
+                self._had_key = self._was_intact = False
+            self._dts_s = dts_s
+        if packet.is_keyframe:
+            self._marked = 0  # two recordings were joined here
+        elif self._marked:
+            self._marked += 1
+            if self._marked > _MARKED_BEFORE_JOINT:
+                self.places, self._marked = self.places + 1, 0
+        self._had_key = self._had_key or packet.is_keyframe
+        if packet.is_corrupt:
+            self._marked = 1
+
+    def end(self, missing: int) -> None:
+        """Take the end of the file into account, and packets that its index has and it has not."""
+        self.places += missing + bool(self._marked)
+        self._marked = 0
+
+    def decoded(self, frame: av.VideoFrame) -> None:
+        """Take a decoded frame into account: a decoder conceals missing parts, and marks it."""
+        if not frame.is_corrupt:
+            self._was_intact = True
+        elif self._was_intact:
+            self.places += 1
+
+    def failed(self) -> None:
+        """Count a packet that could not be decoded."""
+        if self._had_key:
+            self.places += 1
+        else:
+            self.before_key += 1

@@ -42,6 +42,7 @@ def read_recording(
     stop: threading.Event,
     now: Callable[[], float],
     opened: Callable[[str, VideoInfo], None],
+    raw_fps: float | None = None,
 ) -> Generator[Frame | StreamEnd, None, None]:
     """Yield the frames of all pieces, counted and timed as if they were one file, and one end.
 
@@ -54,6 +55,7 @@ def read_recording(
         stop: ends reading early, without an error.
         now: Unix seconds.
         opened: called with the camera id and what the container declares, for each piece.
+        raw_fps: frames per second of raw streams; None: as they state.
     """
     timeline = _Timeline(recording)
 
@@ -65,7 +67,7 @@ def read_recording(
     for piece, start_at in zip(recording.pieces, recording.starts_at, strict=True):
         timeline.next_piece(start_at)
         video = replace(piece, camera_id=recording.camera_id)
-        for item in read_frames(video, stop=stop, now=now, opened=declare):
+        for item in read_frames(video, stop=stop, now=now, opened=declare, raw_fps=raw_fps):
             if isinstance(item, Frame):
                 yield timeline.place(item)
             elif item.error is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import stat
 import threading
 from collections.abc import Callable, Generator, Iterator
@@ -15,6 +16,8 @@ from pipeline.sources.decoder_process import DecoderProcess
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.types import Frame, StreamEnd
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class VideoFile:
@@ -22,6 +25,7 @@ class VideoFile:
 
     camera_id: str
     path: Path
+    stream: int | None = None  # number of its video stream, from 0; None: the longest one
 
 
 def read_frames(
@@ -30,8 +34,9 @@ def read_frames(
     stop: threading.Event,
     now: Callable[[], float],
     opened: Callable[[str, VideoInfo], None],
+    raw_fps: float | None = None,
 ) -> Generator[Frame | StreamEnd, None, None]:
-    """Yield every frame of a file and then its `StreamEnd`.
+    """Yield every frame of a file and then its `StreamEnd`; log what was odd about the file.
 
     A file that cannot be read, or not completely, raises nothing: its end has reason "failed" and
     an `error` that names the file.
@@ -41,16 +46,19 @@ def read_frames(
         stop: ends reading early, without an error.
         now: Unix seconds.
         opened: called with the camera id and what the container declares, before the first frame.
+        raw_fps: frames per second of a raw stream; None: as it states.
     """
     try:
         _check_readable(video.path)
-        with DecoderProcess(video.path) as decoder:
+        with DecoderProcess(video.path, stream=video.stream, raw_fps=raw_fps) as decoder:
             info = decoder.read_info(stop)
             if info is not None:
                 opened(video.camera_id, info)
                 for index, decoded in enumerate(decoder.frames(stop)):
                     at = now()
                     yield Frame(video.camera_id, index, decoded.pts_s, at, decoded.image, at)
+                if decoder.notes:
+                    log.warning("%s: %s", printable(str(video.path)), "; ".join(decoder.notes))
     except SourceError as source_error:
         error = printable(f"{video.path}: {source_error}")
         yield StreamEnd(video.camera_id, "failed", error)
@@ -102,7 +110,7 @@ def merge_by_time(
         first = min(heads, key=lambda number: (_pts_s(heads[number][0]), number))
         head, camera = heads.pop(first)
         yield head
-        if isinstance(head, Frame):
+        if isinstance(head, Frame) or not head.is_final:
             advance(first, camera)
 
 

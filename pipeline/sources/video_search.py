@@ -5,6 +5,7 @@ from __future__ import annotations
 import glob
 import logging
 import os
+import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -54,6 +55,7 @@ VIDEO_SUFFIXES = frozenset(
 )
 _NAMES_SHOWN = 3  # of what is left out
 _SUFFIXES_SHOWN = 5
+_STREAM = re.compile(r"(?P<path>.+)\?stream=(?P<number>[0-9]{1,4})", re.S)
 
 log = logging.getLogger(__name__)
 
@@ -98,7 +100,8 @@ def find_videos(
     raises the error that names it. What a folder holds beside its videos is logged.
 
     Args:
-        arguments: paths of files or folders, or glob patterns; `~` is the home directory.
+        arguments: paths of files or folders, or glob patterns; `~` is the home directory. With
+            `?stream=N` behind it, the video stream N of each file is read, from 0.
         recursive: search folders to their full depth instead of one level deep.
         taken: camera ids that are in use.
 
@@ -107,12 +110,21 @@ def find_videos(
     """
     videos, used = list[VideoFile](), set(taken)
     for argument in arguments:
+        argument, stream = _split_stream(argument)
         for path, name in _expand(argument, recursive):
             names = chain([name], (f"{name}-{n}" for n in count(2)))
             camera_id = next(one for one in names if one not in used)
             used.add(camera_id)
-            videos.append(VideoFile(camera_id, path))
+            videos.append(VideoFile(camera_id, path, stream))
     return tuple(videos)
+
+
+def _split_stream(argument: str) -> tuple[str, int | None]:
+    """Split `FILE?stream=N`; a file that has this name is meant as it is."""
+    option = _STREAM.fullmatch(argument)
+    if option is None or os.path.lexists(expand_user(argument)):
+        return argument, None
+    return option["path"], int(option["number"])
 
 
 def _expand(argument: str, recursive: bool) -> list[tuple[Path, str]]:

@@ -46,7 +46,7 @@ class ReplayStatistics:
         """Count an item."""
         camera = self._camera(item.camera_id)
         if isinstance(item, DecidedEnd):
-            camera.ended, camera.stopped = True, item.end.reason == "stopped"
+            camera.ended, camera.stopped = item.end.is_final, item.end.reason == "stopped"
             camera.error = item.end.error
         else:
             frame = item.tracked.frame

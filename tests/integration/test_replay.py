@@ -19,7 +19,7 @@ from models.detections import Detections
 from pipeline.app import replay
 from pipeline.components import Components
 from pipeline.config.schema import load_config
-from pipeline.events import ActionEvent, decode_event
+from pipeline.events import ActionEvent, CameraEvent, decode_event
 from pipeline.outputs.sinks import JsonLinesSink
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
@@ -107,6 +107,52 @@ def test_a_video_becomes_exactly_the_events_of_its_story(
     ]
     assert [event.seq for event in sink.events] == list(range(2, 8))  # 1: the camera is up
     assert no_thread_left()
+
+
+def test_an_hour_without_frames_ends_actions_and_tracks_at_the_hole(tmp_path: Path) -> None:
+    times_s = [n / 20 for n in range(80)]
+    path = write_video(
+        tmp_path / "a.mkv", times_s + [3600 + t for t in times_s], shade=lambda n: 230
+    )
+    sink, progress = run([VideoFile("gate", path)])
+    [first, second] = [event for event in sink.events if event.kind == "end"]
+    assert (first.end_reason, second.end_reason) == ("camera_down", "stream_ended")
+    assert first.end_pts_s == pytest.approx(3.9, abs=0.4)
+    assert second.start_pts_s >= 3600
+    assert first.track_id != second.track_id
+    events = [event for item in sink.items for event in item.events]
+    cameras = [event for event in events if isinstance(event, CameraEvent)]
+    assert [(event.kind, event.reason) for event in cameras] == [
+        ("camera_up", None),
+        ("camera_down", "stalled"),
+        ("camera_up", None),
+        ("camera_down", "stream_ended"),
+    ]
+    assert [event.pts_s for event in cameras] == pytest.approx([0, 3.95, 3600, 3603.95])
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    assert progress.statistics.cameras["gate"].frames == 160
+
+
+def test_no_event_mixes_the_box_and_the_size_of_different_frames(tmp_path: Path) -> None:
+    parts = [
+        write_video(
+            tmp_path / f"{wh[0]}.mjpeg",
+            [n / 25 for n in range(100)],
+            codec="mjpeg",
+            wh=wh,
+            shade=lambda n: 230,
+        )
+        for wh in [(64, 48), (320, 240)]
+    ]
+    path = tmp_path / "gate.mjpeg"
+    path.write_bytes(b"".join(part.read_bytes() for part in [*parts, parts[0]]))
+    sink, _ = run([VideoFile("gate", path)])
+    ends = [event for event in sink.events if event.kind == "end"]
+    assert [event.frame_wh for event in ends] == [(64, 48), (320, 240), (64, 48)]
+    for event in sink.events:
+        assert event.xyxy[2] <= event.frame_wh[0]
+        assert event.xyxy[3] <= event.frame_wh[1]
+    assert len({event.track_id for event in ends}) == 3
 
 
 def test_every_frame_arrives_in_order_and_then_the_end(tmp_path: Path) -> None:

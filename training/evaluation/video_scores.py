@@ -17,6 +17,7 @@ from models.boxes import FloatArray
 from pipeline.components import Components
 from pipeline.errors import SourceError
 from pipeline.sources.file_decoder import VideoInfo
+from pipeline.sources.interruptions import end_at_interruptions
 from pipeline.sources.video_files import VideoFile, in_batches, read_frames
 from pipeline.stages.clips import cut_clips, drop_pixels
 from pipeline.stages.detection import detect_people
@@ -129,7 +130,8 @@ def _recognized(
     path: Path, components: Components, stride_s: float, opened: Callable[[str, VideoInfo], None]
 ) -> Iterator[RecognizedFrame | StreamEnd]:
     video = VideoFile(path.stem, path)
-    frames = read_frames(video, stop=threading.Event(), now=time.time, opened=opened)
+    whole = read_frames(video, stop=threading.Event(), now=time.time, opened=opened)
+    frames = end_at_interruptions(whole, components.clip_spec.max_gap_s)
     detected = detect_people(
         in_batches(frames, components.detect_batch), components.detector, time.time
     )

@@ -11,7 +11,7 @@ import pytest
 from pipeline.errors import PipelineError
 from pipeline.outputs.annotated_video import AnnotatedVideoSink, Mp4Writer
 from pipeline.outputs.drawing import track_colour
-from pipeline.types import Image
+from pipeline.types import DecidedEnd, Image, StreamEnd
 from tests.pipeline.decided_items import make_end, make_event, make_item, make_person
 
 # A lossy codec and yuv420p keep a flat area's colour to within a few steps.
@@ -166,9 +166,10 @@ def test_one_file_takes_one_camera_and_refuses_a_second(tmp_path: Path) -> None:
     sink.write(make_item(camera_id="a"))
     sink.write(make_end("a"))
 
-    with pytest.raises(PipelineError, match="name a directory"):
-        sink.write(make_item(camera_id="b"))
+    sink.write(make_item(camera_id="b"))
     sink.close()
+    [error] = sink.errors
+    assert "name a directory" in error
     assert len(decode(tmp_path / "out.mp4")[0]) == 1
 
 
@@ -183,11 +184,52 @@ def test_a_run_cut_short_leaves_a_video_that_plays(tmp_path: Path) -> None:
 
 def test_a_video_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with (
-        AnnotatedVideoSink(tmp_path / "file" / "out.mp4") as sink,
-        pytest.raises(PipelineError, match=r"cannot write .*file/out\.mp4"),
-    ):
+    with AnnotatedVideoSink(tmp_path / "file" / "out.mp4") as sink:
         sink.write(make_item())
+        sink.write(make_item(1))
+    [error] = sink.errors
+    assert error.startswith(f"cannot write {tmp_path}/file/out.mp4")
+
+
+def test_a_video_that_fails_costs_itself_alone(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """H.264 has a largest frame; another camera's video is written nevertheless."""
+    too_wide = np.zeros((2, 40_000, 3), np.uint8)
+    with AnnotatedVideoSink(tmp_path) as sink:
+        for n in range(3):
+            sink.write(make_item(n, camera_id="a", image=too_wide))
+            sink.write(make_item(n, camera_id="b"))
+        sink.write(make_end("a"))
+        sink.write(make_end("b"))
+    [error] = sink.errors
+    assert str(tmp_path / "a.mp4") in error
+    assert [record.levelname for record in caplog.records] == ["ERROR"]
+    assert len(decode(tmp_path / "b.mp4")[0]) == 3
+
+
+def test_a_pause_of_hours_is_shortened_and_reported(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    times_s = [0.0, 0.1, 59.0, 59.1, 25_200.0, 25_200.1, 90_000.0, 90_000.1]
+    with caplog.at_level("INFO"):
+        path = write_mp4(tmp_path / "v.mp4", [(flat((0, 0, 0)), t) for t in times_s])
+    decoded_s, _ = decode(path)
+    assert decoded_s == pytest.approx([0.0, 0.1, 59.0, 59.1, 61.1, 61.2, 63.2, 63.3], abs=1e-4)
+    assert caplog.messages == [f"{path}: 2 pauses shortened by 89937 s"]
+
+
+def test_an_interruption_keeps_the_video_and_ends_the_actions(tmp_path: Path) -> None:
+    image = flat((90, 90, 90), 320, 240)
+    person = make_person(7, (100, 120, 180, 220))
+    with AnnotatedVideoSink(tmp_path / "out.mp4") as sink:
+        sink.write(make_item(0, image=image, people=[person], events=[make_event()]))
+        ended = make_event(2, "end", end_reason="camera_down")
+        sink.write(DecidedEnd(StreamEnd("gate", "stalled", at=1.0), (ended,)))
+        sink.write(make_item(99, image=image, people=[person]))
+    assert sink.errors == []
+    _, (before, behind) = decode(tmp_path / "out.mp4")
+    assert colour_fraction(before, 7) > 1.3 * colour_fraction(behind, 7)
 
 
 def test_real_frames_are_drawn_and_keep_their_times(shared_data: Path, tmp_path: Path) -> None:

@@ -142,3 +142,18 @@ def test_what_a_place_without_videos_holds_instead_is_named(tmp_path: Path) -> N
     touch(tmp_path, "2026/11/a.mp4", "b.txt")
     with pytest.raises(SourceError, match=r"1 file \(1 .txt: b.txt\) and 1 folder \(2026; --rec"):
         find_videos([str(tmp_path)])
+
+
+def test_a_stream_is_asked_for_behind_the_path(tmp_path: Path) -> None:
+    for name in ("a.mp4", "b.mp4"):
+        (tmp_path / name).touch()
+    [video] = find_videos([f"{tmp_path}/a.mp4?stream=1"])
+    assert (video.camera_id, video.path, video.stream) == ("a", tmp_path / "a.mp4", 1)
+    assert [video.stream for video in find_videos([f"{tmp_path}/*.mp4?stream=2"])] == [2, 2]
+
+
+def test_a_file_whose_name_looks_like_an_option_is_that_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4?stream=1"
+    path.touch()
+    [video] = find_videos([str(path)])
+    assert (video.path, video.stream) == (path, None)
