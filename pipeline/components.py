@@ -11,6 +11,7 @@ from pathlib import Path
 
 from models.cache_folder import cache_folder
 from models.checkpoints.checkpoint import CheckpointError, load_recognizer
+from models.checkpoints.label_sets import LABEL_SETS, NO_NAMES
 from models.detectors.appearance import AppearanceEncoder
 from models.detectors.factory import build_person_detector
 from models.detectors.hog import HogPersonDetector
@@ -20,10 +21,12 @@ from models.inference.device import select_device
 from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.zoo import ARCHITECTURES
 from pipeline.config.schema import (
     ClipConfig,
     DecisionConfig,
     DetectorConfig,
+    ModelConfig,
     PipelineConfig,
     RecognizerConfig,
     TrackerConfig,
@@ -192,6 +195,36 @@ def tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker
     )
 
 
+def untrained_recognizer(config: ModelConfig) -> Recognizer3D:
+    """Build the network of a file of configs/recognizer.
+
+    Raises:
+        ConfigError: naming the key that does not go with the architecture.
+    """
+    build = ARCHITECTURES.get(config.architecture)
+    if build is None:
+        raise ConfigError(
+            f"architecture: there is no {config.architecture}; there are {', '.join(ARCHITECTURES)}"
+        )
+    head = config.cls_head
+    if head.num_classes not in (None, config.num_classes):
+        raise ConfigError(
+            f"cls_head.num_classes: {head.num_classes}, but num_classes is {config.num_classes}"
+        )
+    model = build(config.num_classes)
+    given = sum(model.backbone.out_channels)
+    if head.in_channels != given:
+        raise ConfigError(
+            f"cls_head.in_channels: {head.in_channels}, but {config.architecture} gives {given}"
+        )
+    spec = replace(model.input_spec, multi_label=config.multi_label)
+    try:
+        architecture = replace(model.architecture, spatial_type=head.spatial_type)
+    except ValueError as error:
+        raise ConfigError(f"cls_head.spatial_type: {error}") from error
+    return Recognizer3D(architecture, spec, dropout_ratio=head.dropout_ratio)
+
+
 def build_recognizer(
     config: PipelineConfig, project: Path, device: str
 ) -> ActionRecognizer | SceneRecognizer:
@@ -212,7 +245,9 @@ def load_model(config: PipelineConfig, project: Path) -> Recognizer3D:
     section = config.recognizer
     try:
         weights = find_file(section.weights, project)
-        model = load_recognizer(weights, state_dict=section.state_dict)
+        model = load_recognizer(
+            weights, state_dict=section.state_dict, labels=_label_source(section.labels, project)
+        )
     except CheckpointError as error:
         raise ConfigError(f"recognizer.weights: {error}") from error
     try:
@@ -238,6 +273,13 @@ def prepare_recognizer(
         raise ConfigError(f"recognizer: {error}") from error
     log.info("recognizer: %s", recognizer.describe())
     return recognizer
+
+
+def _label_source(labels: str | None, project: Path) -> str | None:
+    """Find a file of labels as other files of the configuration are found."""
+    if labels is None or labels in LABEL_SETS or labels == NO_NAMES:
+        return labels
+    return str(find_file(labels, project))
 
 
 def _check_mode(model: Recognizer3D, mode: str) -> None:

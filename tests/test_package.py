@@ -126,6 +126,8 @@ def test_a_wheel_has_what_the_program_needs_and_nothing_else(wheel: zipfile.ZipF
         "pipeline/shipped/configs/schema.json",
         "pipeline/shipped/configs/recognizer/slowfast_r50_4x16_kinetics400.yaml",
         "pipeline/shipped/configs/train/default.yaml",
+        "pipeline/shipped/configs/train/ucf101.yaml",
+        "models/checkpoints/label_sets/kinetics400.txt",
         "training/py.typed",
         "training/report/templates/evaluation.html.j2",
     }

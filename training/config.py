@@ -46,6 +46,11 @@ class DataConfig(Section):
         description="several labels may be true at the same time; null: true if a sample has "
         "several",
     )
+    people: Literal["tracked", "whole_frame"] = Field(
+        "tracked",
+        description="where no box is given; tracked: the people that are found, as the pipeline "
+        "does; whole_frame: the frame as it is, as in papers",
+    )
     fps: PositiveFloat = Field(
         10.0,
         description="frames per second that are processed, as live.detect_fps",
@@ -90,7 +95,11 @@ class NetworkConfig(Section):
     name: str | None = Field(
         None, description="of the model in events; null: the name of the output folder"
     )
-    dropout: BelowOne = Field(0.2, description="probability, in front of the classifier")
+    dropout: BelowOne | None = Field(
+        None,
+        description="probability, in front of the classifier; null: that of the file in "
+        "`architecture`, else 0.2",
+    )
     frozen_stages: Annotated[int, Field(ge=-1, le=4)] = Field(
         -1, description="-1: none; 0: the stem is not trained; n: nor the first n stages (up to 4)"
     )
@@ -114,6 +123,17 @@ class InputConfig(Section):
     crop_size: PositiveInt | None = Field(None, description="side of a person crop, pixels")
     crop_margin: NonNegativeFloat | None = Field(
         None, description="added on each side, fraction of the box's longer side"
+    )
+
+
+class TestViewsConfig(Section):
+    """How samples are scored at the end of a run."""
+
+    views: PositiveInt | None = Field(
+        None, description="points in time per person, evenly spread; null: every half second"
+    )
+    crops: Literal[1, 3] = Field(
+        1, description="1: the middle; 3: also to the left and the right of it"
     )
 
 
@@ -266,6 +286,10 @@ class TrainConfig(Section):
         default_factory=AugmentationConfig, description="how two views of a clip may differ"
     )
     loss: LossConfig = Field(default_factory=LossConfig, description="what is minimized")
+    test: TestViewsConfig = Field(
+        default_factory=TestViewsConfig,
+        description="how validation and test samples are scored at the end of a run",
+    )
     optimizer: OptimizerConfig = Field(
         default_factory=OptimizerConfig, description="how weights are changed"
     )

@@ -13,6 +13,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from models.checkpoints.foreign_checkpoint import identify
+from models.checkpoints.label_sets import choose_labels
 from models.checkpoints.naming_schemes import OUR_HEAD, OURS, OURS_UNTIL_FORMAT_2, NamingScheme
 from models.checkpoints.weight_files import CheckpointError, WeightFile, read_weights
 from models.slowfast.architecture import Architecture
@@ -71,6 +72,7 @@ def load_recognizer(
     num_classes: int | None = None,
     device: str | torch.device = "cpu",
     state_dict: str | None = None,
+    labels: str | None = None,
 ) -> Recognizer3D:
     """Read a recognizer, as float32 in eval mode.
 
@@ -85,6 +87,8 @@ def load_recognizer(
         device: of the loaded model.
         state_dict: key of the weights in a PyTorch file that holds several, such as averaged ones;
             None: the usual key.
+        labels: of the classes: a file, the name of a data set in `LABEL_SETS`, or "none" for
+            class_0, class_1, ...; None: those of the file, else a guess by their number.
 
     Raises:
         CheckpointError: if the file is missing, damaged, or of no SlowFast network, or if weights
@@ -99,9 +103,11 @@ def load_recognizer(
         fast_first = True
         name: Callable[[str], str] = partial(scheme.name, roi=architecture.head == "roi")
     else:
-        foreign = identify(file, state_dict)
+        foreign = identify(file, state_dict, labels)
         file, architecture, spec = foreign.file, foreign.architecture, foreign.spec
         fast_first, name = foreign.fast_first, foreign.name
+    if labels is not None:
+        spec = _relabelled(file.path, spec, labels)
     fresh_head = num_classes is not None and num_classes != len(spec.labels)
     if num_classes is not None and fresh_head:
         log.info("%s: a fresh classifier for %d classes", file.path, num_classes)
@@ -116,6 +122,13 @@ def load_recognizer(
     model.load_state_dict(tensors)  # copies into float32, whatever the file stores
     _check_values(file.path, model, name)
     return model.to(device).eval()
+
+
+def _relabelled(path: Path, spec: InputSpec, labels: str) -> InputSpec:
+    try:
+        return replace(spec, labels=choose_labels(labels, len(spec.labels)))
+    except ValueError as error:
+        raise CheckpointError(f"{path}: labels: {error}") from error
 
 
 def _own_description(file: WeightFile) -> tuple[NamingScheme, Architecture, InputSpec]:

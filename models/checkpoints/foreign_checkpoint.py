@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from models.checkpoints.architecture_inference import UnknownNetworkError, infer_architecture
 from models.checkpoints.caffe2_names import from_caffe2
 from models.checkpoints.label_files import find_label_file, read_labels
+from models.checkpoints.label_sets import guess_label_set, read_label_set
 from models.checkpoints.naming_schemes import NamingScheme, find_naming_scheme
 from models.checkpoints.state_dicts import NamedWeights, choose_network, find_networks
 from models.checkpoints.training_config import SavedTrainingConfig, read_training_config
@@ -46,12 +47,15 @@ class ForeignCheckpoint:
         return self.scheme.fast_first and self.architecture.head == "clip"
 
 
-def identify(file: WeightFile, state_dict: str | None = None) -> ForeignCheckpoint:
+def identify(
+    file: WeightFile, state_dict: str | None = None, labels: str | None = None
+) -> ForeignCheckpoint:
     """Identify library, network and input.
 
     Args:
         file: not written by this program.
         state_dict: key of the weights in a file with several; None: the usual one.
+        labels: None: look for the names of its classes; else the caller has them.
 
     Raises:
         CheckpointError: if it is none of the known libraries, no SlowFast network, or has no such
@@ -71,7 +75,9 @@ def identify(file: WeightFile, state_dict: str | None = None) -> ForeignCheckpoi
         raise CheckpointError(
             f"{file.path}: looks like a file of {scheme.library}, but {error}"
         ) from error
-    spec = _with_labels(spec, file, saved)
+    if labels is None:
+        boxes = inferred.architecture.head == "roi"
+        spec = _with_labels(spec, file, saved, scheme, boxes)
     log.info("%s: %s of %s", file.path, spec.name, scheme.library)
     return ForeignCheckpoint(replace(file, tensors=tensors), scheme, inferred.architecture, spec)
 
@@ -153,7 +159,10 @@ def _model_name(architecture: Architecture, clip_len: int, frame_interval: int) 
     return f"{kind}_{depths}_{clip_len // stride}x{stride * frame_interval}{boxes}"
 
 
-def _with_labels(spec: InputSpec, file: WeightFile, saved: SavedTrainingConfig) -> InputSpec:
+def _with_labels(
+    spec: InputSpec, file: WeightFile, saved: SavedTrainingConfig, scheme: NamingScheme, boxes: bool
+) -> InputSpec:
+    """Name the classes: by a file beside the weights, by the weights' file, or by their number."""
     count = len(spec.labels)
     beside = find_label_file(file.path)
     if beside is not None:
@@ -163,9 +172,22 @@ def _with_labels(spec: InputSpec, file: WeightFile, saved: SavedTrainingConfig) 
             raise CheckpointError(f"{file.path}: {error}") from error
     if saved.labels is not None and len(set(saved.labels)) == count:
         return replace(spec, labels=saved.labels)
+    guessed = guess_label_set(count, boxes=boxes, library=scheme.library)
+    if guessed is not None:
+        log.warning(
+            "%s: does not name its %d classes; by their number they are taken for those of %s. "
+            "recognizer.labels, convert --labels, or a file %s.labels.txt beside it names others; "
+            "recognizer.labels=none, none",
+            file.path,
+            count,
+            guessed,
+            file.path.stem,
+        )
+        return replace(spec, labels=read_label_set(guessed, count))
     log.warning(
-        "%s: does not name its %d classes; they are class_0, class_1, ... "
-        "until a file %s.labels.txt beside it names them, one per line",
+        "%s: does not name its %d classes, which no data set known here has, or several; they are "
+        "class_0, class_1, ... until recognizer.labels, or a file %s.labels.txt beside it names "
+        "them, one per line",
         file.path,
         count,
         file.path.stem,

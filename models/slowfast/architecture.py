@@ -12,6 +12,7 @@ from models.slowfast.resnet3d import Pathway, PerStage
 from models.slowfast.slowfast import Lateral
 
 HeadKind = Literal["clip", "roi"]
+SpatialPooling = Literal["avg", "max"]
 Inflation = tuple[int | tuple[int, ...], ...]
 
 
@@ -42,6 +43,7 @@ class Architecture:
     non_local_pool: Kernel3d = (1, 2, 2)
     non_local_instantiation: Instantiation = "dot_product"
     head: HeadKind = "clip"  # one prediction per clip, or one per box in it
+    spatial_type: SpatialPooling = "avg"  # how a clip's features are pooled; a box's: avg, then max
     roi_resolution: int = 7  # cells per side of a box
     roi_aligned: bool = True  # half a pixel's shift, see torchvision.ops.roi_align
 
@@ -60,8 +62,17 @@ class Architecture:
             raise ValueError(
                 f"alpha {self.alpha} does not divide resample_rate {self.resample_rate}"
             )
+        self._check_head()
+
+    def _check_head(self) -> None:
         if self.head not in get_args(HeadKind):
             raise ValueError(f"head must be one of {get_args(HeadKind)}, got {self.head!r}")
+        if self.spatial_type not in get_args(SpatialPooling):
+            raise ValueError(
+                f"spatial_type must be one of {get_args(SpatialPooling)}, got {self.spatial_type!r}"
+            )
+        if self.head == "roi" and self.spatial_type != "avg":
+            raise ValueError("spatial_type is avg for a RoI head, which takes the maximum per box")
 
     @property
     def slow_stride(self) -> int:

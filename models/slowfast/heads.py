@@ -130,6 +130,9 @@ class SlowFastHead(BaseHead):
         init_std: of the linear layer's weights.
         multi_label: see `BaseHead`.
         loss: see `BaseHead`.
+
+    Raises:
+        ValueError: for another spatial_type.
     """
 
     def __init__(
@@ -144,6 +147,8 @@ class SlowFastHead(BaseHead):
         loss: LossSpec | None = None,
     ) -> None:
         super().__init__(num_classes, multi_label=multi_label, loss=loss)
+        if spatial_type not in ("avg", "max"):
+            raise ValueError(f"spatial_type is avg or max, not {spatial_type!r}")
         self.spatial_type = spatial_type
         self.dropout = nn.Dropout(dropout_ratio)
         self.fc_cls = classifier(in_channels, num_classes, init_std)

@@ -166,6 +166,7 @@ def _head(
         return SlowFastHead(
             len(spec.labels),
             in_channels,
+            spatial_type=architecture.spatial_type,
             dropout_ratio=dropout_ratio,
             multi_label=spec.multi_label,
         )

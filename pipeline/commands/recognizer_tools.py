@@ -12,11 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save_recognizer
-from models.checkpoints.label_files import read_labels
+from models.checkpoints.label_sets import choose_labels
 from models.slowfast.complexity import CONVENTION, measure_complexity
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
+from pipeline.components import untrained_recognizer
 from pipeline.config.loading import parse_value
 from pipeline.config.schema import load_model_config
 from pipeline.config.shipped_files import find_file
@@ -37,7 +38,7 @@ def convert(
     Args:
         source: of mmaction2, PySlowFast, pytorchvideo or ours.
         target: ends in .safetensors; an existing file is replaced in one step.
-        labels: file that names the classes.
+        labels: file that names the classes, or the name of a shipped list.
         settings: `field=value` of the input spec, where the checkpoint does not know better.
         half: store float16.
         state_dict: key of the weights in a checkpoint that holds several; None: the usual one.
@@ -51,7 +52,7 @@ def convert(
     try:
         spec = model.input_spec
         if labels is not None:
-            spec = replace(spec, labels=read_labels(labels, len(spec.labels)))
+            spec = replace(spec, labels=choose_labels(str(labels), len(spec.labels)))
         model = _with_spec(model, replace(spec, **_spec_fields(settings)))
         save_recognizer(target, model, half=half)
     except ValueError as error:
@@ -124,21 +125,10 @@ def _find(name: str) -> Recognizer3D:
 
 def _from_config(path: Path) -> Recognizer3D:
     config = load_model_config(path)
-    build = ARCHITECTURES.get(config.architecture)
-    if build is None:
-        raise ConfigError(
-            f"{path}: architecture: there is no {config.architecture}; "
-            f"there are {', '.join(ARCHITECTURES)}"
-        )
-    model = build(config.num_classes)
-    given = sum(model.backbone.out_channels)
-    if config.cls_head.in_channels != given:
-        raise ConfigError(
-            f"{path}: cls_head.in_channels: {config.cls_head.in_channels}, but "
-            f"{config.architecture} gives {given}"
-        )
-    spec = replace(model.input_spec, multi_label=config.multi_label)
-    return Recognizer3D(model.architecture, spec, dropout_ratio=config.cls_head.dropout_ratio)
+    try:
+        return untrained_recognizer(config)
+    except ConfigError as error:
+        raise ConfigError(f"{path}: {error}") from error
 
 
 def _load(path: Path, state_dict: str | None = None) -> Recognizer3D:

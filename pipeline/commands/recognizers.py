@@ -41,7 +41,10 @@ def convert(
     target: Annotated[Path, typer.Argument(callback=at_home, metavar="OUT.safetensors")],
     labels: Annotated[
         Path | None,
-        typer.Option(callback=at_home, help="One label per line, lines `N: label`, or JSON."),
+        typer.Option(
+            callback=at_home,
+            help="One label per line, lines `N: label`, JSON, YAML; or kinetics400, ...",
+        ),
     ] = None,
     settings: Annotated[
         list[str] | None,

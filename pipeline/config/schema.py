@@ -165,6 +165,12 @@ class RecognizerConfig(Section):
         description="key of the weights in a checkpoint that holds several, e.g. state_dict_ema "
         "(averaged weights); null: the usual one",
     )
+    labels: UserPathOrName | None = Field(
+        None,
+        description="names of its classes: a file, or kinetics400 | kinetics600 | kinetics700 | "
+        "ava | ucf101 | hmdb51 | something_something_v2 | none (class_0, ...); null: those of the "
+        "checkpoint, else by their number",
+    )
     mode: Literal["crop", "scene"] = Field(
         "crop",
         description="crop: a clip per person; scene: one per camera for all its people (networks "
@@ -357,6 +363,12 @@ class HeadConfig(Section):
     """The classifier of a network."""
 
     in_channels: PositiveInt = Field(description="channels that the network gives it")
+    num_classes: PositiveInt | None = Field(
+        None, description="as in mmaction2's configurations; must be that of the network"
+    )
+    spatial_type: Literal["avg", "max"] = Field(
+        "avg", description="avg | max; how the features of a clip are pooled"
+    )
     dropout_ratio: float = Field(ge=0.0, lt=1.0, description="probability, in training")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -60,13 +60,32 @@ def choose_frames(
     return None if chosen is None else (chosen - len(before)).clip(0, len(pts_s) - 1)
 
 
-def evaluation_ends_s(pts_s: Times, grid: ClipSpec) -> Times:
-    """Return where the clips of a track end in evaluation, every half second: float64 (M,)."""
+@dataclass(frozen=True, slots=True)
+class ViewChoice:
+    """Which views of a person are scored and averaged."""
+
+    views: int | None = None  # points in time, evenly spread; None: every half second
+    crops: int = 1  # 1: the middle; 3: also to the left and the right of it
+
+
+def evaluation_ends_s(pts_s: Times, grid: ClipSpec, views: int | None = None) -> Times:
+    """Return where the clips of a track end in evaluation: float64 (M,).
+
+    Args:
+        pts_s: of the track's crops.
+        grid: of a clip.
+        views: M, evenly spread; None: every half second.
+    """
     earliest, latest = end_range_s(pts_s, grid.span_s)
+    if views is not None:
+        middle = (earliest + latest) / 2
+        return np.linspace(earliest, latest, views) if views > 1 else np.array([middle])
     return np.arange(earliest, latest + 1e-6, EVALUATION_STRIDE_S)
 
 
-def evaluation_clips(track: CachedTrack, spec: InputSpec) -> list[Crops]:
+def evaluation_clips(
+    track: CachedTrack, spec: InputSpec, choice: ViewChoice | None = None
+) -> list[Crops]:
     """Cut the views of a track in evaluation: every half second, cropped as in the pipeline.
 
     A track all of whose clips have a gap is shown with its gaps, as in training: its nearest
@@ -75,21 +94,35 @@ def evaluation_clips(track: CachedTrack, spec: InputSpec) -> list[Crops]:
     Args:
         track: cut for this input: same crop size and margin.
         spec: of the recognizer.
+        choice: other views.
 
     Returns:
-        uint8 (clip_len, S, S, 3) BGR each, at least one.
+        uint8 (clip_len, S, S, 3) BGR each, at least one; the crops of a time one after the other.
     """
+    choice = choice or ViewChoice()
     grid = time_grid(spec)
-    chosen = _chosen_rows(track.pts_s, grid)
+    chosen = _chosen_rows(track.pts_s, grid, choice.views)
     if not chosen:
-        chosen = _chosen_rows(track.pts_s, replace(grid, max_gap_s=np.inf))
-    return [centre(read_crops(track, rows), spec.crop_size) for rows in chosen]
+        chosen = _chosen_rows(track.pts_s, replace(grid, max_gap_s=np.inf), choice.views)
+    wide = [read_crops(track, rows) for rows in chosen]
+    if choice.crops == 1:
+        return [centre(crops, spec.crop_size) for crops in wide]
+    return [view for crops in wide for view in three_crops(crops, spec.crop_size)]
 
 
-def _chosen_rows(pts_s: Times, grid: ClipSpec) -> list[NDArray[np.intp]]:
-    ends_s = evaluation_ends_s(pts_s, grid)
+def _chosen_rows(pts_s: Times, grid: ClipSpec, views: int | None) -> list[NDArray[np.intp]]:
+    ends_s = evaluation_ends_s(pts_s, grid, views)
     chosen = (choose_frames(pts_s, float(end_s), grid) for end_s in ends_s)
     return [rows for rows in chosen if rows is not None]
+
+
+def three_crops(crops: Crops, size: int) -> list[Crops]:
+    """Cut out left, middle and right: uint8 (T, C, C, 3) -> three (T, size, size, 3)."""
+    free = crops.shape[1] - size
+    top = free // 2
+    return [
+        crops[:, top : top + size, left : left + size] for left in (0, free // 2, 2 * (free // 2))
+    ]
 
 
 def centre(crops: Crops, size: int) -> Crops:

@@ -7,7 +7,7 @@ import json
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -19,11 +19,12 @@ from training.crops.people_finder import ConfiguredPeopleFinder
 from training.crops.preparation import Prepared, prepare_tracks
 from training.labels.checks import Finding, check_labels, labels_without_clips, listed
 from training.labels.label_files import read_samples
-from training.labels.samples import DataError, Sample, Split, label_names
+from training.labels.samples import DataError, PersonBox, Sample, Split, label_names
 from training.labels.splits import with_validation
 
 log = logging.getLogger(__name__)
 CUT_LINE_INTERVAL_S = 30.0  # of the progress where there is no terminal
+WHOLE_FRAME = PersonBox((0.0, 0.0, 1.0, 1.0), normalized=True)
 TOO_MANY_LOST = 0.5  # fraction of the samples
 
 
@@ -70,6 +71,8 @@ def load_labels(
             source, label_file=label_file, videos=videos, time_offset_s=section.ava_start_s
         )
     ]
+    if section.people == "whole_frame":
+        samples = [one if one.box else replace(one, box=WHOLE_FRAME) for one in samples]
     labels = section.labels or label_names(samples)
     multi_label = section.multi_label
     if multi_label is None:

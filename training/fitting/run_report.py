@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from models.inference.action_recognizer import ActionRecognizer
+from training.crops.clip_choice import ViewChoice
 from training.crops.preparation import Prepared
 from training.crops.training_data import LabelledData, tracks_of
 from training.fitting.run_state import RunState
@@ -141,6 +142,7 @@ def report_run(
     state: RunState,
     *,
     started_from: str,
+    choice: ViewChoice | None = None,
 ) -> RunReport:
     """Measure a trained model on the samples that were held out.
 
@@ -150,13 +152,14 @@ def report_run(
         prepared: the people of `data`.
         state: of the complete run.
         started_from: where the first weights came from.
+        choice: of the views that are scored; None: every half second.
     """
     used = dict.fromkeys(track.sample for track in prepared.tracks)
     splits = []
     for split in HELD_OUT:
         tracks = tracks_of(prepared, split)
         if tracks:
-            found = score_samples(recognizer, tracks)
+            found = score_samples(recognizer, tracks, choice)
             splits.append(report_split(split, found, data.labels, multi_label=data.multi_label))
             log.info("%s: %s", split, splits[-1].validation.describe())
     return RunReport(

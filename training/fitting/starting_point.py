@@ -15,11 +15,13 @@ from models.checkpoints.checkpoint import CheckpointError, load_recognizer
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
-from pipeline.config.schema import load_model_config
+from pipeline.components import untrained_recognizer
+from pipeline.config.schema import ModelConfig, load_model_config
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 from training.config import NetworkConfig, TrainConfig
 
+DEFAULT_DROPOUT = 0.2  # where neither the configuration nor the file of an architecture has one
 INIT_STD = 0.01  # of a fresh classifier, as in `models.slowfast.heads`
 
 log = logging.getLogger(__name__)
@@ -42,13 +44,20 @@ def build_starting_point(
     """
     section = config.model
     torch.manual_seed(config.loop.seed)
+    dropout = DEFAULT_DROPOUT
     if section.architecture is not None:
         model = build_architecture(section.architecture, project)
+        config_of_file = architecture_file(section, project)
+        if config_of_file is not None:
+            dropout = config_of_file.cls_head.dropout_ratio
+            _check_classes(section.architecture, config_of_file, labels, multi_label=multi_label)
     else:
         model = load_checkpoint(find_file(section.weights, project), section.state_dict)
     changes = config.input.model_dump()
     spec = fit_input(model.input_spec, changes, name=name, multi_label=multi_label)
-    return with_classes(model, spec, labels, dropout=section.dropout)
+    if section.dropout is not None:
+        dropout = section.dropout
+    return with_classes(model, spec, labels, dropout=dropout)
 
 
 def describe_origin(section: NetworkConfig) -> str:
@@ -72,19 +81,51 @@ def load_checkpoint(path: Path, state_dict: str | None = None) -> Recognizer3D:
         raise ConfigError(f"model.weights: {error}") from error
 
 
+def architecture_file(section: NetworkConfig, project: Path) -> ModelConfig | None:
+    """Read the file of configs/recognizer that the network is described in; None for a name.
+
+    Raises:
+        ConfigError: naming the file and the key.
+    """
+    name = section.architecture
+    if name is None or not name.endswith((".yaml", ".yml")):
+        return None
+    return load_model_config(find_file(name, project))
+
+
+def _check_classes(
+    name: str, config: ModelConfig, labels: Sequence[str], *, multi_label: bool
+) -> None:
+    if config.num_classes != len(labels):
+        shown = ", ".join(labels[:5]) + (", ..." if len(labels) > 5 else "")
+        raise ConfigError(
+            f"model.architecture: num_classes is {config.num_classes} in {name}, but the data has "
+            f"{len(labels)} labels ({shown}); change the file, or name all labels in data.labels"
+        )
+    if config.multi_label != multi_label:
+        several = "several labels" if multi_label else "one label each"
+        raise ConfigError(
+            f"model.architecture: multi_label is {str(config.multi_label).lower()} in {name}, but "
+            f"the samples have {several}; set data.multi_label, or change the file"
+        )
+
+
 def build_architecture(name: str, project: Path = Path()) -> Recognizer3D:
     """Build an untrained network.
 
     Args:
-        name: of an architecture, or a file of configs/recognizer, whose classes
-            are ignored: they are those of the data.
+        name: of an architecture, or a file of configs/recognizer.
         project: where a relative path is looked for if the current directory does not have it.
 
     Raises:
-        ConfigError: if there is no such architecture.
+        ConfigError: if there is no such architecture, or a key of the file does not go with it.
     """
     if name.endswith((".yaml", ".yml")):
-        name = load_model_config(find_file(name, project)).architecture
+        config = load_model_config(find_file(name, project))
+        try:
+            return _trainable(untrained_recognizer(config))
+        except ConfigError as error:
+            raise ConfigError(f"model.architecture: {name}: {error}") from error
     if name not in ARCHITECTURES:
         raise ConfigError(
             f"model.architecture: there is no {name}; there are {', '.join(ARCHITECTURES)}"

@@ -24,7 +24,8 @@ from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.components import choose_device
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.runtime.shutdown import Shutdown, on_signals
-from training.config import TrainConfig
+from training.config import DataConfig, TrainConfig
+from training.crops.clip_choice import ViewChoice
 from training.crops.crop_cache import CachedTrack, CutSpec
 from training.crops.people_finder import ConfiguredPeopleFinder
 from training.crops.preparation import Prepared
@@ -44,7 +45,11 @@ from training.fitting.run_report import report_run
 from training.fitting.run_state import BEST, MODEL, STATE, RunState, open_output
 from training.fitting.sanity import overfit_ten_clips
 from training.fitting.specs import epoch_plan, mirror_rule, trainer_spec, view_spec
-from training.fitting.starting_point import build_starting_point, describe_origin
+from training.fitting.starting_point import (
+    architecture_file,
+    build_starting_point,
+    describe_origin,
+)
 from training.fitting.trainer import Trainer
 
 log = logging.getLogger(__name__)
@@ -92,7 +97,7 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
     device = choose_device(config.device)
     data = load_labels(
         request.data,
-        config.data,
+        _data_section(config, project),
         label_file=request.label_file,
         videos=request.videos,
         seed=config.loop.seed,
@@ -129,6 +134,14 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
     if complete:
         _write_model(job, data, prepared, device)
     return complete
+
+
+def _data_section(config: TrainConfig, project: Path) -> DataConfig:
+    """Let the file of the network say whether samples have several labels, if `data` does not."""
+    described = architecture_file(config.model, project)
+    if described is None or config.data.multi_label is not None:
+        return config.data
+    return config.data.model_copy(update={"multi_label": described.multi_label})
 
 
 def _fabric(config: TrainConfig, model: Recognizer3D, device: str, *, devices: int) -> Fabric:
@@ -254,7 +267,12 @@ def _write_model(job: TrainingJob, data: LabelledData, prepared: Prepared, devic
         ) from error
     recognizer = ActionRecognizer(load_recognizer(unfinished), device=device)
     report = report_run(
-        recognizer, data, prepared, state, started_from=describe_origin(job.config.model)
+        recognizer,
+        data,
+        prepared,
+        state,
+        started_from=describe_origin(job.config.model),
+        choice=ViewChoice(job.config.test.views, job.config.test.crops),
     )
     report.write(output)
     unfinished.replace(output / MODEL)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from models.inference.action_recognizer import ActionRecognizer
-from training.crops.clip_choice import evaluation_clips
+from training.crops.clip_choice import ViewChoice, evaluation_clips
 from training.crops.crop_cache import CachedTrack
 from training.labels.samples import Sample
 from training.metrics import clip_metrics as metrics
@@ -30,16 +30,20 @@ class SampleScore:
     scores: FloatArray  # float32 (num_classes,), averaged over people and points in time
 
 
-def score_samples(recognizer: ActionRecognizer, tracks: Sequence[CachedTrack]) -> list[SampleScore]:
-    """Score samples: every person, every half second, averaged.
+def score_samples(
+    recognizer: ActionRecognizer, tracks: Sequence[CachedTrack], choice: ViewChoice | None = None
+) -> list[SampleScore]:
+    """Score samples: the views of every person, averaged.
 
     Args:
         recognizer: as the pipeline uses it.
         tracks: those of a sample one after the other.
+        choice: of the views; None: every half second.
     """
     found = []
     for sample, ours in groupby(tracks, key=lambda track: track.sample):
-        clips = [clip for track in ours for clip in evaluation_clips(track, recognizer.spec)]
+        spec = recognizer.spec
+        clips = [clip for track in ours for clip in evaluation_clips(track, spec, choice)]
         if clips:
             found.append(SampleScore(sample, recognizer.predict(clips).mean(axis=0)))
     return found

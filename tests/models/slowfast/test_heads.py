@@ -11,6 +11,7 @@ import pytest
 import torch
 from torch import nn
 
+from models.slowfast.architecture import Architecture
 from models.slowfast.heads import BaseHead, SlowFastHead
 from models.slowfast.losses import LossSpec
 from tests.models.slowfast_fixtures import MAX_ERROR, fixture_folder, load_recipe
@@ -145,3 +146,11 @@ def test_labels_that_cannot_be_are_named(
 def test_every_class_needs_its_weight() -> None:
     with pytest.raises(ValueError, match="2 class weights for 3 classes"):
         BaseHead(3, loss=LossSpec(class_weight=(1.0, 2.0)))
+
+
+def test_an_unknown_way_to_pool_is_an_error() -> None:
+    with pytest.raises(ValueError, match="spatial_type is avg or max, not 'median'"):
+        SlowFastHead(2, in_channels=1, spatial_type="median")  # type: ignore[arg-type]
+    for head, kind in (("clip", "median"), ("roi", "max")):
+        with pytest.raises(ValueError, match="spatial_type"):
+            Architecture(head=head, spatial_type=kind)  # type: ignore[arg-type]

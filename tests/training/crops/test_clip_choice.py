@@ -12,10 +12,13 @@ from models.slowfast.zoo import slowfast_compact
 from pipeline.stages.clip_sampling import sample_clip
 from tests.training.factories import CROP, cached, small_model
 from training.crops.clip_choice import (
+    ViewChoice,
+    centre,
     choose_frames,
     end_range_s,
     evaluation_clips,
     evaluation_ends_s,
+    three_crops,
     time_grid,
 )
 
@@ -73,3 +76,23 @@ def test_a_person_seen_only_with_gaps_is_still_evaluated(tmp_path: Path) -> None
     person = cached(tmp_path, "walk", 100, fps=1.5)  # two thirds of a second between two crops
     assert choose_frames(person.pts_s, person.pts_s[-1], GRID) is None
     assert len(evaluation_clips(person, small_model().input_spec)) > 0
+
+
+def test_ten_views_with_three_crops_are_spread_over_a_track(tmp_path: Path) -> None:
+    ends = evaluation_ends_s(times(36), GRID, views=10)
+    np.testing.assert_allclose(ends, np.linspace(2.0, 3.5, 10))
+    assert evaluation_ends_s(times(36), GRID, views=1) == [2.75]
+    assert len(evaluation_ends_s(times(5), GRID, views=10)) == 10
+    spec = small_model().input_spec
+    track = cached(tmp_path, "walk", 100)
+    clips = evaluation_clips(track, spec, ViewChoice(views=10, crops=3))
+    assert len(clips) == 30
+    assert {clip.shape for clip in clips} == {(spec.clip_len, spec.crop_size, spec.crop_size, 3)}
+
+
+def test_three_crops_are_left_middle_and_right() -> None:
+    crops = np.zeros((2, 10, 10, 3), np.uint8)
+    crops[:] = np.arange(10, dtype=np.uint8)[None, None, :, None]
+    left, middle, right = three_crops(crops, 6)
+    assert [int(crop[0, 0, 0, 0]) for crop in (left, middle, right)] == [0, 2, 4]
+    assert np.array_equal(middle, centre(crops, 6))

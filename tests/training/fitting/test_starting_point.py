@@ -8,16 +8,19 @@ from pathlib import Path
 import pytest
 import torch
 
-from models.checkpoints.checkpoint import save_recognizer
+from models.checkpoints.checkpoint import load_recognizer, save_recognizer
 from models.checkpoints.naming_schemes import NAMING_SCHEMES
+from models.slowfast.heads import SlowFastHead
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import in_naming_scheme, small_network
 from tests.training.factories import float32_fabric, tiny_model
+from training.config import load_train_config
 from training.fitting.optimization import OptimizerSpec, Schedule
 from training.fitting.starting_point import (
     build_architecture,
+    build_starting_point,
     fit_input,
     load_checkpoint,
     with_classes,
@@ -65,6 +68,61 @@ def test_architectures_are_known_by_name_and_by_file() -> None:
     assert by_file.architecture == by_name.architecture
     with pytest.raises(ConfigError, match=r"model\.architecture: there is no slowfast_r51; there"):
         build_architecture("slowfast_r51")
+
+
+CONFIG = """
+architecture: slowfast_compact
+num_classes: 3
+multi_label: false
+cls_head:
+  in_channels: 320
+  num_classes: 3
+  spatial_type: max
+  dropout_ratio: 0.7
+"""
+
+
+def started(tmp_path: Path, text: str, *labels: str, **model: object) -> Recognizer3D:
+    (tmp_path / "net.yaml").write_text(text)
+    settings = [f"model.architecture={tmp_path}/net.yaml", "input.crop_size=32"]
+    config = load_train_config(None, settings + [f"model.{k}={v}" for k, v in model.items()])
+    return build_starting_point(config, labels, multi_label=False, name="mine", project=REPOSITORY)
+
+
+def test_all_keys_of_a_network_file_are_honoured(tmp_path: Path) -> None:
+    model = started(tmp_path, CONFIG, "a", "b", "c")
+    assert model.cls_head.dropout.p == 0.7
+    assert isinstance(model.cls_head, SlowFastHead)
+    assert model.cls_head.spatial_type == model.architecture.spatial_type == "max"
+    assert started(tmp_path, CONFIG, "a", "b", "c", dropout=0.1).cls_head.dropout.p == 0.1
+    save_recognizer(tmp_path / "a.safetensors", model)
+    loaded = load_recognizer(tmp_path / "a.safetensors")
+    assert isinstance(loaded.cls_head, SlowFastHead)
+    assert loaded.cls_head.spatial_type == "max"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("in_channels: 320", "in_channels: 2304", "cls_head.in_channels: 2304, but .* gives 320"),
+        ("spatial_type: max", "spatial_type: median", "cls_head.spatial_type"),
+        ("spatial_type: max", "spatial_typ: max", "cls_head.spatial_typ: unknown key"),
+        ("  num_classes: 3", "  num_classes: 4", "cls_head.num_classes: 4, but num_classes is 3"),
+        ("multi_label: false", "multi_label: true", "multi_label is true in .* one label each"),
+        ("architecture: slowfast_compact", "architecture: slow", "architecture: there is no slow"),
+        ("dropout_ratio: 0.7", "dropout_ratio: 1.5", "cls_head.dropout_ratio"),
+    ],
+)
+def test_a_network_file_that_contradicts_something_is_an_error(
+    old: str, new: str, complaint: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=complaint):
+        started(tmp_path, CONFIG.replace(old, new, 1), "a", "b", "c")
+
+
+def test_other_classes_than_the_data_has_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"num_classes is 3 in .*, but the data has 2 labels \(a"):
+        started(tmp_path, CONFIG, "a", "b")
 
 
 def test_networks_for_boxes_in_scenes_are_refused(tmp_path: Path) -> None:
