@@ -143,9 +143,9 @@ def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:
         UnknownClassError: if there is none; the message lists the classes there are.
     """
     for index, candidate in names.items():
-        if candidate.strip().casefold() == name.strip().casefold():
+        if str(candidate).strip().casefold() == name.strip().casefold():
             return index
-    known = ", ".join(list(names.values())[:LISTED_CLASSES])
+    known = ", ".join(map(str, list(names.values())[:LISTED_CLASSES]))  # a name may be a number
     more = f" and {len(names) - LISTED_CLASSES} more" if len(names) > LISTED_CLASSES else ""
     raise UnknownClassError(
         f"{weights} has no class named {name!r}; its classes are: {known}{more}"

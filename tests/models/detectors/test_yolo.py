@@ -129,6 +129,8 @@ def test_missing_weights_are_an_error_and_not_a_download(tmp_path: Path) -> None
 
 def test_the_class_is_found_by_its_name() -> None:
     assert class_index("person", {0: "car", 7: "Person"}, Path("w.pt")) == 7
+    numbered: Any = {0: 7, 1: 8}
+    assert class_index("8", numbered, Path("w.pt")) == 1
     assert class_index("Fußgänger", {0: "person", 1: "FUSSGÄNGER "}, Path("w.pt")) == 1
 
 
