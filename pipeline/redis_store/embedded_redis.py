@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pipeline.errors import EventStoreError
 from pipeline.redis_store.redis_server import (
     ALIVE_LOCK,
     LOG_FILE,
+    process_handle,
     ready_run_id,
     recorded_url,
     remove_socket,
@@ -31,6 +34,7 @@ _POLL_S = 0.05
 class _Server:
     url: str
     run_id: str  # random, chosen by the server when it starts: no other server has it
+    process: int | None = None  # see `process_handle`
 
 
 @contextmanager
@@ -67,13 +71,18 @@ def embedded_redis(directory: Path, *, timeout_s: float = 15.0) -> Iterator[str]
         _take_turn(joining, directory, timeout_s)
         users.try_lock(shared=True)  # exclusive locks are taken with `joining` only
         server = _join(directory, alive, timeout_s)
+        server = replace(server, process=process_handle(server.url))
         joining.unlock()
         try:
             yield server.url
         finally:
-            _take_turn(joining, directory, timeout_s)
-            if users.try_lock():
-                _stop(server, directory, alive, timeout_s)
+            try:
+                _take_turn(joining, directory, timeout_s)
+                if users.try_lock():
+                    _stop(server, directory, alive, timeout_s)
+            finally:
+                if server.process is not None:
+                    os.close(server.process)
 
 
 def running_server(url: str, directory: Path) -> AbstractContextManager[str]:
@@ -122,6 +131,12 @@ def _stop(joined: _Server, directory: Path, alive: FileLock, timeout_s: float) -
     if alive.try_lock():
         remove_socket(joined.url)  # it has died already
         return
+    if joined.process is not None:
+        with suppress(OSError):  # it has died, and a later command has started another one
+            signal.pidfd_send_signal(joined.process, signal.SIGTERM)
+            if alive.lock(timeout_s=timeout_s):
+                remove_socket(joined.url)
+                return
     # The joined one, or the one that a later command started after that one had died.
     for server in filter(None, (joined, _running_server(directory))):
         with suppress(EventStoreError):

@@ -141,6 +141,21 @@ def stop_server(url: str, run_id: str, *, timeout_s: float = 5.0) -> None:
         client.close()
 
 
+def process_handle(url: str) -> int | None:
+    """Return a descriptor of the server's process, which stays its own when the process has ended.
+
+    With it the server is stopped even when its folder, and the socket in it, is gone.
+
+    Returns:
+        A descriptor to close; None where the system has none, or the process is out of reach.
+    """
+    if not hasattr(os, "pidfd_open"):  # Linux
+        return None
+    with suppress(OSError):
+        return os.pidfd_open(_process_id(url, {}))
+    return None
+
+
 def remove_socket(url: str) -> None:
     """Remove the temporary folder of a socket, if it is in one and its server has ended.
 

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -198,11 +198,12 @@ def test_an_interrupt_in_the_terminal_is_not_for_the_server(directory: Path) -> 
 
 
 def test_a_removed_directory_does_not_leave_a_server_behind(directory: Path) -> None:
-    with embedded_redis(directory) as url:
-        shutil.rmtree(directory)
-
-    with client_of(url) as client, pytest.raises(redis.ConnectionError):
-        client.ping()
+    with ExitStack() as stack:
+        with embedded_redis(directory):
+            alive = stack.enter_context(FileLock(directory / ALIVE_LOCK))
+            assert not alive.try_lock()
+            shutil.rmtree(directory)
+        assert alive.try_lock()  # its process has ended
 
 
 def test_a_frozen_server_is_an_error_within_the_time_allowed(directory: Path) -> None:

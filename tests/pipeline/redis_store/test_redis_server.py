@@ -316,3 +316,13 @@ def test_a_failing_start_shows_the_log(directory: Path) -> None:
         pytest.fail("started on a broken file")
     assert LOG_FILE in str(failure.value)
     assert "Bad file format" in str(failure.value)
+
+
+def test_without_descriptors_of_processes_it_is_stopped_through_its_socket(
+    directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(os, "pidfd_open", raising=False)
+    with embedded_redis(directory) as url:
+        assert redis_server.process_handle(url) is None
+    with redis_server.FileLock(directory / redis_server.ALIVE_LOCK) as alive:
+        assert alive.try_lock()
