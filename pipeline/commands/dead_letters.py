@@ -191,7 +191,8 @@ def _line(letter: StoredLetter) -> str:
     event = letter.event
     what = f"no event: {event.problem}" if isinstance(event, BadEntry) else format_event(event)
     start = f"{_given_up_at(letter)}  {letter.group}  {letter.letter_id}  {letter.tries} tries"
-    return printable(f"{start}  {what}")
+    why = "" if letter.reason is None else f"  ({letter.reason})"
+    return printable(f"{start}  {what}{why}")
 
 
 def _document(letter: StoredLetter) -> str:
@@ -205,6 +206,7 @@ def _document(letter: StoredLetter) -> str:
         "group": letter.group,
         "time": _given_up_at(letter),
         "tries": letter.tries,
+        "reason": letter.reason,
         "event": None if isinstance(event, BadEntry) else json.loads(encode_event(event)),
         "problem": problem,
     }

@@ -40,6 +40,7 @@ class StoredLetter:
     group: str
     tries: int
     event: Event | BadEntry
+    reason: str | None  # of the last try; None: the consumer died of it, or was an older version
 
 
 class DeadLetters:
@@ -127,4 +128,11 @@ class DeadLetters:
 def _letter(letter_id: str, group: str, fields: dict[bytes, bytes]) -> StoredLetter:
     tries = fields.get(b"tries", b"")
     event = read_entry(letter_id, fields.get(FIELD.encode()))
-    return StoredLetter(letter_id, group, int(tries) if tries.isdigit() else 0, event)
+    reason = fields.get(b"reason")
+    return StoredLetter(
+        letter_id,
+        group,
+        int(tries[:9]) if tries.isdigit() else 0,
+        event,
+        None if reason is None else reason.decode(errors="replace"),
+    )

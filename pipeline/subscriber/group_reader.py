@@ -9,6 +9,7 @@ from typing import Any
 
 from pipeline.event_filter import EventFilter
 from pipeline.events import Event, SequenceGap
+from pipeline.printable import printable
 from pipeline.redis_store.names import FIELD, StreamKeys
 from pipeline.subscriber.group_scripts import CREATE_GROUP, PEEK, RESTART, TAKE
 from pipeline.subscriber.protocol import (
@@ -16,6 +17,7 @@ from pipeline.subscriber.protocol import (
     FIRST_ID,
     Command,
     Delivery,
+    Failed,
     NoGroupError,
     Query,
     ReplyLostError,
@@ -35,6 +37,7 @@ from pipeline.subscriber.reports import (
 )
 
 REMEMBER_S = 90 * 86_400  # how long a group remembers the newest number of a camera and run
+_LONGEST_REASON = 300  # characters
 _MAX_RETURNED = 100  # entries on leaving; a consumer never reads more at a time
 
 
@@ -76,6 +79,7 @@ class GroupReader:
         self._retry_at: dict[
             str, float
         ] = {}  # monotonic seconds by entry id, of events that failed here
+        self._reasons: dict[str, str] = {}  # of the same events, why
         self._current: str | None = None  # entry that the user is handling
 
     def steps(self) -> Steps:
@@ -205,10 +209,13 @@ class GroupReader:
         self._current = entry_id
         done = yield Delivery(entry_id, event)
         self._current = None
-        if done:
+        if done is True:
             self._retry_at.pop(entry_id, None)
+            self._reasons.pop(entry_id, None)
             yield self._ack(entry_id)
         elif done is not None:
+            if isinstance(done, Failed):
+                self._reasons[entry_id] = printable(done.reason, _LONGEST_REASON)
             self._retry_at[entry_id] = self._monotonic() + self._settings.retry_after_s
 
     def _retry_due(self) -> Steps:
@@ -251,6 +258,8 @@ class GroupReader:
     def _dead_letter(self, entry_id: str, text: bytes, tries: int) -> Steps:
         target = self._keys.dead_letters(self._settings.group)
         fields = {FIELD: text, "entry_id": entry_id, "tries": str(tries)}
+        if reason := self._reasons.pop(entry_id, None):  # unknown after a restart
+            fields["reason"] = reason
         yield Command("xadd", (target, fields), {"maxlen": 10_000, "approximate": True})
         yield self._ack(entry_id)
         yield DeadLetter(entry_id, target, tries)

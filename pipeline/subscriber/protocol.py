@@ -52,6 +52,13 @@ class Delivery:
     event: Event
 
 
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """What a driver sends back for a delivery that was tried in vain, instead of False."""
+
+    reason: str
+
+
 Step = Command | Delivery | Report
 Steps = Generator[Step, Any, None]
 Query = Generator[Step, Any, Any]  # steps that return something

@@ -24,7 +24,8 @@ def letters(client: redis.Redis) -> list[str]:
     client.xgroup_create(DEFAULT_STREAM, "bridge-mqtt", "0", mkstream=True)
     texts = [encode_event(make_event(1, camera_id="gate\x1b[2J")), encode_event(make_event(2)), "{"]
     key = f"{{{DEFAULT_STREAM}}}:dead:bridge-mqtt"
-    return [client.xadd(key, {"event": text, "tries": "5"}).decode() for text in texts]
+    fields = {"tries": "5", "reason": "the broker refuses it\x07"}
+    return [client.xadd(key, {"event": text, **fields}).decode() for text in texts]
 
 
 def test_letters_are_listed_without_what_a_terminal_would_obey(
@@ -37,6 +38,7 @@ def test_letters_are_listed_without_what_a_terminal_would_obey(
     assert all(one in line for one, line in zip(letters, lines, strict=True))
     assert "bridge-mqtt" in lines[0]
     assert "5 tries" in lines[0]
+    assert r"(the broker refuses it\x07)" in lines[0]
     assert "no event: an event must be JSON" in lines[2]
     assert run(server, "list", "--group", "alarms").stdout == ""
 
@@ -46,6 +48,7 @@ def test_letters_are_listed_as_json(server: str, letters: list[str]) -> None:
     first, second = map(json.loads, listed.stdout.splitlines())
     assert [first["id"], second["id"]] == letters[:2]
     assert (first["group"], first["tries"], first["problem"]) == ("bridge-mqtt", 5, None)
+    assert first["reason"] == "the broker refuses it\x07"
     assert first["event"]["camera_id"] == "gate\x1b[2J"
 
 

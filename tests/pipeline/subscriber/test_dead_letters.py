@@ -47,6 +47,7 @@ def test_a_letter_is_read_again_by_its_group_alone(server: str, client: redis.Re
         assert letters.groups() == ["alarms", "others"]
         [letter] = letters.letters("alarms")
         assert (letter.event, letter.tries) == (make_event(2), 1)
+        assert letter.reason == "the bell is broken"
         assert list(letters.letters("others")) == []
         assert letters.replay(letter)
         assert not letters.replay(letter)  # once
