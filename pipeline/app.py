@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 
 from pipeline.components import Components
-from pipeline.config.schema import PipelineConfig
+from pipeline.config.schema import FRAMES_PER_GAP, PipelineConfig
 from pipeline.events import Event
 from pipeline.live.camera_reader import CameraReader
 from pipeline.live.camera_set import CameraSet
@@ -160,7 +160,10 @@ def live(
 
         cameras = CameraSet(read, status, ended=frames.close)
         cameras.update(sources)
-        supervisor = Supervisor(cameras, status.snapshot, operator, shutdown.stop)
+        least_fps = FRAMES_PER_GAP / config.clip.max_gap_s
+        supervisor = Supervisor(
+            cameras, status.snapshot, operator, shutdown.stop, least_fps=least_fps
+        )
         stages.run("supervise", supervisor.run)
 
         cut = _perceive(stages, frames.batches(components.detect_batch), components, config)

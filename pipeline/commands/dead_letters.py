@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from pipeline.commands.bridge import Bridge
-from pipeline.commands.events import format_event
+from pipeline.commands.event_text import format_event
 from pipeline.commands.options import (
     ConfigFile,
     OutputDir,

@@ -9,11 +9,13 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import ExitStack
+from datetime import UTC, tzinfo
 from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, TextIO
 
 import typer
 
+from pipeline.commands.event_text import format_event
 from pipeline.commands.options import (
     ConfigFile,
     OutputDir,
@@ -24,17 +26,15 @@ from pipeline.commands.options import (
     load,
 )
 from pipeline.errors import ConfigError
-from pipeline.events import CameraEvent, Event, encode_event, event_json_schema
+from pipeline.events import Event, encode_event, event_json_schema
+from pipeline.printable import printable
 from pipeline.runtime.shutdown import Shutdown, on_signals
-from pipeline.time_text import format_media_time
 
 if TYPE_CHECKING:
     from pipeline.config.schema import PipelineConfig
     from pipeline.subscriber import Report, Subscriber
 
 app = typer.Typer(rich_markup_mode="markdown")
-
-_VERBS = {"start": "starts", "update": "still", "end": "ended"}
 
 
 @app.command(
@@ -85,6 +85,9 @@ def subscribe(
     ] = 30.0,
     count: Annotated[int | None, typer.Option(min=1, help="Stop after this many events.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document per line.")] = False,
+    utc: Annotated[
+        bool, typer.Option("--utc", help="The time of day in UTC instead of local time.")
+    ] = False,
     follow: Annotated[
         bool, typer.Option("--follow/--no-follow", help="Wait for new events, or stop at the end.")
     ] = True,
@@ -133,7 +136,8 @@ def subscribe(
         if run is not None:
             subscriber.handle(run, count=count)
         else:
-            print_events(subscriber, out=sys.stdout, count=count, as_json=as_json)
+            zone = UTC if utc else None
+            print_events(subscriber, out=sys.stdout, count=count, as_json=as_json, zone=zone)
 
 
 @app.command(
@@ -205,7 +209,12 @@ def open_subscriber(config: PipelineConfig, stack: ExitStack, **options: Any) ->
 
 
 def print_events(
-    subscriber: Subscriber, *, out: TextIO, count: int | None = None, as_json: bool = False
+    subscriber: Subscriber,
+    *,
+    out: TextIO,
+    count: int | None = None,
+    as_json: bool = False,
+    zone: tzinfo | None = None,
 ) -> int:
     """Print one line per event, flushed immediately for programs that read from a pipe.
 
@@ -214,6 +223,7 @@ def print_events(
         out: where the lines are written.
         count: return after this many; None: no limit.
         as_json: print the JSON of `encode_event` instead of a line for people.
+        zone: of the time of day in a line for people; None: that of this machine.
 
     Returns:
         How many events were printed.
@@ -225,7 +235,8 @@ def print_events(
     if count == 0:
         return printed
     for event in subscriber:
-        print(encode_event(event) if as_json else format_event(event), file=out, flush=True)
+        line = encode_event(event) if as_json else format_event(event, zone)
+        print(line, file=out, flush=True)
         printed += 1
         if printed == count:
             subscriber.stop()
@@ -234,7 +245,7 @@ def print_events(
 
 def print_report(report: Report, *, err: TextIO) -> None:
     """Print a report: what is missing, repeated or unreadable."""
-    print(_printable(str(report)), file=err, flush=True)
+    print(printable(str(report)), file=err, flush=True)
 
 
 def program_runner(command: str, *, timeout_s: float) -> Callable[[Event], None]:
@@ -262,29 +273,3 @@ def program_runner(command: str, *, timeout_s: float) -> Callable[[Event], None]
         )
 
     return run
-
-
-def format_event(event: Event) -> str:
-    """Format an event for people: camera, media time, person, action, score.
-
-    `pets09  0:12.3  person 7    starts  walking         93%`
-    """
-    if isinstance(event, CameraEvent):
-        why = f": {event.reason.replace('_', ' ')}" if event.reason else ""
-        what = f"camera {event.kind.removeprefix('camera_')}{why}"
-        return _printable(f"{event.camera_id}  {format_media_time(event.pts_s):>7}  {what}")
-    when_s = event.start_pts_s if event.kind == "start" else event.end_pts_s
-    line = (
-        f"{event.camera_id}  {format_media_time(when_s):>7}  person {event.track_id:<3} "
-        f"{_VERBS[event.kind]:<6}  {event.action:<14}  {event.score:4.0%}"
-    )
-    if event.kind == "end":
-        why = f", {event.end_reason.replace('_', ' ')}" if event.end_reason else ""
-        duration_s = event.end_pts_s - event.start_pts_s
-        line += f"  after {duration_s:.1f} s, at most {event.peak_score:.0%}{why}"
-    return _printable(line)
-
-
-def _printable(text: str) -> str:
-    """Replace control characters: names come from other programs and may hold escape sequences."""
-    return "".join(character if character.isprintable() else "?" for character in text)

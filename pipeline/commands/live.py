@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import threading
+import time
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
@@ -37,6 +39,7 @@ from pipeline.telemetry.systemd import SystemdNotifier
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from pipeline.commands.live_report import LiveReport
     from pipeline.config.schema import PipelineConfig
     from pipeline.delivery.outbox_file import StoredEvent
     from pipeline.live.camera_source import CameraSource
@@ -88,11 +91,15 @@ def live(
     realtime: Annotated[
         bool, typer.Option("--realtime", help="Play files like cameras, at their own pace.")
     ] = False,
+    quiet: Annotated[
+        bool, typer.Option("--quiet", help="Print neither actions nor status lines.")
+    ] = False,
 ) -> None:
     """Recognize the actions in front of live cameras, day and night.
 
     A camera that is lost is opened again until it is back. What the machine cannot process is
-    dropped and counted, so that events are never late. Events go to a Redis stream, from which
+    dropped and counted, so that events are never late. Actions are printed as they start and end;
+    the status goes to standard error. Events go to a Redis stream, from which
     `subscribe` prints them, and wait on disk while Redis is unavailable.
     """
     shutdown, reload_requested = Shutdown(), threading.Event()
@@ -109,22 +116,29 @@ def live(
         check_writable("--output", config.output)
         if events is not None:
             check_writable("--events", events.parent)
+        from pipeline.commands.live_report import LiveReport
         from pipeline.live.supervisor import Operator
 
+        names = [source.camera_id for source in sources]
+        report = LiveReport(names, None if quiet else sys.stdout, time.monotonic)
         operator = Operator(
             print_line=partial(_print_line, console),
-            report_interval_s=config.live.report_interval_s,
+            report_interval_s=0.0 if quiet else config.live.report_interval_s,
             load_cameras=lambda: find(load(config_file, settings, output, redis)),
             reload_requested=reload_requested,
             systemd=SystemdNotifier.from_environment(os.environ),
+            print_waiting=report.print_waiting,
         )
-        _run(sources, config, events, operator, shutdown)
+        _run(sources, config, events, report, operator, shutdown)
+        if not quiet:
+            report.print_summary(console)
 
 
 def _run(
     sources: Sequence[CameraSource],
     config: PipelineConfig,
     events: Path | None,
+    report: LiveReport,
     operator: Operator,
     shutdown: Shutdown,
 ) -> None:
@@ -148,9 +162,11 @@ def _run(
         components = build_components(config, PROJECT)
         sinks = _open_sinks(events, config, run_id, status, shutdown, stack)
         stamp = EventStamp(run_id, components.model_name, wall_clock=True)
+        sinks.append(report)
         run = run_stages(sources, components, config, stamp, sinks, status, operator, shutdown)
         for _ in run:  # the sinks have written it
             pass
+        report.print_waiting()
 
 
 def _open_sinks(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -31,6 +32,7 @@ class Operator:
     load_cameras: Callable[[], Sequence[CameraSource]]  # from the configuration as it is then
     reload_requested: threading.Event
     systemd: SystemdNotifier
+    print_waiting: Callable[[], None] = lambda: None  # prints the events since the last call
 
 
 class Supervisor:
@@ -41,6 +43,7 @@ class Supervisor:
         snapshot: the state of the run.
         operator: gets the reports and asks for reloads.
         stop: ends the run.
+        least_fps: frames per second that a camera needs, or no clip of it is complete.
     """
 
     def __init__(
@@ -49,10 +52,14 @@ class Supervisor:
         snapshot: Callable[[], Snapshot],
         operator: Operator,
         stop: threading.Event,
+        *,
+        least_fps: float = 0.0,
     ) -> None:
+        self._least_fps = least_fps
         self._cameras, self._snapshot, self._stop = cameras, snapshot, stop
         self._operator, self._systemd = operator, operator.systemd
         self._before: Snapshot | None = None
+        self._before_at = 0.0
         self._is_short = False
 
     def run(self) -> None:
@@ -65,6 +72,7 @@ class Supervisor:
                 if self._operator.reload_requested.is_set():
                     self._operator.reload_requested.clear()
                     self._reload()
+                self._operator.print_waiting()
                 now = time.monotonic()
                 alive_at = self._notify_alive(now, alive_at)
                 if now - report_at >= every_s:
@@ -105,7 +113,8 @@ class Supervisor:
 
     def _check_rate(self, snapshot: Snapshot) -> None:
         """Log when the detector cannot process the frames that come in, and when it can again."""
-        before, self._before = self._before, snapshot
+        before, before_at = self._before, self._before_at
+        self._before, self._before_at = snapshot, time.monotonic()
         if before is None:
             return
         wanted, done = _since(before, snapshot)
@@ -114,15 +123,35 @@ class Supervisor:
         fraction = done / wanted
         if not self._is_short and fraction < _TOO_FEW:
             self._is_short = True
+            up = sum(camera.state == "up" for camera in snapshot.cameras)
+            fps = done / max(self._before_at - before_at, 1e-9) / max(up, 1)
             log.warning(
-                "too little compute: %.0f %% of every camera's frames are processed; lower "
-                "live.detect_fps or use a faster detector or tracker (a camera with gaps longer "
-                "than clip.max_gap_s has no clips)",
+                "too little compute: %.0f %% of every camera's frames are processed; %s",
                 100 * fraction,
+                advice(fps, up, self._least_fps),
             )
         elif self._is_short and fraction > _ENOUGH:
             self._is_short = False
             log.info("enough compute again")
+
+
+def advice(fps: float, cameras: int, least_fps: float) -> str:
+    """Return which rate would fit.
+
+    Args:
+        fps: frames per second of each camera that are processed now.
+        cameras: number of cameras.
+        least_fps: below it no clip is complete.
+    """
+    fits = math.floor(2 * fps) / 2  # in halves, and not more than there is
+    if fits >= max(least_fps, 0.5):
+        return f"live.detect_fps={fits:g} would fit, or use a faster detector or tracker"
+    most = math.floor(cameras * fps / least_fps) if least_fps else 0
+    return (
+        f"{fps:.1f} frames per second and camera fit, and clips need {least_fps:g} "
+        f"(clip.max_gap_s): use a faster detector or tracker, or "
+        + (f"at most {most} of these {cameras} cameras" if most else "a faster machine")
+    )
 
 
 def _since(before: Snapshot, now: Snapshot) -> tuple[int, int]:

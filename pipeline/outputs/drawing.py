@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import colorsys
 from collections.abc import Mapping, Sequence
 
 import cv2
@@ -17,7 +16,10 @@ Colour = tuple[int, int, int]  # BGR
 _FONT = cv2.FONT_HERSHEY_SIMPLEX
 _WHITE: Colour = (255, 255, 255)
 _BLACK: Colour = (0, 0, 0)
-_GOLDEN_RATIO = 0.618034  # hue step: consecutive ids get distant colours
+# Of the palette of Okabe and Ito, whose colours colour-blind people tell apart; their lightness
+# differs too. docs/replay.md has the legend.
+WATCHED: Colour = (233, 180, 86)  # sky blue: a person without an ongoing action
+ACTING: Colour = (0, 159, 230)  # orange: a person with one
 _PANEL_MIN_HEIGHT = 360  # smaller images have no room for the list of events
 _PANEL_DARKENING = 0.45
 
@@ -39,7 +41,7 @@ def draw_frame(
     """
     canvas = _Canvas(tracked.frame.image.copy())
     for person in tracked.people:
-        canvas.draw_box(person)
+        canvas.draw_box(person, box_colour(actions.get(person.track_id, ())))
     canvas.draw_caption(tracked.frame)
     # From the highest box down: a label whose place is occupied moves up.
     people = sorted(tracked.people, key=lambda one: (float(one.xyxy[1]), one.track_id))
@@ -48,10 +50,13 @@ def draw_frame(
     return canvas.image
 
 
-def track_colour(track_id: int) -> Colour:
-    """Return the BGR colour of a track: constant over time, distant from neighbouring ids."""
-    red, green, blue = colorsys.hsv_to_rgb(track_id * _GOLDEN_RATIO % 1.0, 0.72, 0.98)
-    return round(255 * blue), round(255 * green), round(255 * red)
+def box_colour(actions: Sequence[ActionEvent]) -> Colour:
+    """Return the BGR colour of a person's box and labels, which says whether an action is ongoing.
+
+    Args:
+        actions: the person's ongoing actions.
+    """
+    return ACTING if actions else WATCHED
 
 
 def event_line(event: ActionEvent) -> str:
@@ -81,9 +86,8 @@ class _Canvas:
         self._row = letter_height + baseline // 2 + 2 * self._padding
         self._labels: list[tuple[int, int, int, int]] = []  # left, top, right, bottom; pixels
 
-    def draw_box(self, person: TrackedPerson) -> None:
+    def draw_box(self, person: TrackedPerson, colour: Colour) -> None:
         x1, y1, x2, y2 = (round(float(side)) for side in person.xyxy)
-        colour = track_colour(person.track_id)
         cv2.rectangle(self.image, (x1, y1), (x2, y2), _BLACK, self._line + 2, cv2.LINE_AA)
         cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, self._line, cv2.LINE_AA)
 
@@ -95,7 +99,7 @@ class _Canvas:
             texts[0] = f"#{person.track_id} {texts[0]}".rstrip()
             left, bottom = round(float(person.xyxy[0])), round(float(person.xyxy[1]))
             top = self._reserve(texts, left, bottom - len(texts) * self._row)
-            placed.append((texts, left, top, track_colour(person.track_id)))
+            placed.append((texts, left, top, box_colour(actions)))
             end = (left, min(top + len(texts) * self._row, bottom))
             cv2.line(self.image, (left, bottom), end, placed[-1][3], self._line, cv2.LINE_AA)
         for texts, left, top, colour in placed:  # after all lines, which would cross the labels

@@ -14,7 +14,7 @@ import pytest
 from pipeline.errors import ConfigError
 from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.supervisor import Operator, Supervisor, status_line
+from pipeline.live.supervisor import Operator, Supervisor, advice, status_line
 from pipeline.telemetry.run_status import RunStatus
 from pipeline.telemetry.snapshots import Snapshot
 from pipeline.telemetry.systemd import SystemdNotifier
@@ -64,6 +64,7 @@ class House:
         self.clock = clock
         self.snapshot = make_snapshot()
         self.lines = list[str]()
+        self.prints = list[int]()
         self.found: Sequence[CameraSource] | Exception = [GATE]
         self.reload_requested = threading.Event()
         self.service = Service()
@@ -75,6 +76,7 @@ class House:
         self, ticks: int, at: dict[int, Callable[[], None]] | None = None, every_s: float = 10.0
     ) -> int:
         """Supervise for so many half seconds; returns how many of them it took."""
+
         script = Script(self.clock, ticks)
         script.at = at or {}
         self.cameras.update(self._load())
@@ -83,7 +85,12 @@ class House:
 
     def supervisor(self, stop: threading.Event, every_s: float = 0.0) -> Supervisor:
         operator = Operator(
-            self.lines.append, every_s, self._load, self.reload_requested, self.service
+            self.lines.append,
+            every_s,
+            self._load,
+            self.reload_requested,
+            self.service,
+            print_waiting=lambda: self.prints.append(1),
         )
         return Supervisor(self.cameras, lambda: self.snapshot, operator, stop)
 
@@ -227,6 +234,28 @@ def short_and_long_enough(house: House) -> dict[int, Callable[[], None]]:
     return counters
 
 
+@pytest.mark.parametrize(
+    ("fps", "cameras", "least_fps", "expected"),
+    [
+        (7.9, 2, 3.0, "live.detect_fps=7.5 would fit"),
+        (0.7, 1, 0.0, "live.detect_fps=0.5 would fit"),
+        (2.0, 6, 3.0, "2.0 frames per second and camera fit, and clips need 3"),
+        (2.0, 6, 3.0, "at most 4 of these 6 cameras"),
+        (2.0, 1, 3.0, "or a faster machine"),
+        (0.0, 1, 0.0, "or a faster machine"),
+    ],
+)
+def test_the_rate_that_would_fit_is_named(
+    fps: float, cameras: int, least_fps: float, expected: str
+) -> None:
+    assert expected in advice(fps, cameras, least_fps)
+
+
+def test_what_waits_for_a_terminal_is_printed_every_tick(house: House) -> None:
+    house.run(5)
+    assert len(house.prints) == 5
+
+
 def test_too_little_compute_is_reported_once_and_so_is_its_end(
     house: House, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -235,6 +264,7 @@ def test_too_little_compute_is_reported_once_and_so_is_its_end(
     logged = [record for record in caplog.records if "compute" in record.message]
     assert [record.levelname for record in logged] == ["WARNING", "INFO", "WARNING"]
     assert "50 % of every camera's frames are processed" in logged[0].message
+    assert "live.detect_fps=5 would fit" in logged[0].message  # 50 frames in ten seconds
     assert logged[1].message == "enough compute again"
     assert "70 %" in logged[2].message
 

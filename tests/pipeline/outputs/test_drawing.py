@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 import pytest
 
 from pipeline.events import ActionEvent
-from pipeline.outputs.drawing import Colour, draw_frame, event_line, track_colour
+from pipeline.outputs.drawing import (
+    ACTING,
+    WATCHED,
+    Colour,
+    box_colour,
+    draw_frame,
+    event_line,
+)
 from pipeline.types import Image
 from tests.pipeline.decided_items import make_event, make_item, make_person
 
@@ -36,21 +41,24 @@ def test_the_frame_that_came_in_is_not_drawn_on() -> None:
     assert (drawn != GREY).any()
 
 
-def test_a_box_stands_on_the_person_in_the_colour_of_the_track() -> None:
+def test_a_box_stands_on_the_person_in_the_colour_of_whether_an_action_is_ongoing() -> None:
     item = make_item(image=grey_image(), people=[make_person(5, (100, 200, 220, 400))])
 
-    drawn = draw_frame(item.tracked, {}, [])
+    for actions, colour in (({}, WATCHED), ({5: [make_event()]}, ACTING), ({6: []}, WATCHED)):
+        drawn = draw_frame(item.tracked, actions, [])
+        for x, y in [(100, 300), (220, 300), (160, 200), (160, 400)]:
+            assert tuple(drawn[y, x]) == colour
+        assert (drawn[210:390, 110:210] == GREY).all()
 
-    for x, y in [(100, 300), (220, 300), (160, 200), (160, 400)]:
-        assert tuple(drawn[y, x]) == track_colour(5)
-    assert (drawn[210:390, 110:210] == GREY).all()
 
-
-def test_colours_of_the_same_id_agree_and_of_neighbours_differ() -> None:
-    colours = [np.array(track_colour(track_id), int) for track_id in range(1, 200)]
-    assert track_colour(3) == tuple(colours[2])
-    for first, second in itertools.pairwise(colours):
-        assert np.abs(first - second).max() > 60
+def test_the_colours_differ_for_every_kind_of_colour_blindness() -> None:
+    """As Vienot, Brettel and Mollon (1999) simulate it, in linear light; and in lightness."""
+    to_linear = [((np.array(colour[::-1]) / 255) ** 2.2) for colour in (WATCHED, ACTING)]
+    protan = np.array([[0.11238, 0.88762, 0], [0.11238, 0.88762, 0], [0.00401, -0.00401, 1]])
+    deutan = np.array([[0.29275, 0.70725, 0], [0.29275, 0.70725, 0], [-0.02234, 0.02234, 1]])
+    for matrix in (np.eye(3), protan, deutan):
+        first, second = (matrix @ linear for linear in to_linear)
+        assert np.abs(first - second).max() > 0.5
 
 
 def test_an_action_adds_a_row_to_the_label_above_the_box() -> None:
@@ -58,7 +66,8 @@ def test_an_action_adds_a_row_to_the_label_above_the_box() -> None:
     first, second = make_event(action="walking"), make_event(action="waving")
 
     def label_height(actions: dict[int, list[ActionEvent]]) -> int:
-        return 200 - min(rows_with(draw_frame(item.tracked, actions, []), track_colour(5)))
+        colour = box_colour(actions.get(5, ()))
+        return 200 - min(rows_with(draw_frame(item.tracked, actions, []), colour))
 
     heights = [
         label_height(actions) for actions in ({}, {5: [first]}, {5: [first, second]}, {6: [first]})
@@ -74,12 +83,13 @@ def test_labels_of_a_crowd_do_not_cover_each_other() -> None:
     item = make_item(image=grey_image(), people=people)
     actions = {n: [make_event(track_id=n)] for n in range(1, 6)}
 
-    drawn = draw_frame(item.tracked, actions, [])
+    alone = make_item(image=grey_image(), people=people[:1])
 
-    label_rows = [set(rows_with(drawn[:295], track_colour(n))) for n in range(1, 6)]
-    assert all(len(rows) > 10 for rows in label_rows)
-    for n, rows in enumerate(label_rows):
-        assert all(len(rows & other) <= 1 for other in label_rows[n + 1 :])  # edges may touch
+    rows_of_all, rows_of_one = (
+        len(rows_with(draw_frame(one.tracked, actions, [])[:295], ACTING)) for one in (item, alone)
+    )
+    assert rows_of_one > 10
+    assert rows_of_all >= 5 * (rows_of_one - 1)  # edges may touch
 
 
 def test_a_label_at_the_edge_stays_inside_the_image() -> None:
@@ -88,8 +98,8 @@ def test_a_label_at_the_edge_stays_inside_the_image() -> None:
 
     drawn = draw_frame(item.tracked, {2: [make_event(action="a very long action name")]}, [])
 
-    assert rows_with(drawn, track_colour(1))
-    assert len(rows_with(drawn, track_colour(2))) > 10
+    assert rows_with(drawn, WATCHED)
+    assert len(rows_with(drawn, ACTING)) > 10
 
 
 @pytest.mark.parametrize("size", [(16, 16), (64, 48), (426, 240), (1920, 1080), (241, 1001)])
