@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from difflib import get_close_matches
 from typing import Any
 
 from pipeline.errors import ConfigError
@@ -66,7 +67,9 @@ def _resolve(
         if name is None:  # nothing is quoted: the text may hold a password
             raise ConfigError(f"{key}: `${{` takes a NAME and `}}`; a literal one is `$${{`")
         if name not in environment:
-            raise ConfigError(f"{key}: the environment has no variable {name}")
+            near = get_close_matches(name, environment, n=1, cutoff=0.8)
+            meant = f"; did you mean {near[0]}?" if near else ""
+            raise ConfigError(f"{key}: the environment has no variable {name}{meant}")
         written[path] = value
         return environment[name]
 

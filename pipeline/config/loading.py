@@ -95,7 +95,6 @@ def load_sections(
         change, path = _parse_setting(setting)
         merged = _merge(merged, change)
         changed.append(path)
-    merged, written = resolve_environment(merged)
 
     def place(path: ValuePath) -> str:
         """Where a value is in the file, unless a setting changed it."""
@@ -104,6 +103,11 @@ def load_sections(
             return ""
         return f"{override}, line {line}: "
 
+    try:
+        merged, written = resolve_environment(merged)
+    except ConfigError as error:
+        path = tuple(str(error).partition(":")[0].split("."))
+        raise ConfigError(f"{place(path)}{error}") from None
     try:
         loaded = kind.model_validate(merged)
     except ValidationError as error:

@@ -390,5 +390,5 @@ def load_model_config(path: Path) -> ModelConfig:
     try:
         return load_sections(ModelConfig, path, (), "configs/recognizer")
     except ConfigError as error:
-        named = str(error).startswith(f"{path}: ")  # it could not be read
+        named = str(error).startswith(str(path))  # it could not be read, or a line is wrong
         raise ConfigError(str(error) if named else f"{path}: {error}") from error

@@ -101,3 +101,17 @@ def test_a_password_is_in_neither_repr_nor_json() -> None:
         None, ["cameras={gate: {url: 'rtsp://h/x', username: v, password: hunter2}}"]
     )
     assert "hunter2" not in repr(config) + config.model_dump_json() + config.loggable_json()
+
+
+def test_an_unset_variable_has_its_line_and_the_one_that_was_meant(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GATE_PASSWORD", "hunter2")
+    path = tmp_path / "own.yaml"
+    path.write_text("cameras:\n  gate:\n    url: rtsp://h/x\n    password: ${GATE_PASWORD}\n")
+    with pytest.raises(ConfigError) as caught:
+        load_config(path)
+    assert str(caught.value) == (
+        f"{path}, line 4: cameras.gate.password: the environment has no variable GATE_PASWORD; "
+        "did you mean GATE_PASSWORD?"
+    )
