@@ -13,6 +13,7 @@ from pydantic import (
     field_serializer,
     model_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from pipeline.bridges.mqtt_topic import check_topic
 from pipeline.config.loading import Section, UserPath
@@ -68,7 +69,10 @@ class RedisConfig(Section):
         try:
             parse_redis_url(self.url)
         except ValueError as error:
-            raise ValueError(f"url is no Redis URL: {error}") from None
+            # The text of a plain ValueError is hidden where a variable has the value. This one may
+            # be shown: it quotes nothing.
+            reason = {"reason": f"url is no Redis URL: {error}"}
+            raise PydanticCustomError("redis_url", "{reason}", reason) from None
         return self
 
 

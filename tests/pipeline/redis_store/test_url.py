@@ -223,6 +223,20 @@ def test_the_configuration_refuses_it_before_anything_runs() -> None:
     assert "Zx9" not in text
 
 
+@pytest.mark.parametrize(
+    "written", ["redis.url=${REDIS_URL}", "redis.url=redis://me:${PASSWORD}@host:6379/0"]
+)
+def test_the_reason_is_said_of_a_variable_too(
+    written: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PASSWORD", "24680#Zx9")
+    monkeypatch.setenv("REDIS_URL", "redis://me:24680#Zx9@host:6379/0")
+    with pytest.raises(ConfigError, match=r"^redis: url is no Redis URL: .* %23") as failure:
+        load_config(None, [written])
+    assert "24680" not in str(failure.value)
+    assert "Zx9" not in str(failure.value)
+
+
 PIECES = st.lists(
     st.sampled_from(["S3cr", "24680", "#", "?", "/", ":", "@", "%", "&", "=", "[", "]", "+", " "]),
     min_size=1,
