@@ -30,6 +30,7 @@ from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
 from pipeline.live.rtsp_relay import RtspRelay
 from pipeline.live.tls import authorities_file
 from pipeline.paths import ffmpeg_url
+from pipeline.sources.stream_choice import choose_stream
 from pipeline.sources.upright import upright_bgr
 from pipeline.telemetry.snapshots import DropCause
 
@@ -70,6 +71,12 @@ class StreamDecoder:
             self.close()
             raise StreamError("unreadable", "it sends no video")
         self._stream: VideoStream = self._container.streams.video[0]
+        if self._source.kind == "file":
+            try:
+                self._stream = choose_stream(self._container, None)
+            except ValueError as error:
+                self.close()
+                raise StreamError("unreadable", str(error)) from error
         self._stream.thread_type = "SLICE"  # each frame thread would delay the stream by a frame
         self._stream.thread_count = 1
         codec = self._stream.codec_context

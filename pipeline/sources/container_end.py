@@ -1,4 +1,4 @@
-"""Find out from a container's structure whether the bytes of a file end early.
+"""Find out from a container's structure whether the bytes of a file end early, or begin again.
 
 What a header says of durations and frame counts is a hint: segments, cuts and joined files break it
 and are complete. The sizes of the boxes, elements and chunks that hold the data are what a reader
@@ -10,18 +10,32 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-# An end behind the end of the file means missing bytes.
-_Ends = Iterator[int]
+# The end of each element, which means missing bytes behind the end of the file; and whether a
+# second recording begins with it that FFmpeg does not read.
+_Ends = Iterator[tuple[int, bool]]
 
 _MOST_ELEMENTS = 5_000_000  # a file of zero-length elements ends too
 _UNKNOWN = -1
 
 
-def ends_early(path: Path) -> bool:
-    """Return whether an element of the container reaches beyond the end of the file.
+@dataclass(frozen=True, slots=True)
+class ContainerEnd:
+    """What the structure of a container says of its end."""
+
+    is_early: bool  # an element reaches beyond the end of the file
+    has_another: bool  # a second file stands behind the first (`cat a.mp4 b.mp4`)
+
+
+def check_end(path: Path) -> ContainerEnd:
+    """Follow the elements of a container to its end.
+
+    A second file behind the first one is reported for MP4, MOV, FLV and ASF, of which FFmpeg reads
+    the first alone; in the others it reads all.
 
     Knows MP4 and MOV, Matroska and WebM, AVI, FLV, ASF (WMV) and Ogg. Formats without a structure
     (MPEG-TS, MPEG-PS, raw streams), and what does not follow the rules of its format, such as zeros
@@ -33,13 +47,13 @@ def ends_early(path: Path) -> bool:
     with path.open("rb") as file:
         size = os.fstat(file.fileno()).st_size
         walk = _walker(file.read(16))
-        if walk is None:
-            return False
         file.seek(0)
-        for _, end in zip(range(_MOST_ELEMENTS), walk(file), strict=False):
+        has_another = False
+        for end, begins_again in islice(walk(file) if walk else (), _MOST_ELEMENTS):
+            has_another = has_another or begins_again
             if end > size:
-                return True
-    return False
+                return ContainerEnd(is_early=True, has_another=has_another)
+    return ContainerEnd(is_early=False, has_another=has_another)
 
 
 def _walker(head: bytes) -> Callable[[BinaryIO], _Ends] | None:
@@ -65,14 +79,17 @@ def _is_code(code: bytes) -> bool:
 def _mp4_ends(file: BinaryIO) -> _Ends:
     """ISO/IEC 14496-12: 32-bit size, type; size 1: a 64-bit size follows; size 0: to the end."""
     at = 0
+    had_type = had_index = had_type_again = False
     while len(head := file.read(16)) >= 8:
         size, code = struct.unpack_from(">I4s", head)
         if size == 1 and len(head) == 16:
             (size,) = struct.unpack_from(">Q", head, 8)
         if size < 8 or not _is_code(code):
             return
+        had_type_again = had_type_again or (had_type and code == b"ftyp")
+        yield at + size, had_type_again and had_index and code == b"moov"
+        had_type, had_index = had_type or code == b"ftyp", had_index or code == b"moov"
         at += size
-        yield at
         file.seek(at)
 
 
@@ -92,7 +109,7 @@ def _matroska_ends(file: BinaryIO) -> _Ends:
         at += id_bytes + size_bytes
         if size != _UNKNOWN:
             at += size
-            yield at
+            yield at, False
         elif element not in {_SEGMENT, _CLUSTER}:
             return
 
@@ -121,7 +138,7 @@ def _riff_ends(file: BinaryIO) -> _Ends:
         # The list with the frames has size 0 while it is recorded: its frames are chunks then.
         into = code == b"RIFF" or (code == b"LIST" and not size)
         if not into:
-            yield at + 8 + size
+            yield at + 8 + size, False
         at += 12 if into else 8 + size + size % 2
         file.seek(at)
 
@@ -131,11 +148,15 @@ def _flv_ends(file: BinaryIO) -> _Ends:
     at = int.from_bytes(file.read(9)[5:]) + 4
     while True:
         file.seek(at)
-        head = file.read(4)
+        head = file.read(9)
+        if head.startswith(b"FLV"):
+            yield at, True
+            at += int.from_bytes(head[5:]) + 4
+            continue
         if len(head) < 4 or head[0] & 0x1F not in {8, 9, 18}:
             return
         at += 11 + int.from_bytes(head[1:4])
-        yield at
+        yield at, False
         at += 4
 
 
@@ -149,8 +170,8 @@ def _asf_ends(file: BinaryIO) -> _Ends:
         (size,) = struct.unpack_from("<Q", head, 16)
         if size < 24:
             return
+        yield at + size, at > 0 and head.startswith(_ASF_HEADER)
         at += size
-        yield at
         file.seek(at)
 
 
@@ -160,7 +181,7 @@ def _ogg_ends(file: BinaryIO) -> _Ends:
     while len(head := file.read(27)) == 27 and head.startswith(b"OggS"):
         lengths = file.read(head[26])
         if len(lengths) < head[26]:
-            yield at + 27 + head[26]
+            yield at + 27 + head[26], False
         at += 27 + head[26] + sum(lengths)
-        yield at
+        yield at, False
         file.seek(at)

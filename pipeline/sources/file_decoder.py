@@ -19,7 +19,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from pipeline.paths import ffmpeg_url
-from pipeline.sources.container_end import ends_early
+from pipeline.sources.container_end import check_end
 from pipeline.sources.file_clock import FileClock
 from pipeline.sources.stream_choice import choose_stream, describe_others
 from pipeline.sources.upright import square_width, upright_bgr
@@ -92,7 +92,11 @@ class VideoReader:
         # One thread: the process is one of several, and the frames decoded from a damaged stream
         # must not depend on how frame threads interleave.
         self._stream.thread_count = 1
-        self._is_raw = bool(container.format.flags & _NO_TIMESTAMPS)
+        # JPEG images behind each other are a raw stream by either of two names.
+        self._is_raw = bool(container.format.flags & _NO_TIMESTAMPS) or (
+            container.format.name.endswith("_pipe")
+        )
+        self._rate_is_guessed = False
         if self._is_raw:  # else it stays at 25 where the stream states nothing
             self._stream.codec_context.framerate = Fraction(0)
         self.info = self._describe()
@@ -125,6 +129,11 @@ class VideoReader:
                 yield DecodedImage(pts_s, upright_bgr(frame, self._pixel_aspect()))
         finally:
             self._notes += clock.report()
+            if self._rate_is_guessed and decoded > 1:
+                self._notes.append(
+                    f"a raw stream that states no frame rate is read at {USUAL_FPS:g} frames per "
+                    "second; set replay.raw_fps"
+                )
             if self._damage.before_key:
                 frames = self._damage.before_key
                 self._notes.append(f"{frames} frames before its first key frame cannot be decoded")
@@ -151,10 +160,7 @@ class VideoReader:
         stated = float(self._stream.codec_context.framerate or 0)
         if _LEAST_FPS <= stated <= _MOST_FPS:  # an encoder's clock of 30000 a second is no rate
             return stated
-        self._notes.append(
-            f"a raw stream that states no frame rate is read at {USUAL_FPS:g} frames per second; "
-            "set replay.raw_fps"
-        )
+        self._rate_is_guessed = True
         return USUAL_FPS
 
     def _decode(self) -> Iterator[av.VideoFrame]:
@@ -184,8 +190,14 @@ class VideoReader:
     def _check_complete(self, decoded: int, end_s: float) -> None:
         if not decoded:
             raise DecodeError("it contains no decodable frame")
-        if ends_early(self._path):
+        end = check_end(self._path)
+        if end.is_early:
             raise DecodeError(f"truncated: it ends at {end_s:.1f} s, {decoded} frames")
+        if end.has_another:
+            raise DecodeError(
+                f"a second recording stands behind the first, which ends at {end_s:.1f} s; only "
+                "`ffmpeg -f concat` joins such files"
+            )
         if self._damage.places:
             raise DecodeError(
                 f"{self._damage.places} damaged packets: {decoded} frames could be read"

@@ -52,7 +52,7 @@ def end_at_interruptions(
                 yield StreamEnd(item.camera_id, reason, at=newest.captured_at)
             newest = item
         elif gaps_s or sizes:
-            texts = [f"{len(gaps_s)} gaps ({sum(gaps_s):.1f} s)"] if gaps_s else []
-            texts += [f"{sizes} changes of the frame size"] if sizes else []
+            texts = [f"gaps ({len(gaps_s)}, {sum(gaps_s):.1f} s in all)"] if gaps_s else []
+            texts += [f"changes of the frame size ({sizes})"] if sizes else []
             log.info("%s: tracks and actions ended at %s", item.camera_id, " and ".join(texts))
         yield item

@@ -26,13 +26,18 @@ def choose_stream(container: InputContainer, number: int | None) -> VideoStream:
         ValueError: if there is no such stream; the text says what there is.
     """
     streams = container.streams.video
+    decodable = [one for one in streams if one.codec_context is not None]
     if number is not None:
-        if number < len(streams):
+        if number < len(streams) and streams[number] in decodable:
             return streams[number]
         raise ValueError(f"it has no video stream {number}, only {_listed(streams)}")
-    recordings = [one for one in streams if not one.disposition & _PICTURES]
+    if streams and not decodable:
+        raise ValueError("its codec is not known to FFmpeg")
+    recordings = [one for one in decodable if not one.disposition & _PICTURES]
     if not recordings:
-        raise ValueError("it has a picture, but no video stream" if streams else "no video stream")
+        raise ValueError(
+            "it has a picture, but no video stream" if streams else "it has no video stream"
+        )
     longest_s = max(_duration_s(one) for one in recordings)
     recordings = [one for one in recordings if _duration_s(one) >= _AS_LONG_AS * longest_s]
     return max(recordings, key=_pixels)  # as ffmpeg chooses; the first of equal ones
@@ -57,8 +62,9 @@ def _listed(streams: tuple[VideoStream, ...], without: VideoStream | None = None
 
 def _shown(stream: VideoStream) -> str:
     picture = ", a picture" if stream.disposition & _PICTURES else ""
-    codec = stream.codec_context.name if stream.codec_context else "unknown codec"
-    return f"{codec} {stream.width}x{stream.height}{picture}"
+    if stream.codec_context is None:
+        return "unknown codec"
+    return f"{stream.codec_context.name} {stream.width}x{stream.height}{picture}"
 
 
 def _pixels(stream: VideoStream) -> tuple[int, int]:

@@ -10,7 +10,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.sources.container_end import ends_early
+from pipeline.sources.container_end import check_end
 from tests.conftest import write_video
 
 TIMES_S = [n / 25 for n in range(50)]
@@ -41,7 +41,7 @@ def write(folder: Path, suffix: str) -> Path:
 
 @pytest.mark.parametrize("suffix", [*STRUCTURED, "fragments", "ts", "mpg"])
 def test_a_complete_file_does_not_end_early(tmp_path: Path, suffix: str) -> None:
-    assert not ends_early(write(tmp_path, suffix))
+    assert not check_end(write(tmp_path, suffix)).is_early
 
 
 @pytest.mark.parametrize("suffix", [*STRUCTURED, "fragments"])
@@ -52,13 +52,13 @@ def test_a_file_that_is_cut_at_any_byte_ends_early(tmp_path: Path, suffix: str) 
     for _ in range(8):
         size = draw.randrange(len(whole) // 4, len(whole) * 3 // 4)
         cut.write_bytes(whole[:size])
-        assert ends_early(cut), size
+        assert check_end(cut).is_early, size
 
 
 def test_what_a_recorder_wrote_in_advance_is_not_missing(tmp_path: Path) -> None:
     path = write(tmp_path, "mp4")
     path.write_bytes(path.read_bytes() + bytes(5000))
-    assert not ends_early(path)
+    assert not check_end(path).is_early
 
 
 def test_a_recording_in_progress_has_no_sizes_to_miss(tmp_path: Path) -> None:
@@ -71,9 +71,9 @@ def test_a_recording_in_progress_has_no_sizes_to_miss(tmp_path: Path) -> None:
         + bytes.fromhex("e7 81 00")  # its time
         + bytes.fromhex("a3 84 81000080")  # a block of 4 bytes
     )
-    assert not ends_early(path)
+    assert not check_end(path).is_early
     path.write_bytes(path.read_bytes()[:-1])
-    assert ends_early(path)
+    assert check_end(path).is_early
 
 
 @pytest.mark.parametrize("content", [b"", b"RIFF", b"FLV", b"\x1a\x45\xdf\xa3", b"\0\0\0\x10ftyp"])
@@ -82,7 +82,7 @@ def test_a_header_alone_is_no_proof_of_anything_or_ends_early(
 ) -> None:
     path = tmp_path / "short"
     path.write_bytes(content)
-    ends_early(path)  # terminates without an error
+    check_end(path)  # terminates without an error
 
 
 def test_random_bytes_end_the_walk(tmp_path: Path) -> None:
@@ -97,4 +97,13 @@ def test_random_bytes_end_the_walk(tmp_path: Path) -> None:
     ]
     for head in heads * 20:
         path.write_bytes(head + draw.randbytes(draw.randrange(2000)))
-        ends_early(path)
+        check_end(path)
+
+
+@pytest.mark.parametrize("suffix", ["mp4", "mov", "fragments", "flv", "wmv"])
+def test_a_second_file_behind_the_first_is_found(tmp_path: Path, suffix: str) -> None:
+    """`cat a.mp4 b.mp4`: FFmpeg reads the first."""
+    path = write(tmp_path, suffix)
+    assert not check_end(path).has_another
+    path.write_bytes(2 * path.read_bytes())
+    assert check_end(path).has_another

@@ -62,4 +62,4 @@ def test_another_frame_size_ends_the_camera_before_it() -> None:
 def test_it_says_at_the_end_what_it_did(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.INFO):
         shown(frames(0.0, 0.1, 0.2, 50.2, 50.3, 50.4, 100.4))
-    assert caplog.messages == ["gate: tracks and actions ended at 2 gaps (100.0 s)"]
+    assert caplog.messages == ["gate: tracks and actions ended at gaps (2, 100.0 s in all)"]

@@ -91,5 +91,12 @@ def test_the_stream_that_was_asked_for_is_read(tmp_path: Path) -> None:
         VideoReader(path, stream=2)
 
 
+def test_a_codec_that_nobody_knows_is_named(tmp_path: Path) -> None:
+    path = write_video(tmp_path / "a.mkv", [0.0, 0.1, 0.2])
+    path.write_bytes(path.read_bytes().replace(b"V_MPEG4/ISO/AVC", b"V_XYZ/XYZ/XYZXY"))
+    with pytest.raises(DecodeError, match="its codec is not known"):
+        VideoReader(path)
+
+
 def test_one_stream_needs_no_word(tmp_path: Path) -> None:
     assert read(write_video(tmp_path / "a.mp4", [0.0, 0.1, 0.2]))[2] == ()
