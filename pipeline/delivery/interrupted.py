@@ -2,9 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from pipeline.events import ActionEvent, CameraEvent, Event
+from pipeline.events import ActionEvent, CameraEvent, Event, decode_event
+
+
+def closing_events(unfinished: Mapping[str, str], newest: Mapping[str, int]) -> list[Event]:
+    """Make the ends of what is open, actions first: the last event of a camera is that it is down.
+
+    Args:
+        unfinished: text of the newest event of each, by subject.
+        newest: sequence numbers by origin, which the ends follow.
+
+    Raises:
+        EventError: if the events have the schema of another version.
+    """
+    events = [decode_event(text) for _, text in sorted(unfinished.items())]
+    events.sort(key=lambda event: event.kind == "camera_up")
+    numbers, closing = dict(newest), list[Event]()
+    for event in events:
+        numbers[event.origin] += 1
+        closing.append(closing_event(event, numbers[event.origin]))
+    return closing
 
 
 def closing_event(unfinished: Event, seq: int) -> Event:

@@ -7,19 +7,20 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from pipeline.delivery.disk_allowance import DiskAllowance
 from pipeline.delivery.disk_sync import DiskSync
-from pipeline.delivery.interrupted import closing_event
+from pipeline.delivery.interrupted import closing_events
 from pipeline.delivery.memory_rows import MemoryRows
 from pipeline.delivery.outbox_file import OutboxFile, StoredEvent, files_of
 from pipeline.delivery.quarantine import set_aside
 from pipeline.delivery.salvage import salvage
 from pipeline.errors import OutboxDamagedError, OutboxError
-from pipeline.events import Event, decode_event, encode_event
+from pipeline.events import Event, encode_event
 
 MEMORY_BYTES = 64 * 2**20  # of events while the disk takes none
 _RETRY_S = 5.0  # between two attempts to write to a disk that took none
@@ -156,6 +157,11 @@ class Outbox:
         return max(0, self._last_id - self.delivered_id)
 
     @property
+    def last_id(self) -> int:
+        """Return the id of the newest row."""
+        return self._last_id
+
+    @property
     def unfinished(self) -> int:
         """Count what has begun and not ended: actions and cameras."""
         return len(self._unfinished)
@@ -182,11 +188,7 @@ class Outbox:
                 self._past_disk += len(rows)
                 self._keep_memory_within_limit()
             self._last_seq = last_seq
-            for what, text in changes.items():
-                if text is None:
-                    self._unfinished.pop(what, None)
-                else:
-                    self._unfinished[what] = text
+            self._note(changes)
             self._last_id = rows[-1].id  # at last: the reader must find every row up to here
 
     def interrupt(self) -> int:
@@ -199,12 +201,9 @@ class Outbox:
             EventError: if the events have the schema of another version.
         """
         with self._lock:
-            unfinished = [decode_event(text) for _, text in sorted(self._unfinished.items())]
-            # Actions first: the last event of a camera is that it is down.
-            unfinished.sort(key=lambda event: event.kind == "camera_up")
-            for event in unfinished:
-                self.append([closing_event(event, self._last_seq[event.origin] + 1)])
-            return len(unfinished)
+            ends = closing_events(self._unfinished, self._last_seq)
+            self.append(ends)
+            return len(ends)
 
     def learn(self, origin: str, newest_seq: int, events: Sequence[Event]) -> None:
         """Continue behind events that Redis has and this outbox has lost.
@@ -217,12 +216,17 @@ class Outbox:
         changes = {event.subject: _text_if_open(event) for event in events}
         with self._lock:
             self._last_seq[origin] = newest_seq
-            for what, text in changes.items():
-                if text is None:
-                    self._unfinished.pop(what, None)
-                else:
-                    self._unfinished[what] = text
+            self._note(changes)
             self._on_disk(lambda file: file.learn({origin: newest_seq}, changes))
+
+    def adopt(self, rows: Sequence[StoredEvent], unfinished: Mapping[str, str]) -> None:
+        """Append rows that follow on those here, with what is open after them."""
+        closed = dict.fromkeys(self._unfinished.keys() - unfinished.keys())
+        with self._lock:
+            self._on_disk(lambda file: file.store(rows, {**closed, **unfinished}))
+            self._unfinished = dict(unfinished)
+            self._last_seq |= {row.origin: row.seq for row in rows}
+            self._last_id = max(self._last_id, *(row.id for row in rows))
 
     def after(self, row_id: int, limit: int) -> list[StoredEvent]:
         """Return up to `limit` events behind a row, in order of delivery.
@@ -287,13 +291,13 @@ class Outbox:
             changes[event.subject] = _text_if_open(event, text)
         return rows, last_seq, changes
 
+    def _note(self, changes: Mapping[str, str | None]) -> None:
+        unfinished = {**self._unfinished, **changes}
+        self._unfinished = {what: text for what, text in unfinished.items() if text is not None}
+
     def _with_accepted(self, row: StoredEvent) -> StoredEvent:
         prev = self._accepted.get(row.id)
-        if prev is None:
-            return row
-        return StoredEvent(
-            row.id, row.origin, prev, row.seq, row.text, row.kept_since, row.is_update
-        )
+        return row if prev is None else replace(row, prev=prev)
 
     def _write_to_disk(
         self, rows: Sequence[StoredEvent], changes: Mapping[str, str | None]

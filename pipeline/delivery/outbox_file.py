@@ -127,6 +127,7 @@ class OutboxFile:
         self.path, self.set_aside = path, 0
         self._bad_ids = set[int]()
         with explained(path):
+            _refuse_lost_database(path)
             self._connection = connect(path)
         try:
             with explained(path):
@@ -342,6 +343,13 @@ def connect(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
+
+
+def _refuse_lost_database(path: Path) -> None:
+    """Raise if the database is empty beside a log of it, which SQLite would delete."""
+    log = path.with_name(f"{path.name}-wal")
+    if path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size:
+        raise OutboxDamagedError(f"cannot keep events in {path}: it is empty, its log is not")
 
 
 def _decode(text: bytes) -> str:

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.salvage import salvage
+from pipeline.delivery.salvage import rescue_log, salvage
 from pipeline.delivery.wal_log import unread_commits
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.disk_errors import may_pass
@@ -151,7 +151,7 @@ def _open_whole(path: Path, max_bytes: int) -> Outbox | None:
                 if not salvage(path, error):
                     return None
             else:
-                _report_unread(path)
+                _rescue_unread(box)
                 stack.pop_all()
                 return box
     raise OutboxError(
@@ -159,20 +159,26 @@ def _open_whole(path: Path, max_bytes: int) -> Outbox | None:
     )
 
 
-def _report_unread(path: Path) -> None:
-    """Log an error, and keep the log of SQLite, if it breaks off before its end."""
+def _rescue_unread(box: Outbox) -> None:
+    """Take what is whole behind the place at which the log of SQLite breaks off, and name it."""
+    path = box.path
     count = unread_commits(path)
     if not count:
         return
-    kept = path.with_name(f"{path.name}-wal.broken")
-    with suppress(OSError):
+    kept, rescued = path.with_name(f"{path.name}-wal.broken"), 0
+    with suppress(OSError, OutboxError):
         create_private_file(kept)
         shutil.copyfile(path.with_name(f"{path.name}-wal"), kept)
+        found = rescue_log(path, box.last_id)
+        if found.events:
+            box.adopt(found.events, found.unfinished)
+        rescued = len(found.events)
     log.error(
         "%s: its log breaks off before its end, after a power cut or because the disk is failing; "
-        "%d writes behind the break are lost unless Redis has them; the log is kept as %s",
+        "of %d writes behind the break %d events are rescued; the log is kept as %s",
         path,
         count,
+        rescued,
         kept.name,
     )
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -16,12 +19,15 @@ from pipeline.delivery.outbox_file import (
     StoredEvent,
     checksum,
     connect,
+    explained,
     files_of,
     stored_event,
 )
 from pipeline.delivery.quarantine import set_aside
+from pipeline.delivery.wal_log import resigned
 from pipeline.errors import OutboxError
 from pipeline.events import EventError, decode_event
+from pipeline.runtime.private_files import create_private_file, open_private
 
 _EVENTS = "SELECT id, origin, prev, seq, text, kept_since, is_update, {} FROM events"
 _LONGEST_LEAP = 2**20  # row numbers that are skipped at once behind an unreadable page
@@ -50,6 +56,20 @@ def salvage(path: Path, error: OutboxError, target: str = "") -> bool:
         OutboxError: if the disk does not take the new one.
     """
     aside = _move_aside(path)
+    # An empty file is not opened: SQLite would delete the log beside it.
+    count = _take_over(aside, path, target) if aside.stat().st_size else 0
+    log.error(
+        "%s is damaged (%s): %d of its events are whole and will be delivered; it is kept as %s",
+        path,
+        error,
+        count,
+        aside.name,
+    )
+    return path.exists()
+
+
+def _take_over(aside: Path, path: Path, target: str) -> int:
+    """Make an outbox of what is whole in a damaged one; returns the number of events."""
     count = 0
     # What SQLite raises depends on the bytes that it meets.
     with suppress(sqlite3.Error), closing(connect(aside)) as connection:
@@ -70,14 +90,43 @@ def salvage(path: Path, error: OutboxError, target: str = "") -> bool:
         if not count and not small["unfinished"]:
             for file_path in files_of(path):
                 file_path.unlink(missing_ok=True)
-    log.error(
-        "%s is damaged (%s): %d of its events are whole and will be delivered; it is kept as %s",
-        path,
-        error,
-        count,
-        aside.name,
-    )
-    return path.exists()
+    return count
+
+
+@dataclass(frozen=True, slots=True)
+class RescuedRows:
+    """What is whole behind the place at which the log of an outbox breaks off."""
+
+    events: list[StoredEvent]
+    last_seq: dict[str, int]  # newest numbers by origin
+    unfinished: dict[str, str]  # texts of what is open, by subject
+
+
+def rescue_log(path: Path, last_id: int) -> RescuedRows:
+    """Read what SQLite passes over in the log of an outbox, and change nothing.
+
+    Args:
+        path: of the outbox; nothing has been written to it since it was opened.
+        last_id: of the newest row that SQLite reads.
+
+    Raises:
+        OSError: if the disk takes no copy.
+        OutboxError: likewise.
+    """
+    database, log, _ = files_of(path)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".rescue-") as folder:
+        copy, copied_log, _ = files_of(Path(folder) / path.name)
+        create_private_file(copy)
+        shutil.copyfile(database, copy)
+        with open_private(copied_log, "wb") as file:
+            file.write(resigned(log.read_bytes()))
+        with explained(path), closing(connect(copy)) as connection:
+            rows = _whole_events(connection, path, has_sums=True, behind=last_id)
+            return RescuedRows(
+                sorted(rows, key=lambda row: row.id),
+                dict(_small_table(connection, "origins", path, has_sums=True)),
+                dict(_small_table(connection, "unfinished", path, has_sums=True)),
+            )
 
 
 def _move_aside(path: Path) -> Path:
@@ -98,9 +147,11 @@ def _has_checksums(connection: sqlite3.Connection) -> bool:
 
 
 def _whole_events(
-    connection: sqlite3.Connection, path: Path, *, has_sums: bool
+    connection: sqlite3.Connection, path: Path, *, has_sums: bool, behind: int = -1
 ) -> Iterator[StoredEvent]:
     for row in _rows(connection, _EVENTS.format("checksum" if has_sums else "NULL")):
+        if row[0] <= behind:
+            continue
         if _is_whole(row):
             yield stored_event(row)
         else:

@@ -36,6 +36,38 @@ def test_a_flipped_bit_is_named_and_never_delivered_as_true(
         assert all("run-a1.outbox" in error.getMessage() for error in errors)
 
 
+def test_what_is_whole_behind_the_break_of_a_log_is_rescued(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    texts = write_outbox(tmp_path, 60, in_database=False)
+    log = tmp_path / "run-a1.outbox-wal"
+    content = bytearray(log.read_bytes())
+    content[len(content) // 2] ^= 8
+    log.write_bytes(content)
+    with open_outboxes(tmp_path, None, "here", max_bytes=MB) as (left, _):
+        (box,) = left
+        rows = {(row.origin, row.seq): row.text for row in box.after(0, 99)}
+        assert len(rows.items() & texts.items()) >= 59
+        assert rows.items() <= texts.items()
+        assert box.numbers() == {"run/gate": 30, "run/yard": 30}
+        assert box.unfinished == 4
+        assert box.interrupt() == 4
+        assert [row.seq for row in box.after(box.last_id - 4, 9)] == [31, 31, 32, 32]
+    assert "its log breaks off before its end" in caplog.text
+    assert not list(tmp_path.glob(".rescue-*"))
+
+
+def test_a_log_whose_database_is_empty_is_kept(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write_outbox(tmp_path, 20, in_database=False)
+    (tmp_path / "run-a1.outbox").write_bytes(b"")
+    before = (tmp_path / "run-a1.outbox-wal").read_bytes()
+    assert read_all(tmp_path) == []
+    assert "it is empty, its log is not" in caplog.text
+    assert (tmp_path / "run-a1.outbox.damaged-wal").read_bytes() == before
+
+
 def test_a_file_that_is_damaged_during_a_run_is_replaced_by_what_is_whole_in_it(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
