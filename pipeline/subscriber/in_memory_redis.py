@@ -228,14 +228,15 @@ class InMemoryRedis:
             self._hashes[seen][STARTED_MIDWAY.encode()] = b"1"
         return 1
 
-    def _end(self, stream: str) -> list[bytes]:
+    def _end(self, stream: str) -> list[Any]:
         found = self._streams.get(stream, _Stream())
-        return [_text(found.last_id), _text(max(found.entries, default=(0, 0)))]
+        newest = sorted(found.entries)[-1:]
+        return [_text(found.last_id), [_flat(one, found.entries[one]) for one in newest]]
 
     def _peek(self, stream: str, group: str, count: int) -> list[Any]:
         position = _text(self._group(stream, group).last_id)
         rows = [
-            [raw_id, [text for pair in fields.items() for text in pair]]
+            _flat(entry_order(raw_id.decode()), fields)
             for raw_id, fields in self._rows_after(stream, position.decode(), count)
         ]
         return [position, _text(self._streams[stream].last_id), rows]
@@ -317,6 +318,11 @@ def _bytes(text: str | bytes) -> bytes:
 
 def _text(entry_id: EntryId) -> bytes:
     return b"%d-%d" % entry_id
+
+
+def _flat(entry_id: EntryId, fields: Fields) -> list[Any]:
+    """Return an entry as a script returns it."""
+    return [_text(entry_id), [text for pair in fields.items() for text in pair]]
 
 
 def _idle_ms(pending: _Pending) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from pipeline.event_filter import EventFilter
 from pipeline.events import Event
@@ -29,19 +29,18 @@ local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
 return {newest[1] and newest[1][1] or '0-0', redis.call('HGETALL', KEYS[2])}
 """
 
-# Where the stream ends: the newest id that it ever had, and that of its newest entry. KEYS: stream.
+# Where the stream ends: the newest id that it ever had, and its newest entry. KEYS: stream.
 END = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return {'0-0', '0-0'} end
+if redis.call('EXISTS', KEYS[1]) == 0 then return {'0-0', {}} end
 local last = '0-0'
 local info = redis.call('XINFO', 'STREAM', KEYS[1])
 for i = 1, #info, 2 do
   if info[i] == 'last-generated-id' then last = info[i + 1] end
 end
-local newest = redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)
-return {last, newest[1] and newest[1][1] or '0-0'}
+return {last, redis.call('XREVRANGE', KEYS[1], '+', '-', 'COUNT', 1)}
 """
 
-_REMEMBERED = 1000  # ids of read entries: more than a server loses that fails over
+_REMEMBERED = 1000  # entries that were read: more than a server loses that fails over
 
 
 class SoloReader:
@@ -68,7 +67,7 @@ class SoloReader:
     ) -> None:
         self._keys, self._start, self._wanted = keys, start, wanted
         self._block_s, self._count, self._to_end_only = block_s, count, to_end_only
-        self._read_ids: deque[str] = deque(maxlen=_REMEMBERED)
+        self._read_entries: deque[tuple[str, int]] = deque(maxlen=_REMEMBERED)  # id, hash
         self._reread_to = (0, 0)  # repeated events up to this id are expected
 
     def steps(self) -> Steps:
@@ -100,17 +99,22 @@ class SoloReader:
 
     def _checked(self, position: str) -> Query:
         """Return the position to read from: the same, unless the stream ends before it."""
-        last, newest = yield Command("eval", (END, 1, self._keys.stream))
+        last, rows = yield Command("eval", (END, 1, self._keys.stream))
         if entry_order(last.decode()) >= entry_order(position):
             return position
-        # After a failover the end of the stream is an entry that was read; else it is another one.
-        resumed = newest.decode() if newest.decode() in self._read_ids else FIRST_ID
+        resumed = FIRST_ID
+        for raw_id, pairs in rows:
+            # After a failover the newest entry is one that was read; else it is another one, which
+            # may have the same id if the clock of the server was ahead.
+            fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+            if (raw_id.decode(), _hash_of(fields)) in self._read_entries:
+                resumed = raw_id.decode()
         yield StreamReset(position, last.decode(), resumed)
         self._reread_to = entry_order(last.decode())
         return resumed
 
     def _read(self, entry_id: str, fields: dict[bytes, bytes], seen: _Seen) -> Steps:
-        self._read_ids.append(entry_id)
+        self._read_entries.append((entry_id, _hash_of(fields)))
         if only_group(fields) is not None:
             return
         event = read_entry(entry_id, fields.get(FIELD.encode()))
@@ -125,6 +129,10 @@ class SoloReader:
             seen.add(event)
             if self._wanted.matches(event):
                 yield Delivery(entry_id, event)
+
+
+def _hash_of(fields: Mapping[bytes, bytes]) -> int:
+    return hash(tuple(sorted(fields.items())))
 
 
 class _Seen:

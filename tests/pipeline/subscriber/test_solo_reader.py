@@ -173,6 +173,28 @@ def test_a_server_that_lost_its_newest_entries_is_not_read_again_from_its_beginn
         assert reader.reports == [StreamReset(ids[3], ids[1], ids[1])]
 
 
+def test_a_replaced_stream_whose_ids_were_read_is_not_the_stream_that_was_read(
+    client: redis.Redis, server: str
+) -> None:
+    """The ids of a server whose clock was ahead go on from one frozen millisecond."""
+    for seq in (1, 2, 3):
+        add(client, f"{FUTURE}-{seq}", make_event(seq))
+    with Reader(server) as reader:
+        reading = iter(reader.subscriber)
+        assert [next(reading).seq for _ in range(3)] == [1, 2, 3]
+        with client.pipeline() as at_once:
+            at_once.delete(STREAM)
+            for seq in (1, 2):
+                event = encode_event(make_event(seq, run_id="next"))
+                at_once.xadd(STREAM, {"event": event}, id=f"{FUTURE}-{seq}")
+            at_once.execute()
+        assert [(one.run_id, one.seq) for one in (next(reading), next(reading))] == [
+            ("next", 1),
+            ("next", 2),
+        ]
+        assert reader.reports == [StreamReset(f"{FUTURE}-3", f"{FUTURE}-2", "0-0")]
+
+
 def test_a_start_after_the_end_of_the_stream_is_the_position_of_an_earlier_one(
     client: redis.Redis, server: str
 ) -> None:
