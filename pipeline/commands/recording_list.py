@@ -40,7 +40,7 @@ def find_recordings(
 
     Raises:
         ConfigError: if the arguments contradict each other.
-        SourceError: if a directory or a pattern holds no video, or pieces cannot be put in order.
+        SourceError: if a directory or a pattern holds no video.
     """
     by_camera, others = _by_camera(videos, cameras)
     recordings = []

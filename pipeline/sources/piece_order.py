@@ -12,19 +12,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
-from pipeline.errors import SourceError
 from pipeline.sources.recordings import Recording
 from pipeline.sources.video_files import VideoFile
 
 _SEP = r"[-_.: ]?"
 _DATE = rf"(?<!\d)(?P<date>(?:19|20)\d\d{_SEP}(?:0[1-9]|1[0-2]){_SEP}(?:0[1-9]|[12]\d|3[01]))"
 _HOUR, _SIXTY = r"(?:[01]\d|2[0-3])", r"[0-5]\d"
-_ZONE = r"(?P<zone>Z|[+-]\d\d:?\d\d)?"
+_ZONE = r"(?P<zone>Z|\+\d\d:?\d\d|-\d\d:\d\d)?"
 _CLOCK = (
     rf"(?P<clock>{_HOUR}[-_.:h ]?{_SIXTY}(?:[-_.:m ]?{_SIXTY})?)"
-    rf"(?:[-_.,](?P<fraction>\d{{3}}|\d{{6}})(?!\d))?{_ZONE}"
+    rf"(?:[-_.,]?(?P<fraction>\d{{3}}|\d{{6}})(?!\d))?{_ZONE}"
 )
-_NAME = re.compile(rf"{_DATE}(?:T|\D{{0,3}}){_CLOCK}(?!\d)")  # 2026-11-25T10:00:00, 20261125100000
+_NAME = re.compile(
+    rf"{_DATE}(?:[-_. ]{{0,3}}|T| at ){_CLOCK}(?!\d)"
+)  # 2026-11-25T10:00:00, 20261125100000
 _UNIX = re.compile(r"(?<!\d)(?P<seconds>1\d{9})(?P<milliseconds>\d{3})?(?!\d)")
 _TREE_DATE = re.compile(_DATE.replace(_SEP, r"[-_./ ]?") + r"(?!\d)")
 _DAY = re.compile(rf"\D{{0,8}}(?<!\d){_CLOCK}(?!\d)")  # 10.00.00-10.05.00[M], in a folder of a day
@@ -48,16 +49,13 @@ def arrange_pieces(
     """Put the files of one camera in order.
 
     By the times in their names (local time unless they have an offset), else by the creation times
-    of their containers, else by the numbers in which their names differ, else by when they were
+    of their containers, else by the number in which their names differ, else by when they were
     changed last. The first two also give the distances of the pieces.
 
     Args:
         camera_id: name of the camera.
         videos: its files, each once.
         created_at: reads the creation time of a container, Unix seconds; None: it has none.
-
-    Raises:
-        SourceError: if a file that has to be asked cannot be.
     """
     named = [time_in_path(video.path) for video in videos]
     if (by_name := _in_order(videos, named)) is not None:
@@ -68,10 +66,10 @@ def arrange_pieces(
         if (by_container := _in_order(videos, created)) is not None:
             how = "the creation times in their containers"
             return Arrangement(Recording(camera_id, *by_container), how)
-    numbered = _numbers_that_differ(videos)
-    how = "the numbers in their names"
+    numbered = _counters(videos)
+    how = "the number in their names"
     if numbered is None:
-        numbered = [(_changed_at(video.path),) for video in videos]
+        numbered = [_changed_at(video.path) for video in videos]
         how = "the times at which they were changed last"
     order = sorted(range(len(videos)), key=lambda n: (numbered[n], str(videos[n].path)))
     pieces = tuple(videos[n] for n in order)
@@ -122,17 +120,23 @@ def _in_order(
     return tuple(videos[n] for _, n in known), tuple(at for at, _ in known)
 
 
-def _numbers_that_differ(videos: Sequence[VideoFile]) -> list[tuple[float, ...]] | None:
-    """Return the numbers in each path; None if the paths differ in anything else."""
+def _counters(videos: Sequence[VideoFile]) -> list[float] | None:
+    """Return the counter in each path; None if the paths differ in anything else.
+
+    Names that differ in several numbers may be days and hours in an order that is not that of time.
+    """
     paths = [str(video.path.with_suffix("")) for video in videos]
     if len({re.sub(r"[0-9]+", "#", path) for path in paths}) > 1:
         return None
     numbers = [tuple(float(number) for number in re.findall(r"[0-9]+", path)) for path in paths]
-    return numbers if len(set(numbers)) == len(numbers) else None
+    varying = [column for column in zip(*numbers, strict=True) if len(set(column)) > 1]
+    if len(varying) != 1 or len(set(varying[0])) < len(videos):
+        return None
+    return list(varying[0])
 
 
 def _changed_at(path: Path) -> float:
     try:
         return path.stat().st_mtime
-    except OSError as error:
-        raise SourceError(f"{path}: {error.strerror}; in which order are the pieces?") from error
+    except OSError:  # reported when it is read; the last one
+        return float("inf")

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pipeline.errors import SourceError
 from pipeline.sources.piece_order import arrange_pieces, time_in_path
 from pipeline.sources.video_files import VideoFile
 
@@ -50,6 +49,9 @@ def utc(text: str) -> float:
         ("2026-11-25/001/dav/10/10.05.20-10.10.00[M][0@0][0].dav", "2026-11-25T10:05:20"),  # Dahua
         ("2026-11-25/gate/10-05-20.mp4", "2026-11-25T10:05:20"),
         ("cam2/gate_2026-11-25_10-00.mp4", "2026-11-25T10:00:00"),
+        ("1_01_20261125100000123_TIMING.mp4", "2026-11-25T10:00:00.123"),
+        ("rec-2026-11-25-10-00-00-0500.mp4", "2026-11-25T10:00:00"),  # a counter, no offset
+        ("Screen Recording 2026-11-25 at 10.00.00.mov", "2026-11-25T10:00:00"),
     ],
 )
 def test_recorders_names_are_times(path: str, expected: str) -> None:
@@ -63,6 +65,7 @@ def test_recorders_names_are_times(path: str, expected: str) -> None:
         "segm01.mp4",
         "2026-11-25.mp4",  # a day is no time
         "2026-02-30T10:00:00.mp4",
+        "VID-20261125-WA0001.mp4",  # a messenger's counter
         "1080p_60fps_1920x1080.mp4",
         "192.168.1.20/gate.mp4",
         "caf\udce9\n.mp4",
@@ -108,7 +111,18 @@ def test_then_numbers_as_numbers() -> None:
     names, starts_at, how = arranged(["s10.mp4", "s9.mp4", "s1.mp4"], created)
     assert names == ["s1.mp4", "s9.mp4", "s10.mp4"]
     assert starts_at == (None, None, None)
-    assert how == "the numbers in their names"
+    assert how == "the number in their names"
+
+
+def test_names_that_differ_in_several_numbers_are_not_ordered_by_them(tmp_path: Path) -> None:
+    names = ["10-00_25-11-2026.mp4", "09-00_26-11-2026.mp4"]
+    for number, name in enumerate(names):
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (1000 + number, 1000 + number))
+    assert arranged(names, folder=tmp_path)[::2] == (
+        names,
+        "the times at which they were changed last",
+    )
 
 
 def test_then_the_time_of_the_last_change(tmp_path: Path) -> None:
@@ -127,6 +141,7 @@ def test_two_pieces_of_one_time_are_not_ordered_by_it(tmp_path: Path) -> None:
     assert arranged(names, folder=tmp_path)[2] == "the times at which they were changed last"
 
 
-def test_a_piece_that_is_not_there_cannot_be_put_in_order() -> None:
-    with pytest.raises(SourceError, match=r"nowhere\.mp4"):
-        arranged(["nowhere.mp4", "no.mp4"])
+def test_a_piece_that_is_not_there_comes_last_and_fails_when_it_is_read(tmp_path: Path) -> None:
+    (tmp_path / "b.mp4").touch()
+    assert arranged(["a.mp4", "b.mp4"], folder=tmp_path)[0] == ["b.mp4", "a.mp4"]
+    assert arranged(["a.mp4"], folder=tmp_path)[0] == ["a.mp4"]
