@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
@@ -20,6 +19,7 @@ from pipeline.redis_store.redis_server import (
     recorded_url,
     remove_socket,
     start_server,
+    stop_process,
     stop_server,
 )
 from pipeline.runtime.file_lock import FileLock
@@ -131,12 +131,10 @@ def _stop(joined: _Server, directory: Path, alive: FileLock, timeout_s: float) -
     if alive.try_lock():
         remove_socket(joined.url)  # it has died already
         return
-    if joined.process is not None:
-        with suppress(OSError):  # it has died, and a later command has started another one
-            signal.pidfd_send_signal(joined.process, signal.SIGTERM)
-            if alive.lock(timeout_s=timeout_s):
-                remove_socket(joined.url)
-                return
+    asked = joined.process is not None and stop_process(joined.process)
+    if asked and alive.lock(timeout_s=timeout_s):
+        remove_socket(joined.url)
+        return
     # The joined one, or the one that a later command started after that one had died.
     for server in filter(None, (joined, _running_server(directory))):
         with suppress(EventStoreError):

@@ -8,6 +8,7 @@ programs do with a stream; what administrates a server is off, even for them.
 from __future__ import annotations
 
 import os
+import select
 import signal
 import socket
 import struct
@@ -154,6 +155,19 @@ def process_handle(url: str) -> int | None:
     with suppress(OSError):
         return os.pidfd_open(_process_id(url, {}))
     return None
+
+
+def stop_process(handle: int) -> bool:
+    """Ask a process to end; return False if it has ended, whether or not its parent took notice."""
+    ended = select.poll()
+    ended.register(handle, select.POLLIN)
+    if ended.poll(0):
+        return False
+    try:
+        signal.pidfd_send_signal(handle, signal.SIGTERM)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def remove_socket(url: str) -> None:
