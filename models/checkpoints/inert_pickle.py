@@ -31,6 +31,10 @@ _RUNNING_BUILTINS = frozenset(
 _PYTHON_2_MODULES = {"__builtin__": "builtins", "copy_reg": "copyreg"}
 
 
+class RunsCodeError(pickle.UnpicklingError):
+    """A file asks for what would run a program."""
+
+
 class InertObject(dict[Any, Any]):
     """Stands for an object of another library: takes any argument and state, and does nothing.
 
@@ -77,7 +81,7 @@ def load_inert(file: BinaryIO) -> tuple[Any, list[str]]:
         The content, and the names that stand-ins were made for.
 
     Raises:
-        pickle.UnpicklingError: if it asks for what would run a program.
+        RunsCodeError: if it asks for what would run a program.
         Exception: whatever a damaged file makes the unpickler raise.
     """
     stood_in: dict[str, None] = {}
@@ -106,7 +110,7 @@ class _InertUnpickler(pickle.Unpickler):
         in_builtins = module in ("builtins", "io", "_io")
         runs = module.partition(".")[0] in _RUNNING_MODULES
         if runs or (in_builtins and name.partition(".")[0] in _RUNNING_BUILTINS):
-            raise pickle.UnpicklingError(f"it asks for {module}.{name}")
+            raise RunsCodeError(f"it asks for {module}.{name}")
         self.names[f"{module}.{name}"] = None
         is_getattr = (module, name) == ("builtins", "getattr")
         return _InertAttribute if is_getattr else _inert_class(module, name)

@@ -15,7 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from models.checkpoints.inert_pickle import NUMPY_PARTS, InertObject, load_inert
+from models.checkpoints.inert_pickle import NUMPY_PARTS, InertObject, RunsCodeError, load_inert
 from models.checkpoints.state_dicts import find_state_dicts
 
 # The first bytes of what torch.save writes: a zip file since 1.6, a pickled number before.
@@ -84,13 +84,13 @@ def _read_safetensors(path: Path) -> WeightFile:
 def _read_torch(path: Path) -> WeightFile:
     try:
         content = _load_torch(path)
-    except pickle.UnpicklingError as error:
+    except RunsCodeError as error:
         raise CheckpointError(
             f"{path}: {_first_line(error)}, which would run a program while it is read: nothing "
             "was run, and the file is refused. No library saves weights so; do not open it "
             "with another program"
         ) from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # a damaged pickle may raise anything
         raise CheckpointError(
             f"{path}: not a whole PyTorch file ({_first_line(error)}); get or copy it again"
         ) from error
@@ -116,12 +116,7 @@ def _load_torch(path: Path) -> Any:
                 return torch.load(file, map_location="cpu", weights_only=True)
         except pickle.UnpicklingError:
             file.seek(0)
-        try:
-            content, names = load_inert(file)
-        except (pickle.UnpicklingError, EOFError, OSError):
-            raise
-        except Exception as error:  # a damaged pickle may raise anything
-            raise ValueError(_first_line(error)) from error
+        content, names = load_inert(file)
     if names:
         shown = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
         log.info("%s: objects beside the weights are not read (%s)", path, shown)

@@ -15,7 +15,7 @@ from models.checkpoints.label_files import find_label_file, read_label_numbers
 from models.checkpoints.text_files import read_text
 from pipeline.paths import expand_user
 from pipeline.sources.video_search import VIDEO_SUFFIXES
-from training.labels.label_tables import collect_samples
+from training.labels.label_tables import collect_samples, lines_of
 from training.labels.samples import DataError, PersonBox, Sample, Split
 
 # An annotation of AVA speaks of the three seconds around its time (Gu et al. 2018, section 3.1).
@@ -204,16 +204,13 @@ def _people_of_ava(path: Path) -> Iterator[tuple[str, list[list[str]]]]:
     """Group the rows of one person at one time, with the line of the first."""
     people: dict[tuple[str, ...], tuple[str, list[list[str]]]] = {}
     with io.StringIO(read_label_text(path), newline="") as file:
-        reader = csv.reader(file)
-        for row in reader:
-            if len(row) not in (0, 2, 7, 8):
-                raise DataError(
-                    f"{path}:{reader.line_num}: expected 7 or 8 columns, got {len(row)}"
-                )
+        for origin, row in lines_of(path, csv.reader(file)):
+            if len(row) not in (2, 7, 8):
+                raise DataError(f"{origin}: expected 7 or 8 columns, got {len(row)}")
             if len(row) < 7 or not all(row[2:7]):
                 continue
             person = (*row[:6], row[7] if len(row) > 7 else "")
-            people.setdefault(person, (f"{path}:{reader.line_num}", []))[1].append(row)
+            people.setdefault(person, (origin, []))[1].append(row)
     yield from people.values()
 
 

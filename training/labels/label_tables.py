@@ -58,7 +58,7 @@ def read_csv(path: Path, folder: Path) -> list[Sample]:
     header = next((line for line in text.splitlines() if line.strip()), "")
     options: dict[str, Any] = {"delimiter": delimiter_of(header), "strict": True}
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, **options)
-    rows = _lines_of(path, reader)
+    rows = lines_of(path, reader)
     fields = [name.strip().lower() for name in next(rows, ("", []))[1]]
     _check_fields(str(path), fields)
 
@@ -73,7 +73,7 @@ def read_csv(path: Path, folder: Path) -> list[Sample]:
     return collect_samples(rows, sample_of_cells)
 
 
-def _lines_of(path: Path, reader: Any) -> Iterator[tuple[str, list[str]]]:
+def lines_of(path: Path, reader: Any) -> Iterator[tuple[str, list[str]]]:
     """Yield the cells of every line that has any, with file and line.
 
     Raises:
@@ -205,7 +205,7 @@ def _number(given: Row, key: str) -> float | None:
         return None
     try:
         number = float(given[key])
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number) or isinstance(given[key], bool):
         raise DataError(f"{key}: expected a number, got {given[key]!r}")

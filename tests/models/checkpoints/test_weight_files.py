@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +73,18 @@ def test_a_file_that_was_cut_off_is_named(name: str, fraction: float, tmp_path: 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="cannot be read"):
         load_recognizer(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "pickled", [b"\x80\x02h\xfe.", b"\x80\x02u.", b"\x80\x02\x85.", b"\x80\x02R."]
+)
+def test_a_pickle_that_makes_no_sense_is_a_damaged_file(pickled: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"state_dict": {}}, path)
+    with zipfile.ZipFile(path) as whole:
+        parts = {name: whole.read(name) for name in whole.namelist()}
+    with zipfile.ZipFile(path, "w") as file:
+        for name, content in parts.items():
+            file.writestr(name, pickled if name.endswith("data.pkl") else content)
+    with pytest.raises(CheckpointError, match=r"a\.pth: not a whole PyTorch file"):
+        load_recognizer(path)

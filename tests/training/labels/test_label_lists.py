@@ -189,3 +189,11 @@ def test_times_of_ava_are_finite(tmp_path: Path) -> None:
     (tmp_path / "ava.csv").write_text("film,nan,0.1,0.2,0.3,0.9,1,0\n")
     with pytest.raises(DataError, match=r"ava\.csv:1: time: expected seconds, got 'nan'"):
         read_samples(tmp_path / "ava.csv")
+
+
+def test_a_cell_of_ava_without_end_is_named_by_line(tmp_path: Path) -> None:
+    put(tmp_path, "film.mkv")
+    row = f"film,2,0.1,0.2,0.3,0.9,1,{'x' * 200_000}\n"
+    (tmp_path / "ava.csv").write_text("film,2,0.1,0.2,0.3,0.9,1,0\n" + row)
+    with pytest.raises(DataError, match=r"ava\.csv:2: field larger"):
+        read_samples(tmp_path / "ava.csv")

@@ -129,6 +129,7 @@ def test_a_table_that_means_something_else_is_an_error(
         ('"start": NaN', "start: expected a number, got nan"),
         ('"end": Infinity', "end: expected a number, got inf"),
         ('"start": true', "start: expected a number, got True"),
+        (f'"start": {"9" * 400}', "start: expected a number"),
         ('"box": [0.1, 0.2, 0.5, 0.9]', "looks like fractions"),
         ('"labels": [["a"], "b"]', "label: expected a name or a list of names"),
     ],
