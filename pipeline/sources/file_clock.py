@@ -16,7 +16,8 @@ LOOK_AHEAD = 16  # frames that decide whether a jump is one wrong stamp, a gap o
 _LATE_S, _LATE_STEPS = 1.0, 5  # a longer distance is a jump: a second, and so many usual distances
 _JITTER_FRAMES = 2  # stamps that fall back and catch up within so many frames are out of order
 # One frame alone, so far from all others, is no recording: its stamp is wrong.
-_ALONE_S = 60.0
+_ALONE_S = 10.0
+_LATEST_START_S = 60.0  # a video may begin a little after the sound of its file
 
 
 class UsualStep:
@@ -69,6 +70,7 @@ class FileClock(Generic[Item]):
         source = iter(stamped)
         while self._look(source, 1):
             if not self._placed:
+                self._look(source, 2)
                 yield self._put_first()
             elif self._follows(self._ahead[0][0]):
                 yield self._put_stamped()
@@ -131,9 +133,13 @@ class FileClock(Generic[Item]):
 
     def _put_first(self) -> tuple[float, Item]:
         stamp_s, item = self._ahead.popleft()
-        if stamp_s is None or stamp_s > _ALONE_S:
+        second_s = self._ahead[0][0] if self._ahead else None
+        if stamp_s is not None and second_s is not None and second_s < stamp_s - _ALONE_S:
+            self._stray += 1
+            stamp_s = second_s - self._step_s
+        if stamp_s is None or stamp_s > _LATEST_START_S:
             self._shift_s = -(stamp_s or 0.0)
-        elif stamp_s < -_ALONE_S:
+        elif stamp_s < -_LATEST_START_S:
             self._stray += 1
         return self._put(max((stamp_s or 0.0) + self._shift_s, 0.0), item)
 

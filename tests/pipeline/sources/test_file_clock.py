@@ -51,7 +51,7 @@ def test_wrong_stamps_are_replaced_by_the_time_between_their_neighbours(
     assert text.startswith(f"{len(wild)} {what}")
 
 
-@pytest.mark.parametrize("wild_s", [36_000.0, -36_000.0])
+@pytest.mark.parametrize("wild_s", [36_000.0, -36_000.0, 30.0])
 @pytest.mark.parametrize("at", [0, 49])
 def test_a_wrong_stamp_of_the_first_or_last_frame_moves_nothing_else(
     at: int, wild_s: float

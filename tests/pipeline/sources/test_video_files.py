@@ -233,3 +233,24 @@ def test_only_some_files_are_open_at_the_same_time() -> None:
 def test_batches_are_full_but_for_the_last() -> None:
     batches = list(in_batches(camera("a", 0, 1, 2, 3), 2))
     assert [len(batch) for batch in batches] == [2, 2, 1]
+
+
+def test_what_is_odd_about_a_file_is_logged_in_one_line_with_its_path(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = write_video(tmp_path / "a.mjpeg", [n / 12 for n in range(24)], codec="mjpeg")
+    _, end = read(path)
+    assert end.error is None
+    [message] = caplog.messages
+    assert message.startswith(f"{path}: ")
+    assert "replay.raw_fps" in message
+
+
+def test_a_recording_that_comes_back_is_merged_on() -> None:
+    def interrupted() -> Iterator[Frame | StreamEnd]:
+        yield make_frame(0, 0.0, camera_id="a")
+        yield StreamEnd("a", "stalled", at=1.0)
+        yield from camera("a", 5.0)
+
+    merged = merge_by_time(iter([interrupted(), camera("b", 0, 1)]), max_concurrent_files=8)
+    assert order(merged) == ["a0", "a|", "b0", "b1", "b|", "a0", "a|"]
