@@ -20,10 +20,11 @@ import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -36,9 +37,11 @@ from rich.table import Table
 from benchmarks.chaos_check import Allowances, Findings, check, count_reports
 from benchmarks.chaos_disk import AppendOnlyFiles
 from benchmarks.chaos_faults import FaultInjector
-from benchmarks.chaos_processes import GROUP, STREAM
+from benchmarks.chaos_processes import GROUP, STREAM, redis_section
 from benchmarks.chaos_records import produced_total
 from pipeline.config.shipped_files import PROJECT
+from pipeline.delivery.deliver import flush_events
+from pipeline.errors import OutboxError
 from pipeline.redis_store.redis_server import free_port
 from pipeline.redis_store.server_program import find_redis_server
 from testbed.tcp_proxy import TcpProxy
@@ -52,7 +55,7 @@ time.time = lambda: clock() + offset_s
 from benchmarks.chaos_processes import main
 main(sys.argv[1:])
 """
-_DRAIN_TIMEOUT_S = 600.0  # for the remaining events after the last fault
+_DRAIN_TIMEOUT_S = 1800.0  # for the remaining events after the last fault
 
 
 class RestartableRedis:
@@ -225,6 +228,7 @@ def run_chaos(
         while produced_total(folder) < events:
             time.sleep(0.5)
         workers.finish("publisher")
+        _flush(server, folder)
         _wait_for_group(server)
         workers.finish("consumer")
         allowances = Allowances(injector.power_lost, injector.damaged)
@@ -254,6 +258,13 @@ def _system(
         proxy.close()
         append_only.close()
         server.signal(signal.SIGKILL)
+
+
+def _flush(server: RestartableRedis, folder: Path) -> None:
+    """Deliver what the publishers left at their end; as in `live`, they do not wait for long."""
+    for outboxes in sorted(folder.glob("outbox-*")):
+        with suppress(OutboxError):  # of damaged ones; the checks know which may lack events
+            flush_events(server.url, redis_section(server.url), outboxes, threading.Event())
 
 
 def _wait_for_group(server: RestartableRedis) -> None:

@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 from benchmarks.chaos_records import ProducedRecord, record_syncs
+from pipeline.config.delivery import RedisConfig
 from pipeline.config.schema import load_config
 from pipeline.delivery.deliver import deliver_events
 from pipeline.events import ActionEvent, CameraEvent, Event
@@ -42,18 +43,13 @@ def publish(name: str, url: str, folder: Path, rate: float, maxlen: int | None =
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     print("ready", flush=True)
-    # By age, unless a test bounds the length: wrong clocks must not trim the stream.
-    limit = f"redis.max_age_s={MAX_AGE_S}" if maxlen is None else f"redis.maxlen={maxlen}"
-    settings = [f"redis.url={url}", f"redis.stream={STREAM}", limit]
-    section = load_config(None, [*settings, "redis.wait_s=120"])
+    section = redis_section(url, maxlen)
     run_id = f"{name}-{os.getpid()}"
     cameras = [CameraScript(run_id, camera_id) for camera_id in CAMERAS]
     outboxes = folder / f"outbox-{name}"
     record = ProducedRecord(folder, run_id)
     record_syncs(record)
-    with deliver_events(
-        url, section.redis, outboxes, run_id, threading.Event(), spool=True
-    ) as sink:
+    with deliver_events(url, section, outboxes, run_id, threading.Event(), spool=True) as sink:
 
         def write(camera: CameraScript, events: tuple[Event, ...]) -> None:
             sink.write(DecidedEnd(StreamEnd(camera.camera_id), events))
@@ -71,6 +67,14 @@ def publish(name: str, url: str, folder: Path, rate: float, maxlen: int | None =
         for camera in cameras:
             write(camera, camera.down())
         record.numbers = tuple(each.seq for each in cameras)
+
+
+def redis_section(url: str, maxlen: int | None = None) -> RedisConfig:
+    """Return the configuration of the stream; trimmed by age unless a length is given."""
+    # Wrong clocks must not trim it.
+    limit = f"redis.max_age_s={MAX_AGE_S}" if maxlen is None else f"redis.maxlen={maxlen}"
+    settings = [f"redis.url={url}", f"redis.stream={STREAM}", limit, "redis.wait_s=120"]
+    return load_config(None, settings).redis
 
 
 class CameraScript:

@@ -48,7 +48,10 @@ TESTED_IN = {
         "pipeline/delivery/disk_allowance.py",
         "pipeline/delivery/memory_rows.py",
     ],
-    "pipeline/delivery/test_outbox_file.py": ["pipeline/delivery/quarantine.py"],
+    "pipeline/delivery/test_outbox_file.py": [
+        "pipeline/delivery/outbox_migration.py",
+        "pipeline/delivery/quarantine.py",
+    ],
     "pipeline/outputs/test_sinks.py": [
         "pipeline/outputs/json_lines_file.py",
         "pipeline/outputs/output_lock.py",

@@ -7,15 +7,15 @@ record carries a checksum, and one that does not match is set aside.
 
 from __future__ import annotations
 
-import hashlib
 import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from pipeline.delivery.outbox_migration import add_checksums, checksum
 from pipeline.delivery.quarantine import set_aside
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.private_files import create_private_file
@@ -39,13 +39,6 @@ _TABLES = (
     "CREATE TABLE IF NOT EXISTS unfinished "
     "(what TEXT PRIMARY KEY, text TEXT NOT NULL, checksum BLOB) WITHOUT ROWID",
 )
-# The columns of which each table's checksum is made.
-CHECKED = {
-    "events": ("id", "origin", "prev", "seq", "text"),
-    "origins": ("origin", "seq"),
-    "target": ("name",),
-    "unfinished": ("what", "text"),
-}
 _COLUMNS = "id, origin, prev, seq, text, kept_since, is_update, checksum"
 _INSERT = f"""
 INSERT OR REPLACE INTO events ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
@@ -77,12 +70,6 @@ def stored_event(row: Sequence[Any]) -> StoredEvent:
 def files_of(path: Path) -> list[Path]:
     """Return the database and the files that SQLite keeps beside it."""
     return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
-
-
-def checksum(*values: object) -> bytes:
-    """Return the checksum of a record: 8 bytes of BLAKE2b over its values."""
-    text = "\0".join(map(str, values))
-    return hashlib.blake2b(text.encode(errors="surrogateescape"), digest_size=8).digest()
 
 
 @contextmanager
@@ -280,7 +267,7 @@ class OutboxFile:
         with transaction(self._connection):
             has_tables = self._connection.execute("SELECT 1 FROM sqlite_master").fetchone()
             if has_tables:
-                _add_checksums(self._connection)
+                add_checksums(self._connection)
             for statement in _TABLES:
                 self._connection.execute(statement)
             if self._connection.execute("SELECT 1 FROM target").fetchone() is None:
@@ -320,7 +307,7 @@ class OutboxFile:
     def _whole(self, rows: Sequence[tuple[Any, ...]]) -> list[StoredEvent]:
         whole = []
         for row in rows:
-            if row[-1] == checksum(*row[:5]):
+            if row[-1] == checksum(*row[:5]) and _is_utf8(row[4]):
                 whole.append(stored_event(row))
             elif row[0] not in self._bad_ids:  # it is read again when a server lost its newest
                 self._bad_ids.add(row[0])
@@ -369,13 +356,9 @@ def transaction(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _add_checksums(connection: sqlite3.Connection) -> None:
-    """Convert version 1, whose records are taken for whole."""
-    connection.create_function("checksum_of", -1, checksum, deterministic=True)
-    for table, columns in CHECKED.items():
-        with closing(connection.execute(f"PRAGMA table_info({table})")) as found:
-            names = {row[1] for row in found}
-        if names and "checksum" not in names:
-            connection.execute(f"ALTER TABLE {table} ADD COLUMN checksum BLOB")
-            values = ", ".join(columns)
-            connection.execute(f"UPDATE {table} SET checksum = checksum_of({values})")  # noqa: S608
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True

@@ -14,15 +14,14 @@ from pathlib import Path
 from typing import Any
 
 from pipeline.delivery.outbox_file import (
-    CHECKED,
     OutboxFile,
     StoredEvent,
-    checksum,
     connect,
     explained,
     files_of,
     stored_event,
 )
+from pipeline.delivery.outbox_migration import CHECKED, checksum
 from pipeline.delivery.quarantine import set_aside
 from pipeline.delivery.wal_log import resigned
 from pipeline.errors import OutboxError

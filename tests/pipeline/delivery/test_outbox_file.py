@@ -129,6 +129,30 @@ def test_an_outbox_of_an_older_version_is_delivered_and_its_actions_ended(tmp_pa
         assert [row.seq for row in outbox.after(8, 9)] == [3]
 
 
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE events SET seq = 3",
+        "UPDATE events SET origin = 'run/gatf'",
+        "UPDATE events SET text = replace(text, '{', '[')",
+        "UPDATE events SET text = CAST(replace(text, 'walking', x'ff') AS TEXT)",
+        "UPDATE events SET text = '7'",
+    ],
+)
+def test_a_record_of_an_older_version_that_contradicts_itself_is_set_aside(
+    tmp_path: Path, statement: str
+) -> None:
+    path = tmp_path / "old.outbox"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(VERSION_1)
+        row = (1, "run/gate", 0, 1, 0, 5.0, encode_event(make_event(1)))
+        connection.execute("INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+    change(path, statement)
+    with Outbox(path) as outbox:
+        assert outbox.after(0, 9) == []
+        assert outbox.set_aside == 1
+
+
 @pytest.mark.parametrize("content", [b"x" * 5000, b"SQLite format 3\0" + b"x" * 5000])
 def test_what_is_no_database_is_damage(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "run.outbox"
