@@ -177,8 +177,11 @@ def _from_yaml(text: str) -> list[str] | dict[int, str]:
     """Read nodes, not values: `no` is a name, and a key may stand twice."""
     root = yaml.compose(text, Loader=yaml.BaseLoader)
     if isinstance(root, yaml.MappingNode):
-        members = {key.value: value for key, value in root.value if _is_scalar(key)}
-        root = members.get("names", root)  # as in the data files of YOLO
+        named = [(key, value) for key, value in root.value if key.value == "names"]
+        if len(named) > 1:
+            lines = " and ".join(str(key.start_mark.line + 1) for key, _ in named)
+            raise ValueError(f"names is given twice, in lines {lines}")
+        root = named[0][1] if named else root  # as in the data files of YOLO
     if isinstance(root, yaml.SequenceNode) and all(map(_is_scalar, root.value)):
         return [node.value for node in root.value]
     if isinstance(root, yaml.MappingNode) and all(

@@ -139,3 +139,10 @@ def test_numbers_that_do_not_show_their_start_are_an_error(tmp_path: Path) -> No
         read_labels(tmp_path / "a.txt", 5)
     assert read_labels(tmp_path / "a.txt", 4) == ("class_0", "run", "class_2", "sit")
     assert read_labels(tmp_path / "a.txt", 3) == ("run", "class_1", "sit")
+
+
+def test_names_that_are_given_twice_are_no_labels(tmp_path: Path) -> None:
+    path = tmp_path / "data.yaml"
+    path.write_text("names: {0: walk}\nnc: 1\nnames: {0: run}\n")
+    with pytest.raises(ValueError, match="names is given twice, in lines 1 and 3"):
+        read_labels(path, 1)
