@@ -93,6 +93,7 @@ def replay(
                 now=time.time,
                 opened=opened,
                 raw_fps=config.replay.raw_fps,
+                max_pixels=config.replay.max_pixels,
             )
             whole = end_at_interruptions(reader, config.clip.max_gap_s)
             stages.start(f"read {video.camera_id}", whole, frames)

@@ -25,6 +25,7 @@ class Timeouts:
     read_timeout_s: float = 2.0
     max_staleness_s: float = 0.5
     max_gap_s: float = 0.5
+    max_pixels: int = 36_000_000
     reconnect_first_s: float = 0.2
     reconnect_longest_s: float = 1.0
 

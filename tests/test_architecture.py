@@ -62,7 +62,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.delivery": "config redis_store outputs runtime types",
     "pipeline.subscriber": "redis_store runtime",
     "pipeline.bridges": "runtime",
-    "pipeline.config": "bridges redis_store",
+    "pipeline.config": "bridges redis_store sources",
     "pipeline.components": "config stages models",
     "pipeline.app": "components config live outputs runtime sources stages telemetry types",
     "pipeline.replay": "app components config outputs runtime sources stages telemetry",

@@ -17,6 +17,7 @@ from pydantic import (
 
 from pipeline.config.loading import Section, UserPath
 from pipeline.redaction import mask_source
+from pipeline.sources.pixel_limit import MAX_PIXELS
 
 
 class CameraConfig(Section):
@@ -101,6 +102,11 @@ class LiveConfig(Section):
         0.5, description="pause before the second attempt in a row; doubles with every further one"
     )
     reconnect_longest_s: PositiveFloat = Field(5.0, description="longest pause; attempts never end")
+    max_pixels: PositiveInt = Field(
+        MAX_PIXELS,
+        description="width times height of a frame; a camera with larger ones is unreadable",
+        json_schema_extra={"unit": "pixels"},
+    )
     health: str | None = Field(
         "127.0.0.1:8787", description="address of /health and /metrics; null: off"
     )

@@ -23,6 +23,7 @@ from pipeline.config.delivery import BridgesConfig, RedisConfig
 from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
 from pipeline.errors import ConfigError
+from pipeline.sources.pixel_limit import MAX_PIXELS
 
 FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no gap
 LISTED_IN = "configs/default.yaml"
@@ -271,6 +272,11 @@ class ReplayConfig(Section):
         True,
         description="events carry the creation time that mp4, mov and mkv files state; false: the "
         "time at which they were decoded",
+    )
+    max_pixels: PositiveInt = Field(
+        MAX_PIXELS,
+        description="width times height of a frame; a file with larger ones is not decoded",
+        json_schema_extra={"unit": "pixels"},
     )
 
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from pipeline.events import DownReason
 from pipeline.live.camera_source import CameraSource
+from pipeline.sources.pixel_limit import MAX_PIXELS
 from pipeline.telemetry.snapshots import DropCause
 
 # After a fault the next key frame is the first intact frame; cameras send one every 1 to 20 s.
@@ -38,6 +39,7 @@ class OpenStream:
     open_timeout_s: float
     read_timeout_s: float
     max_staleness_s: float
+    max_pixels: int = MAX_PIXELS  # of a frame
 
 
 @dataclass(frozen=True, slots=True)

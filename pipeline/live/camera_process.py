@@ -6,6 +6,7 @@ no slot is free. It serves one connection after the other, unless it had to be k
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
@@ -23,6 +24,7 @@ from pipeline.live.camera_messages import (
 )
 from pipeline.live.stream_decoder import StreamDecoder
 from pipeline.runtime.child_process import ChildProcess
+from pipeline.sources.pixel_limit import limit_memory
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
 TICK_S = 0.1  # between two checks of the parent while no message comes
@@ -83,7 +85,7 @@ class CameraProcess:
             StreamError: when the connection cannot be made or is over. The limits of the request
                 hold even if the child hangs.
         """
-        child, slots = self._running()
+        child, slots = self._running(request.max_pixels)
         child.send(request)
         for message in self._messages(child, request):
             if isinstance(message, Filled):
@@ -105,6 +107,8 @@ class CameraProcess:
         except OSError as error:  # too many open files, no memory: an error of this camera alone
             self.kill()
             text = error.strerror or str(error)
+            if error.errno == errno.EFBIG:
+                raise StreamError("unreadable", text) from error
             raise StreamError("decoder_crashed", f"no shared memory for it ({text})") from error
 
     def _messages(self, child: ChildProcess, request: OpenStream) -> Iterator[object | None]:
@@ -128,14 +132,14 @@ class CameraProcess:
                 raise _silent(is_open, limit_s)
             yield message
 
-    def _running(self) -> tuple[ChildProcess, SlotOwner]:
+    def _running(self, max_pixels: int) -> tuple[ChildProcess, SlotOwner]:
         if self._child is None or self._slots is None:
             try:
                 self._child = ChildProcess(self._target, name="camera")
             except OSError as error:
                 text = error.strerror or str(error)
                 raise StreamError("decoder_crashed", f"no process for it ({text})") from error
-            self._slots = SlotOwner(self._child.send)
+            self._slots = SlotOwner(self._child.send, max_pixels)
         return self._child, self._slots
 
 
@@ -152,6 +156,7 @@ def serve_camera(pipe: Connection) -> None:
         while True:
             request = ring.wait_for_other()
             assert isinstance(request, OpenStream)
+            limit_memory(request.max_pixels)
             pipe.send(_Begun())
             try:
                 _serve(pipe, ring, request)
@@ -180,5 +185,8 @@ def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
     except StreamError:
         pipe.send(decoder.statistics())
         raise
+    except MemoryError as error:
+        detail = "its frames need more memory than max_pixels allows"
+        raise StreamError("unreadable", detail) from error
     finally:
         decoder.close()

@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 
 
 class CameraTimeouts(Protocol):
-    """Time limits of a live camera, seconds; the section `live` of the configuration has them."""
+    """Limits of a live camera; the section `live` of the configuration has them."""
 
     @property
     def open_timeout_s(self) -> float:
@@ -50,6 +50,11 @@ class CameraTimeouts(Protocol):
     @property
     def max_staleness_s(self) -> float:
         """Longest delay behind the stream's own pace."""
+        ...
+
+    @property
+    def max_pixels(self) -> int:
+        """Most pixels of a frame."""
         ...
 
     @property
@@ -105,6 +110,7 @@ class CameraReader:
             self._timeouts.open_timeout_s,
             self._timeouts.read_timeout_s,
             self._timeouts.max_staleness_s,
+            self._timeouts.max_pixels,
         )
         reason: DownReason = "stopped"
         with self._process:

@@ -30,6 +30,7 @@ from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
 from pipeline.live.rtsp_relay import RtspRelay
 from pipeline.live.tls import authorities_file
 from pipeline.paths import ffmpeg_url
+from pipeline.sources.pixel_limit import jpeg_size, too_many_pixels
 from pipeline.sources.stream_choice import choose_stream
 from pipeline.sources.upright import upright_bgr
 from pipeline.telemetry.snapshots import DropCause
@@ -80,6 +81,8 @@ class StreamDecoder:
         self._stream.thread_type = "SLICE"  # each frame thread would delay the stream by a frame
         self._stream.thread_count = 1
         codec = self._stream.codec_context
+        self._check_size(codec.width or 0, codec.height or 0)
+        codec.options = {"max_pixels": str(request.max_pixels)}
         self.info = StreamInfo(codec.name)
         self._clock = CaptureClock()
         self._playback = PlaybackPacer(self._source.speed)
@@ -127,6 +130,11 @@ class StreamDecoder:
             raise StreamError("disconnected", "it ended the stream")
         raise StreamError("stream_ended", "it is complete")
 
+    def _check_size(self, width: int, height: int) -> None:
+        if detail := too_many_pixels(width, height, self._request.max_pixels):
+            self.close()
+            raise StreamError("unreadable", detail)
+
     def _open(self) -> InputContainer:
         request = self._request
         began_at = time.monotonic()
@@ -152,15 +160,12 @@ class StreamDecoder:
             try:
                 # The last packet is empty: it flushes the decoder.
                 yield from self._container.demux(self._stream)
-            except av.error.ExitError as error:
-                raise self._stalled() from error
+            except MemoryError:
+                raise
             except (av.error.FFmpegError, OSError) as error:
-                if self._relay is not None and self._relay.failure is not None:
-                    raise self._relay.failure from error
-                if isinstance(error, av.error.EOFError):
-                    return
-                text = error.strerror or "the connection broke"
-                raise StreamError("disconnected", f"reading failed ({text})") from error
+                if isinstance(failure := self._failure(error), StreamError):
+                    raise failure from error
+                return
             if not self._source.loop:
                 return
             try:
@@ -168,6 +173,17 @@ class StreamDecoder:
             except av.error.FFmpegError as error:
                 raise StreamError("unreadable", "it cannot be played in a loop") from error
             self._playback.again()
+
+    def _failure(self, error: av.error.FFmpegError | OSError) -> StreamError | None:
+        """Return why reading failed; None at the end of the stream."""
+        if self._relay is not None and self._relay.failure is not None:
+            return self._relay.failure
+        if isinstance(error, av.error.EOFError):
+            return None
+        if isinstance(error, av.error.ExitError):
+            return self._stalled()
+        text = error.strerror or "the connection broke"
+        return StreamError("disconnected", f"reading failed ({text})")
 
     def _is_late(self, pts_s: float, arrived_s: float) -> bool:
         """Return whether the stream is behind its own pace, and count the packet if it is."""
@@ -198,7 +214,11 @@ class StreamDecoder:
     def _decode(self, packet: Packet, arrived_s: float) -> Iterator[av.VideoFrame]:
         try:
             frames = packet.decode()
+        except MemoryError:  # FFmpeg's is an FFmpegError too
+            raise
         except av.error.FFmpegError:
+            if self.info.codec == "mjpeg":  # FFmpeg forgets the size that it refused
+                self._check_size(*jpeg_size(bytes(packet)))
             self._damaged_at = arrived_s
             self._drops["corrupt"] += 1
             return
@@ -300,6 +320,8 @@ def _opening_failed(error: av.error.FFmpegError | OSError, source: CameraSource)
         return StreamError("unauthorized", "it refuses user and password")
     if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
         return StreamError("not_found", "it has no such path")
+    if isinstance(error, MemoryError):
+        return StreamError("unreadable", "its frames need more memory than max_pixels allows")
     if isinstance(error, av.error.InvalidDataError | av.error.DecoderNotFoundError):
         return StreamError("unreadable", f"it sends nothing that can be decoded ({text})")
     if source.verify_tls and source.url.startswith(("https:", "rtmps:")):

@@ -17,6 +17,7 @@ from pathlib import Path
 from pipeline.errors import SourceError
 from pipeline.runtime.child_process import ChildProcess
 from pipeline.sources.file_decoder import DecodedImage, DecodeError, VideoInfo, VideoReader
+from pipeline.sources.pixel_limit import MAX_PIXELS, limit_memory
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
 READ_TIMEOUT_S = 60.0  # a decoder without a message for longer is considered hung
@@ -40,6 +41,7 @@ class DecoderProcess:
         raw_fps: frames per second of a raw stream; None: as it states.
         read_timeout_s: longest wait for a message of the child, seconds.
         child: function that runs in the child; a test may pass one that crashes.
+        max_pixels: of a frame; a file with larger ones is not decoded.
 
     Raises:
         SourceError: from `read_info` and `frames`; the message does not name the file.
@@ -53,15 +55,19 @@ class DecoderProcess:
         raw_fps: float | None = None,
         read_timeout_s: float = READ_TIMEOUT_S,
         child: Callable[[Connection, Path], None] | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self._path = path
-        self._target = child or partial(decode_into_slots, stream=stream, raw_fps=raw_fps)
+        self._target = child or partial(
+            decode_into_slots, stream=stream, raw_fps=raw_fps, max_pixels=max_pixels
+        )
+        self._max_pixels = max_pixels
         self.notes: tuple[str, ...] = ()  # complete after the last frame
         self._read_timeout_s = read_timeout_s
 
     def __enter__(self) -> DecoderProcess:
         self._child = ChildProcess(self._target, self._path, name=f"decode {self._path}")
-        self._slots = SlotOwner(self._child.send)
+        self._slots = SlotOwner(self._child.send, self._max_pixels)
         return self
 
     def __exit__(self, *error: object) -> None:
@@ -91,13 +97,20 @@ class DecoderProcess:
                 assert isinstance(message.stamp, float)
                 yield DecodedImage(message.stamp, self._slots.copy_out(message))
             elif isinstance(message, NeedSlots):
-                self._slots.renew(message)
+                self._renew(message)
             else:
                 assert isinstance(message, _Ended)
                 self.notes = message.notes
                 if message.error:
                     raise SourceError(message.error)
                 return
+
+    def _renew(self, message: NeedSlots) -> None:
+        try:
+            self._slots.renew(message)
+        except OSError as error:
+            text = error.strerror or str(error)
+            raise SourceError(f"no shared memory for its frames ({text})") from error
 
     def _receive(self, stop: threading.Event) -> object | None:
         waited_s = 0.0
@@ -115,20 +128,20 @@ class DecoderProcess:
 
 
 def decode_into_slots(
-    pipe: Connection, path: Path, *, stream: int | None, raw_fps: float | None
+    pipe: Connection, path: Path, *, stream: int | None, raw_fps: float | None, max_pixels: int
 ) -> None:
     """Run in the child: decode `path`, send every frame, then report how it ended."""
+    limit_memory(max_pixels)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent ended: end too
-        pipe.send(_try_to_decode(pipe, path, stream, raw_fps))
+        try:
+            reader = VideoReader(path, stream=stream, raw_fps=raw_fps, max_pixels=max_pixels)
+        except DecodeError as error:
+            pipe.send(_Ended(str(error)))
+        else:
+            pipe.send(_decode(pipe, reader))
 
 
-def _try_to_decode(
-    pipe: Connection, path: Path, stream: int | None, raw_fps: float | None
-) -> _Ended:
-    try:
-        reader = VideoReader(path, stream=stream, raw_fps=raw_fps)
-    except DecodeError as error:
-        return _Ended(str(error))
+def _decode(pipe: Connection, reader: VideoReader) -> _Ended:
     ring = SlotRing(pipe)
     pipe.send(reader.info)
     try:
@@ -136,6 +149,8 @@ def _try_to_decode(
             ring.put(decoded.image, decoded.pts_s)
     except DecodeError as error:
         return _Ended(str(error), reader.notes)
+    except MemoryError:
+        return _Ended("its frames need more memory than max_pixels allows", reader.notes)
     finally:
         reader.close()
         ring.close()

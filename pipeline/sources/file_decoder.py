@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from pipeline.paths import ffmpeg_url
 from pipeline.sources.container_end import check_end
 from pipeline.sources.file_clock import FileClock
+from pipeline.sources.pixel_limit import MAX_PIXELS, too_many_pixels
 from pipeline.sources.stream_choice import choose_stream, describe_others
 from pipeline.sources.upright import square_width, upright_bgr
 
@@ -75,7 +76,12 @@ class VideoReader:
     """
 
     def __init__(
-        self, path: Path, *, stream: int | None = None, raw_fps: float | None = None
+        self,
+        path: Path,
+        *,
+        stream: int | None = None,
+        raw_fps: float | None = None,
+        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self._path, self._raw_fps = path, raw_fps
         try:
@@ -92,6 +98,11 @@ class VideoReader:
         # One thread: the process is one of several, and the frames decoded from a damaged stream
         # must not depend on how frame threads interleave.
         self._stream.thread_count = 1
+        codec = self._stream.codec_context
+        if too_many := too_many_pixels(codec.width or 0, codec.height or 0, max_pixels):
+            container.close()
+            raise DecodeError(too_many)
+        codec.options = {"max_pixels": str(max_pixels)}
         # JPEG images behind each other are a raw stream by either of two names.
         self._is_raw = bool(container.format.flags & _NO_TIMESTAMPS) or (
             container.format.name.endswith("_pipe")
@@ -184,8 +195,13 @@ class VideoReader:
                     assert isinstance(frame, av.VideoFrame)
                     self._damage.decoded(frame)
                     yield frame
-            except av.FFmpegError:
-                self._damage.failed()
+            except av.FFmpegError as error:
+                self._failed(error)
+
+    def _failed(self, error: av.FFmpegError) -> None:
+        if isinstance(error, MemoryError):  # FFmpeg's is one too
+            raise error
+        self._damage.failed()
 
     def _check_complete(self, decoded: int, end_s: float) -> None:
         if not decoded:

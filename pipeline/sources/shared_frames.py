@@ -6,6 +6,7 @@ parent copies the image out and returns the slot. A killed child leaves nothing 
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
@@ -13,6 +14,8 @@ from multiprocessing.shared_memory import SharedMemory
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pipeline.sources.pixel_limit import BYTES_PER_PIXEL, MAX_PIXELS
 
 SLOTS = 4  # images in transit; enough to decode the next ones while the parent copies
 
@@ -38,10 +41,12 @@ class SlotOwner:
 
     Args:
         send: sends a message to the child.
+        max_pixels: of an image; the child, which may be broken, gets no slots for a larger one.
     """
 
-    def __init__(self, send: Callable[[object], None]) -> None:
+    def __init__(self, send: Callable[[object], None], max_pixels: int = MAX_PIXELS) -> None:
         self._send = send
+        self._max_bytes = max_pixels * BYTES_PER_PIXEL
         self._memory: SharedMemory | None = None
 
     def copy_out(self, filled: Filled) -> NDArray[np.uint8]:
@@ -62,8 +67,11 @@ class SlotOwner:
         """Replace the slots by larger ones.
 
         Raises:
-            OSError: if the system has no memory or file descriptor for them.
+            OSError: if the system has no memory or file descriptor for them, or the image is too
+                large.
         """
+        if not 0 < need.frame_bytes <= self._max_bytes:
+            raise OSError(errno.EFBIG, "its frames are larger than max_pixels")
         self.release()
         self._memory = SharedMemory(create=True, size=SLOTS * need.frame_bytes)
         self._send(self._memory.name)

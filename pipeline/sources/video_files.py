@@ -14,6 +14,7 @@ from pipeline.errors import SourceError
 from pipeline.printable import printable
 from pipeline.sources.decoder_process import DecoderProcess
 from pipeline.sources.file_decoder import VideoInfo
+from pipeline.sources.pixel_limit import MAX_PIXELS
 from pipeline.types import Frame, StreamEnd
 
 log = logging.getLogger(__name__)
@@ -35,6 +36,7 @@ def read_frames(
     now: Callable[[], float],
     opened: Callable[[str, VideoInfo], None],
     raw_fps: float | None = None,
+    max_pixels: int = MAX_PIXELS,
 ) -> Generator[Frame | StreamEnd, None, None]:
     """Yield every frame of a file and then its `StreamEnd`; log what was odd about the file.
 
@@ -47,10 +49,14 @@ def read_frames(
         now: Unix seconds.
         opened: called with the camera id and what the container declares, before the first frame.
         raw_fps: frames per second of a raw stream; None: as it states.
+        max_pixels: of a frame; a file with larger ones fails.
     """
     try:
         _check_readable(video.path)
-        with DecoderProcess(video.path, stream=video.stream, raw_fps=raw_fps) as decoder:
+        process = DecoderProcess(
+            video.path, stream=video.stream, raw_fps=raw_fps, max_pixels=max_pixels
+        )
+        with process as decoder:
             info = decoder.read_info(stop)
             if info is not None:
                 opened(video.camera_id, info)
