@@ -26,6 +26,7 @@ class Timeouts:
     max_staleness_s: float = 0.5
     max_gap_s: float = 0.5
     max_pixels: int = 36_000_000
+    snapshot_fps: float = 10.0
     reconnect_first_s: float = 0.2
     reconnect_longest_s: float = 1.0
 

@@ -33,6 +33,10 @@ TESTED_IN = {
         "pipeline/live/camera_messages.py",
         "pipeline/live/tls.py",
     ],
+    "pipeline/live/test_http_bodies.py": [
+        "pipeline/live/http_client.py",
+        "pipeline/live/stream_opening.py",
+    ],
     "pipeline/live/test_rtsp_relay.py": [
         "pipeline/live/http_login.py",
         "pipeline/live/rtsp_messages.py",

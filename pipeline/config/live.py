@@ -107,6 +107,11 @@ class LiveConfig(Section):
         description="width times height of a frame; a camera with larger ones is unreadable",
         json_schema_extra={"unit": "pixels"},
     )
+    snapshot_fps: PositiveFloat = Field(
+        2.0,
+        description="requests per second to an http(s):// camera whose URL is that of one image",
+        json_schema_extra={"unit": "requests per second"},
+    )
     health: str | None = Field(
         "127.0.0.1:8787", description="address of /health and /metrics; null: off"
     )

@@ -40,6 +40,7 @@ class OpenStream:
     read_timeout_s: float
     max_staleness_s: float
     max_pixels: int = MAX_PIXELS  # of a frame
+    snapshot_fps: float = 2.0  # at which the URL of a single image is asked for
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,11 @@ class CameraTimeouts(Protocol):
         ...
 
     @property
+    def snapshot_fps(self) -> float:
+        """Requests per second for single images."""
+        ...
+
+    @property
     def reconnect_first_s(self) -> float:
         """Pause before the second attempt in a row."""
         ...
@@ -111,6 +116,7 @@ class CameraReader:
             self._timeouts.read_timeout_s,
             self._timeouts.max_staleness_s,
             self._timeouts.max_pixels,
+            self._timeouts.snapshot_fps,
         )
         reason: DownReason = "stopped"
         with self._process:

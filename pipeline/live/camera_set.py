@@ -65,7 +65,8 @@ class CameraSet:
 
     @property
     def all_ended(self) -> bool:
-        """True if there are cameras and all of them are files that have ended."""
+        """True if there are cameras and all of them are recordings that have ended."""
         return bool(self._running) and not any(
-            one.source.is_endless or one.thread.is_alive() for one in self._running.values()
+            one.thread.is_alive() or one.source.kind not in ("file", "http")
+            for one in self._running.values()
         )

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import av
 import av.error
-from av.container import InputContainer
 from av.video.stream import VideoStream
 
 from pipeline.live.camera_messages import (
@@ -24,12 +23,9 @@ from pipeline.live.camera_messages import (
     StreamInfo,
     StreamStatistics,
 )
-from pipeline.live.camera_source import CameraSource
 from pipeline.live.capture_clock import CaptureClock
 from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
-from pipeline.live.rtsp_relay import RtspRelay
-from pipeline.live.tls import authorities_file
-from pipeline.paths import ffmpeg_url
+from pipeline.live.stream_opening import open_stream
 from pipeline.sources.pixel_limit import jpeg_size, too_many_pixels
 from pipeline.sources.stream_choice import choose_stream
 from pipeline.sources.upright import upright_bgr
@@ -54,20 +50,8 @@ class StreamDecoder:
 
     def __init__(self, request: OpenStream) -> None:
         self._request, self._source = request, request.source
-        self._paced = _is_paced(self._source)
-        began_at = time.monotonic()
-        self._relay: RtspRelay | None = None
-        try:
-            self._container = self._open()
-        except (av.error.FFmpegError, OSError) as error:
-            if self._relay is not None:
-                self._relay.close()
-                if self._relay.failure is not None:
-                    raise self._relay.failure from error
-            if time.monotonic() - began_at >= request.open_timeout_s:  # under whatever name
-                detail = f"no answer within {request.open_timeout_s:g} s"
-                raise StreamError("unreachable", detail) from error
-            raise _opening_failed(error, self._source) from error
+        self._opened = open_stream(request)
+        self._container, self._paced = self._opened.container, self._opened.is_paced
         if not self._container.streams.video:
             self.close()
             raise StreamError("unreadable", "it sends no video")
@@ -98,9 +82,7 @@ class StreamDecoder:
 
     def close(self) -> None:
         """Release the connection."""
-        self._container.close()
-        if self._relay is not None:
-            self._relay.close()
+        self._opened.close()
 
     def frames(self) -> Iterator[LiveFrame | StreamStatistics]:
         """Yield the frames to process as they come, and statistics in between.
@@ -126,7 +108,7 @@ class StreamDecoder:
                 yield self.statistics()
             asked_at = time.monotonic()
         yield self.statistics()
-        if self._source.is_endless:
+        if self._opened.is_endless:
             raise StreamError("disconnected", "it ended the stream")
         raise StreamError("stream_ended", "it is complete")
 
@@ -134,26 +116,6 @@ class StreamDecoder:
         if detail := too_many_pixels(width, height, self._request.max_pixels):
             self.close()
             raise StreamError("unreadable", detail)
-
-    def _open(self) -> InputContainer:
-        request = self._request
-        began_at = time.monotonic()
-        if self._source.kind == "rtsp":
-            self._relay = RtspRelay(self._source, request.open_timeout_s)
-            url = self._relay.url
-        else:
-            url = self._source.url
-        container_format, options = _options(self._source)
-        left_s = max(request.open_timeout_s - (time.monotonic() - began_at), 0.1)
-        container = av.open(
-            ffmpeg_url(url) if self._source.kind == "file" else url,
-            format=container_format,
-            options=options,
-            metadata_errors="ignore",  # names of cameras in Latin-1 or GBK
-            timeout=(left_s, request.read_timeout_s),
-        )
-        assert isinstance(container, InputContainer)
-        return container
 
     def _packets(self) -> Iterator[Packet]:
         while True:
@@ -176,13 +138,16 @@ class StreamDecoder:
 
     def _failure(self, error: av.error.FFmpegError | OSError) -> StreamError | None:
         """Return why reading failed; None at the end of the stream."""
-        if self._relay is not None and self._relay.failure is not None:
-            return self._relay.failure
+        if self._opened.failure is not None:
+            return self._opened.failure
         if isinstance(error, av.error.EOFError):
             return None
         if isinstance(error, av.error.ExitError):
             return self._stalled()
         text = error.strerror or "the connection broke"
+        if self._source.kind == "http" and not self._opened.is_endless:
+            advice = "its server may send no parts of files: download it and `replay` it"
+            return StreamError("unreadable", f"a recording that cannot be read ({text}); {advice}")
         return StreamError("disconnected", f"reading failed ({text})")
 
     def _is_late(self, pts_s: float, arrived_s: float) -> bool:
@@ -277,53 +242,3 @@ def _seconds(packet: Packet) -> float | None:
     if packet.pts is None or packet.time_base is None:
         return None
     return float(packet.pts * packet.time_base)
-
-
-def _is_paced(source: CameraSource) -> bool:
-    """Return whether the source comes in bursts, and is played at its own pace here."""
-    return source.kind == "file" or (source.kind == "http" and ".m3u8" in source.url)
-
-
-def _options(source: CameraSource) -> tuple[str | None, dict[str, str]]:
-    """Return container format and options for FFmpeg (ffmpeg-protocols, ffmpeg-formats)."""
-    tls = _tls_options(source) if source.url.startswith(("https:", "rtmps:")) else {}
-    if source.kind == "rtsp":
-        # Without a probe the first frame comes after 0.3 s instead of 1.1 s.
-        fast = {"fpsprobesize": "0", "analyzeduration": "200000"}
-        video_only = {"allowed_media_types": "video"}
-        reach = {"protocol_whitelist": "rtsp,rtp,tcp,udp"}
-        return None, {"rtsp_transport": source.transport, **fast, **video_only, **reach}
-    if source.kind == "webcam":
-        return "v4l2", {}
-    if source.kind == "http":  # a playlist leads to no file, and nothing to another host
-        tls |= {"protocol_whitelist": "http,https,tls,tcp,crypto", "max_redirects": "0"}
-    if source.kind == "http" and ".m3u8" in source.url:
-        return None, {"live_start_index": "-1", **tls}
-    if source.kind == "http":  # an MJPEG stream has no time stamps
-        return None, {"use_wallclock_as_timestamps": "1", "analyzeduration": "500000", **tls}
-    if source.kind == "rtmp":
-        return None, {"rtmp_live": "live", "analyzeduration": "500000", **tls}
-    return None, {}
-
-
-def _tls_options(source: CameraSource) -> dict[str, str]:
-    if not source.verify_tls:
-        return {"tls_verify": "0"}
-    # Unlike Python, FFmpeg's libraries know neither the system's authorities nor SSL_CERT_FILE.
-    return {"tls_verify": "1", "ca_file": authorities_file()}
-
-
-def _opening_failed(error: av.error.FFmpegError | OSError, source: CameraSource) -> StreamError:
-    # Its text contains the URL with the password; `strerror` does not.
-    text = error.strerror or type(error).__name__
-    if isinstance(error, av.error.HTTPUnauthorizedError | av.error.HTTPForbiddenError):
-        return StreamError("unauthorized", "it refuses user and password")
-    if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
-        return StreamError("not_found", "it has no such path")
-    if isinstance(error, MemoryError):
-        return StreamError("unreadable", "its frames need more memory than max_pixels allows")
-    if isinstance(error, av.error.InvalidDataError | av.error.DecoderNotFoundError):
-        return StreamError("unreadable", f"it sends nothing that can be decoded ({text})")
-    if source.verify_tls and source.url.startswith(("https:", "rtmps:")):
-        text += "; if its certificate is its own: verify_tls: false, or SSL_CERT_FILE=its file"
-    return StreamError("unreachable", text)
