@@ -34,7 +34,7 @@ def config_with(*settings: str) -> PipelineConfig:
 
 def publish(server: str, events: Sequence[Event]) -> None:
     with EventStream(server, stream=STREAM, trimming=Trimming(1000)) as stream:
-        stream.append([stored(event) for event in events], 0.0)
+        stream.append([stored(event) for event in events])
 
 
 @contextmanager
