@@ -11,10 +11,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from torch import nn
 
 from models.detections import Detections
 from models.detectors.ultralytics_import import import_ultralytics
 from models.inference.fixed_batches import in_fixed_batches
+from models.inference.openvino_network import nan_weights
 from models.inference.signal_stack import signal_stack_kept
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
@@ -72,6 +74,7 @@ class YoloPersonDetector:
             raise FileNotFoundError(f"no detector weights at {weights}")
         self._options = {"conf": confidence, "iou": iou, "imgsz": image_size, "device": device}
         self._load(weights)
+        _refuse_nan(weights, self._model.model)
         backend = self._model.predictor.model
         self._options["classes"] = [class_index(person_class, backend.names, weights)]
         on_gpu = backend.device.type == "cuda"
@@ -126,6 +129,25 @@ class YoloPersonDetector:
             list(images), verbose=False, save=False, predictor=_predictor_class(), **self._options
         )
         return [np.asarray(result.boxes.data.cpu(), np.float32) for result in results]
+
+
+def _refuse_nan(weights: Path, model: Any) -> None:
+    """Refuse weights that hold NaN: such a detector finds nobody, and says nothing.
+
+    Raises:
+        ValueError: naming the first of them.
+    """
+    if isinstance(model, nn.Module):
+        names = [name for name, value in model.state_dict().items() if value.isnan().any()]
+    else:
+        exported = [weights] if weights.suffix == ".onnx" else sorted(weights.glob("*.xml"))
+        names = [name for file in exported for name in nan_weights(file)]
+    if names:
+        more = f" and {len(names) - 1} more" if len(names) > 1 else ""
+        raise ValueError(
+            f"{weights}: weights are not numbers: {names[0]}{more}; the training that wrote it "
+            "diverged, or the file is damaged: take an earlier checkpoint"
+        )
 
 
 def class_index(name: str, names: Mapping[int, str], weights: Path) -> int:

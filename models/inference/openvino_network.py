@@ -89,6 +89,29 @@ class OpenVinoNetwork:
         return core.compile_model(model, "CPU", settings).create_infer_request()
 
 
+def nan_weights(model: Path) -> list[str]:
+    """Return the names of an exported model's weights that hold NaN.
+
+    Infinities are not looked for: exports have them as bounds and masks.
+
+    Args:
+        model: an .xml file of OpenVINO beside its .bin, or an .onnx file.
+
+    Returns:
+        Names of constants; none if this version of OpenVINO cannot read the file.
+    """
+    import openvino
+
+    with signal_stack_kept():
+        try:
+            nodes = openvino.Core().read_model(model).get_ops()
+        except RuntimeError:  # whoever loads it for use reports what is wrong
+            return []
+        constants = [node for node in nodes if node.get_type_name() == "Constant"]
+        real = [node for node in constants if node.get_element_type().is_real()]
+        return [node.get_friendly_name() for node in real if np.isnan(node.get_data()).any()]
+
+
 def select_cpu_precision(precision: Precision) -> CpuPrecision:
     """Resolve "auto": bfloat16 where the CPU computes in it, else float32.
 

@@ -25,15 +25,21 @@ from tests.models.detection_scores import detection_score
 SETTINGS: dict[str, Any] = {"iou": 0.7, "image_size": 160, "device": "cpu", "batch_size": 4}
 
 
-def save_made_up_yolo(path: Path, names: dict[int, str]) -> Path:
+def save_made_up_yolo(path: Path, names: dict[int, str], bias: float = 0.0) -> Path:
     """A YOLO11n with random weights that half suspects a thing of class 5 everywhere."""
     torch.manual_seed(0)
     model = import_ultralytics().YOLO("yolo11n.yaml", verbose=False)
     for scale in model.model.model[-1].cv3:  # the class scores of the three strides
-        scale[-1].bias.data[5] = 0.0
+        scale[-1].bias.data[5] = bias
     model.model.names = names
     model.save(path)
     return path
+
+
+def test_weights_that_are_no_numbers_are_refused_by_name(tmp_path: Path) -> None:
+    path = save_made_up_yolo(tmp_path / "nan.pt", {n: "person" for n in range(80)}, bias=np.nan)
+    with pytest.raises(ValueError, match=r"nan\.pt: weights are not numbers: model\.23\.cv3\.0"):
+        YoloPersonDetector(path, confidence=0.5, **SETTINGS)
 
 
 def made_up_image(seed: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -15,7 +15,12 @@ import torch
 from torch import Tensor, nn
 
 from models.inference import openvino_network
-from models.inference.openvino_network import KEPT_EXPORTS, OpenVinoNetwork, export_key
+from models.inference.openvino_network import (
+    KEPT_EXPORTS,
+    OpenVinoNetwork,
+    export_key,
+    nan_weights,
+)
 from tests.conftest import REPOSITORY
 from tests.network_log import NetworkLog
 
@@ -162,3 +167,25 @@ def test_the_log_sees_a_name_looked_up_by_a_grandchild(tmp_path: Path) -> None:
     environment = os.environ | {"PYTHONPATH": str(log.folder)}
     subprocess.run([sys.executable, "-c", program], env=environment, check=True, timeout=60)
     assert log.unasked() == ["socket.getaddrinfo 192.0.2.1 by -c"]
+
+
+class Mixing(nn.Module):
+    """A weight of nine numbers."""
+
+    def __init__(self, first: float) -> None:
+        super().__init__()
+        self.mix = nn.Linear(3, 3)
+        self.mix.weight.data[0, 0] = first
+
+    def forward(self, x: Tensor, y: Tensor) -> Tensor:
+        return self.mix(x) + y
+
+
+def test_weights_that_are_no_numbers_are_found_by_name(tmp_path: Path) -> None:
+    build(tmp_path / "good", Mixing(2.0))
+    build(tmp_path / "bad", Mixing(float("nan")))
+    [good], [bad] = (list((tmp_path / name).rglob("model.xml")) for name in ("good", "bad"))
+    assert nan_weights(good) == []
+    assert len(nan_weights(bad)) == 1
+    (tmp_path / "broken.onnx").write_bytes(b"no model")
+    assert nan_weights(tmp_path / "broken.onnx") == []
