@@ -7,7 +7,13 @@ from collections.abc import Mapping, Sequence
 from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.secret_file import read_secret
 from pipeline.errors import ConfigError
-from pipeline.live.camera_source import EXAMPLES, CameraSource, parse_source, split_names
+from pipeline.live.camera_source import (
+    EXAMPLES,
+    CameraSource,
+    is_device,
+    parse_source,
+    split_names,
+)
 from pipeline.redaction import mask_source
 
 
@@ -33,7 +39,8 @@ def find_cameras(
     """
     found = []
     for name, text in split_names(arguments, cameras).items():
-        is_path = "://" not in text and not text.isdecimal() and "?" not in text
+        is_camera = "://" in text or text.isdecimal() or is_device(text)
+        is_path = not is_camera and "?" not in text
         text = f"{text}?live" if is_path and realtime else text
         if is_path and not realtime:
             shown = mask_source(text)

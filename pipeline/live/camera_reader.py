@@ -29,6 +29,7 @@ from pipeline.runtime.backoff import next_pause_s
 from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import Frame, StreamEnd
 
+SHORT_LIVES = 3  # from then on a camera is reported up only once it is steady
 STEADY_S = 5.0  # a connection that lasted for longer is not part of a series of failures
 
 log = logging.getLogger(__name__)
@@ -106,6 +107,9 @@ class CameraReader:
         self._loss: StreamError | None = None  # since its newest frame
         self._frames = 0  # decoded before this connection
         self._pause_s = 0.0
+        self._short_lives = 0  # connections in a row that brought frames and then ended early
+        self._connected_at = 0.0
+        self._frames_before = 0  # this connection
 
     def frames(self) -> Generator[Frame | StreamEnd, None, None]:
         """Yield its frames, a `StreamEnd` with `at` per outage, and one without at the end."""
@@ -137,6 +141,7 @@ class CameraReader:
         self._timeline.new_connection()
         info: StreamInfo | None = None
         before, tried_at = self._frames, time.monotonic()
+        self._connected_at = tried_at
         for item in self._process.frames(request):
             if self._stop.is_set():
                 return
@@ -159,6 +164,8 @@ class CameraReader:
         return RECOVERY_S + self._timeouts.read_timeout_s + (0.0 if fps is None else 2.0 / fps)
 
     def _deliver(self, item: LiveFrame, info: StreamInfo | None) -> Iterator[Frame | StreamEnd]:
+        if self._is_on_probation():
+            return
         name = self._source.camera_id
         height, width = item.image.shape[:2]
         if self._wh is not None and self._wh != (width, height) and not self._stream_ended:
@@ -184,6 +191,14 @@ class CameraReader:
             wall_s + times.decoded_s,
         )
 
+    def _is_on_probation(self) -> bool:
+        """Return whether a camera that came and went several times has yet to prove steady.
+
+        It would otherwise be reported up and down with every attempt, forever.
+        """
+        lasted_s = time.monotonic() - self._connected_at
+        return self._stream_ended and self._short_lives >= SHORT_LIVES and lasted_s < STEADY_S
+
     def _record(self, statistics: StreamStatistics) -> None:
         name = self._source.camera_id
         for cause, count in statistics.drops.items():
@@ -200,6 +215,11 @@ class CameraReader:
         """Wait before the next attempt; not at all after a steady connection."""
         name = self._source.camera_id
         self._loss = loss
+        if lasted_s > STEADY_S:
+            self._short_lives = 0
+        elif self._frames > self._frames_before:
+            self._short_lives += 1
+        self._frames_before = self._frames
         if self._seen_at is None:  # it has never been up
             yield from self._down(loss)
         elif self._stream_ended and self._status.set_state(name, "down", loss.reason, loss.detail):

@@ -89,6 +89,8 @@ def parse_source(
         return CameraSource(camera_id, kind, url, transport, verify_tls, detect_fps)
     if text.isdecimal():
         return CameraSource(camera_id, "webcam", f"/dev/video{text}", detect_fps=detect_fps)
+    if is_device(text):  # /dev/video0, or /dev/v4l/by-id/..., which stays when others come and go
+        return CameraSource(camera_id, "webcam", text, detect_fps=detect_fps)
     path, _, query = text.rpartition("?") if "?" in text else (text, "", "")
     path = expand_user(path)
     options = dict(parse_qsl(query, keep_blank_values=True))
@@ -141,6 +143,11 @@ def split_names(arguments: Iterable[str], taken: Iterable[str] = ()) -> dict[str
     return sources
 
 
+def is_device(text: str) -> bool:
+    """Return whether a source is a webcam by its path."""
+    return text.startswith("/dev/")
+
+
 def _is_file(path: str) -> bool:
     try:
         return Path(path).is_file()
@@ -173,6 +180,11 @@ def _with_credentials(url: str, camera_id: str, username: str | None, password: 
             f"camera {camera_id}: {mask_url(url)}: not a URL; a password with special characters "
             "belongs into password_file or must be percent-encoded"
         ) from None
+    if "@" in url and "@" not in parts.netloc and ":" in parts.netloc and "." not in parts.netloc:
+        raise ConfigError(  # rtsp://admin:12/34@10.0.0.9/: a host "admin" with port 12
+            f"camera {camera_id}: {mask_url(url)}: there is a / ? or # in the password: write it "
+            "as %2F %3F %23, or put the password into password_file"
+        )
     if not host:
         raise ConfigError(f"camera {camera_id}: {mask_url(url)}: it names no host")
     if username is None and password is None:

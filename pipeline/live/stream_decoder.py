@@ -25,7 +25,7 @@ from pipeline.live.camera_messages import (
 )
 from pipeline.live.capture_clock import CaptureClock
 from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
-from pipeline.live.stream_opening import open_stream
+from pipeline.live.stream_opening import OpenedStream, open_stream
 from pipeline.sources.pixel_limit import jpeg_size, too_many_pixels
 from pipeline.sources.stream_choice import choose_stream
 from pipeline.sources.upright import upright_bgr
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
     Packet = av.Packet[VideoStream]
 
 LATE_FOR_S = 10.0  # a stream that is late for longer is not expected to catch up
+_NO_TIMESTAMPS = 0x80  # FFmpeg: AVFMT_NOTIMESTAMPS, of raw streams
+_USUAL_FPS = 25.0
 STATISTICS_INTERVAL_S = 0.5  # between two signs of life of the stream
 
 
@@ -68,6 +70,8 @@ class StreamDecoder:
         self._check_size(codec.width or 0, codec.height or 0)
         codec.options = {"max_pixels": str(request.max_pixels)}
         self.info = StreamInfo(codec.name)
+        self._raw_step_s = _raw_step_s(self._opened, self._stream)
+        self._raw_packets = self._raw_frames = 0
         self._clock = CaptureClock()
         self._playback = PlaybackPacer(self._source.speed)
         self._pacer = FramePacer(self._source.detect_fps)
@@ -94,7 +98,7 @@ class StreamDecoder:
         for packet in self._packets():
             if time.monotonic() - asked_at >= self._request.read_timeout_s:
                 raise self._stalled()  # FFmpeg returns half a packet before it reports the timeout
-            pts_s = _seconds(packet)
+            pts_s = self._seconds(packet)
             if self._paced and pts_s is not None:
                 self._playback.wait(pts_s)
             arrived_s = time.monotonic()
@@ -131,10 +135,21 @@ class StreamDecoder:
             if not self._source.loop:
                 return
             try:
-                self._container.seek(0)
+                self._rewind()
             except av.error.FFmpegError as error:
                 raise StreamError("unreadable", "it cannot be played in a loop") from error
             self._playback.again()
+
+    def _rewind(self) -> None:
+        if self._raw_step_s is None:
+            self._container.seek(0)
+            return
+        self._opened.close()  # FFmpeg cannot seek in a raw stream
+        self._opened = open_stream(self._request)
+        self._container = self._opened.container
+        self._stream = self._container.streams.video[0]
+        self._stream.thread_count = 1
+        self._raw_packets = self._raw_frames = 0
 
     def _failure(self, error: av.error.FFmpegError | OSError) -> StreamError | None:
         """Return why reading failed; None at the end of the stream."""
@@ -149,6 +164,14 @@ class StreamDecoder:
             advice = "its server may send no parts of files: download it and `replay` it"
             return StreamError("unreadable", f"a recording that cannot be read ({text}); {advice}")
         return StreamError("disconnected", f"reading failed ({text})")
+
+    def _seconds(self, packet: Packet) -> float | None:
+        if packet.pts is not None and packet.time_base is not None:
+            return float(packet.pts * packet.time_base)
+        if self._raw_step_s is None or not packet.size:
+            return None
+        self._raw_packets += 1
+        return (self._raw_packets - 1) * self._raw_step_s
 
     def _is_late(self, pts_s: float, arrived_s: float) -> bool:
         """Return whether the stream is behind its own pace, and count the packet if it is."""
@@ -198,10 +221,14 @@ class StreamDecoder:
             return None
         if late:  # counted with its packet
             return None
-        if frame.time is None:
+        time_s = frame.time
+        if time_s is None and self._raw_step_s is not None:
+            time_s = self._raw_frames * self._raw_step_s
+            self._raw_frames += 1
+        if time_s is None:
             self._drops["untimed"] += 1
             return None
-        pts_s = self._playback.continued(frame.time) if self._paced else frame.time
+        pts_s = self._playback.continued(time_s) if self._paced else time_s
         if self._paced and self._last_pts_s is not None and pts_s < self._last_pts_s - 1.0:
             self._epoch += 1  # an HLS encoder was restarted
             self._last_pts_s = None
@@ -238,7 +265,8 @@ class StreamDecoder:
         return statistics
 
 
-def _seconds(packet: Packet) -> float | None:
-    if packet.pts is None or packet.time_base is None:
+def _raw_step_s(opened: OpenedStream, stream: VideoStream) -> float | None:
+    """Return the time between two frames of a raw stream, which has no stamps; else None."""
+    if not opened.is_paced or not opened.container.format.flags & _NO_TIMESTAMPS:
         return None
-    return float(packet.pts * packet.time_base)
+    return 1.0 / float(stream.guessed_rate or _USUAL_FPS)

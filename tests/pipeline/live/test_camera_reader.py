@@ -135,3 +135,13 @@ def test_a_wrong_clock_of_the_camera_is_logged(
 ) -> None:
     read([live_frame(1, 0.0), StreamStatistics(clock_off_s=3600.0)])
     assert "camera gate: its clock is off by 3600.0 s" in caplog.text
+
+
+def test_a_camera_that_never_stays_up_is_not_reported_with_every_attempt(
+    read: Read, status: RunStatus
+) -> None:
+    one = [StreamInfo("mjpeg"), live_frame(1, 0.0), StreamError("disconnected", "it ended")]
+    items = read(*(list(one) for _ in range(20)))
+    assert sum(isinstance(item, Frame) for item in items) == 3
+    assert len(items) == 3 + 3 + 1  # three times up and down, and the end of the run
+    assert gate(status).connects == 3

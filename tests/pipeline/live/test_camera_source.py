@@ -340,3 +340,20 @@ def test_a_name_that_is_given_twice_is_refused(taken: list[str]) -> None:
 
 def test_the_order_is_that_of_the_command_line() -> None:
     assert list(split_names(["b=rtsp://h/1", "0", "a=rtsp://h/2"])) == ["b", "webcam-0", "a"]
+
+
+@pytest.mark.parametrize("path", ["/dev/video0", "/dev/v4l/by-id/usb-046d_HD_Pro_Webcam-index0"])
+def test_a_webcam_may_be_named_by_its_path(path: str) -> None:
+    assert (parse_source(path, "desk").kind, parse_source(path, "desk").url) == ("webcam", path)
+
+
+@pytest.mark.parametrize("password", ["12/34", "12#34", "12?34", "1/hunter2"])
+def test_a_delimiter_in_a_password_is_refused_with_the_escapes(password: str) -> None:
+    with pytest.raises(ConfigError, match="%2F %3F %23") as caught:
+        parse_source(f"rtsp://admin:{password}@10.0.0.9/cam", "gate")
+    assert password not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["rtsp://10.0.0.9:554/a@b", "http://cam.local:80/x?mail=a@b.c"])
+def test_an_at_sign_behind_a_host_is_no_password(url: str) -> None:
+    assert parse_source(url, "gate").url == url

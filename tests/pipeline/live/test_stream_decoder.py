@@ -6,6 +6,8 @@ import threading
 from dataclasses import replace
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from pipeline.live.camera_messages import LiveFrame, OpenStream, StreamError, StreamStatistics
@@ -107,3 +109,27 @@ def test_the_error_of_a_failed_open_names_the_reason_and_not_the_place(
     assert caught.value.reason == reason
     assert "secret" not in caught.value.detail
     assert threading.active_count() == before
+
+
+@pytest.mark.parametrize("loop", [False, True])
+def test_a_raw_stream_is_played_at_its_rate(tmp_path: Path, loop: bool) -> None:
+    path = tmp_path / "a.m4v"  # raw MPEG-4: no time stamps
+    with av.open(str(path), "w", format="m4v") as container:
+        stream = container.add_stream("mpeg4", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(4):
+            frame = av.VideoFrame.from_ndarray(np.zeros((48, 64, 3), np.uint8), "bgr24")
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    decoder = StreamDecoder(request_for(CameraSource("gate", "file", str(path), loop=loop)))
+    times = list[float]()
+    try:
+        for item in decoder.frames():
+            times += [item.times.pts_s] if isinstance(item, LiveFrame) else []
+            if len(times) == 6:
+                break
+    except StreamError as end:
+        assert end.reason == "stream_ended"
+    finally:
+        decoder.close()
+    assert times == pytest.approx([n / 25 for n in range(6 if loop else 4)], abs=0.005)
