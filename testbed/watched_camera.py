@@ -104,7 +104,7 @@ class WatchedCamera:
         """The current snapshot of the camera."""
         return self.status.snapshot().cameras[0]
 
-    def wait_for_frames(self, count: int, timeout_s: float = 20.0) -> float:
+    def wait_for_frames(self, count: int, timeout_s: float = 60.0) -> float:
         """Wait for `count` more frames; return after how many seconds the first of them arrived."""
         asked_at, before = time.time(), len(self.frames)
         self.wait_until(lambda: len(self.frames) >= before + count, timeout_s)
@@ -112,12 +112,12 @@ class WatchedCamera:
             at - asked_at for at, item in self._copy() if isinstance(item, Frame) and at >= asked_at
         )
 
-    def wait_for_end(self, reason: str, timeout_s: float = 20.0) -> StreamEnd:
+    def wait_for_end(self, reason: str, timeout_s: float = 60.0) -> StreamEnd:
         """Wait until the newest outage has this reason."""
         self.wait_until(lambda: bool(self.ends) and self.ends[-1].reason == reason, timeout_s)
         return self.ends[-1]
 
-    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 20.0) -> None:
+    def wait_until(self, holds: Callable[[], bool], timeout_s: float = 60.0) -> None:
         """Wait until a condition on the items or the status holds; fail after `timeout_s`."""
         deadline = time.monotonic() + timeout_s
         with self._changed:

@@ -89,7 +89,7 @@ bridges:
             assert decode_event(receiver.next().body) == FIGHT
             wait_until(lambda: pending(client, "bridge-webhook") == 0)
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=60) == 0
     assert "hunter" not in log.read_text()
     assert f"go to the webhook at http://127.0.0.1:{receiver.port}" in log.read_text()
 
@@ -104,7 +104,7 @@ def test_what_waits_for_a_receiver_is_there_after_a_restart(
         publish(server, [make_event(1), FIGHT])
         wait_until(lambda: "waiting for it" in log.read_text())
         process.send_signal(signal.SIGTERM)
-        assert process.wait(timeout=20) == 0
+        assert process.wait(timeout=60) == 0
     with http_receiver() as receiver:
         here = f"bridges.webhook.url={receiver.url}"
         with running(client, "bridge-webhook", *command, here, log=log):
@@ -127,7 +127,7 @@ def test_the_second_ctrl_c_does_not_wait_for_a_receiver_that_hangs(
             with pytest.raises(subprocess.TimeoutExpired):
                 process.wait(timeout=0.5)
             process.send_signal(signal.SIGINT)
-            assert process.wait(timeout=20) == 130
+            assert process.wait(timeout=60) == 130
     assert pending(client, "bridge-webhook") == 1
 
 
@@ -141,7 +141,7 @@ def test_the_broker_gets_the_events(server: str, client: redis.Redis, tmp_path: 
             publish(server, [make_event(1), FIGHT])
             messages = [listener.next() for _ in range(2)]
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=20) == 0
+            assert process.wait(timeout=60) == 0
     assert [topic for topic, _, _ in messages] == ["home/gate/walking", "home/gate/fight"]
     assert decode_event(messages[1][1]) == FIGHT
 

@@ -54,12 +54,12 @@ class Command:
         return self._process.stdout.readline().strip()
 
     def leave(self) -> None:
-        self._process.communicate("leave\n", timeout=20)
+        self._process.communicate("leave\n", timeout=60)
         assert self._process.returncode == 0
 
     def kill(self) -> None:
         self._process.kill()
-        self._process.communicate(timeout=20)
+        self._process.communicate(timeout=60)
 
 
 @contextmanager
@@ -140,7 +140,7 @@ def test_a_killed_server_is_replaced_and_half_a_write_in_its_file_is_forgiven(
             time.sleep(0.01)
         os.kill(pid, signal.SIGKILL)
         with FileLock(directory / ALIVE_LOCK) as alive:
-            assert alive.lock(timeout_s=10)
+            assert alive.lock(timeout_s=60)
     newest = max(directory.rglob("*.aof"), key=lambda path: path.stat().st_size)
     os.truncate(newest, newest.stat().st_size - 500)
 
@@ -156,7 +156,7 @@ def test_the_last_to_leave_stops_the_successor_of_a_server_that_died(
         with client_of(url) as client:
             os.kill(client.info("server")["process_id"], signal.SIGKILL)
         with FileLock(directory / ALIVE_LOCK) as alive:
-            assert alive.lock(timeout_s=10)
+            assert alive.lock(timeout_s=60)
         later = Command(directory)
         successor_url = later.url()
         later.leave()
@@ -230,7 +230,7 @@ def test_a_directory_that_cannot_be_made_is_named(tmp_path: Path) -> None:
 
 def test_threads_of_one_process_share_the_server_too(directory: Path) -> None:
     urls: list[str] = []
-    together = threading.Barrier(3, timeout=20)
+    together = threading.Barrier(3, timeout=60)
 
     def use() -> None:
         with embedded_redis(directory) as url:

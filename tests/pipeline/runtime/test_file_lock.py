@@ -63,7 +63,7 @@ def test_a_wait_ends_when_the_lock_is_released(tmp_path: Path) -> None:
         assert first.try_lock()
         timer = threading.Timer(0.05, first.unlock)
         timer.start()
-        assert second.lock(timeout_s=10)
+        assert second.lock(timeout_s=60)
         timer.join()
 
 

@@ -29,7 +29,7 @@ class Parent:
 
     def take(self) -> tuple[NDArray[np.uint8], object]:
         """The next image and its stamp; the slot is free then."""
-        filled = self.filled.get(timeout=10)
+        filled = self.filled.get(timeout=60)
         return self.owner.copy_out(filled), filled.stamp
 
     def join(self) -> None:

@@ -38,7 +38,7 @@ def ask(
     port: int, path: str, method: str = "GET", host: str = "127.0.0.1", name: str | None = None
 ) -> Answer:
     headers = {} if name is None else {"Host": name}
-    with closing(http.client.HTTPConnection(host, port, timeout=20)) as connection:
+    with closing(http.client.HTTPConnection(host, port, timeout=60)) as connection:
         connection.request(method, path, headers=headers)
         response = connection.getresponse()
         return Answer(response.status, response.headers, response.read())
@@ -55,7 +55,7 @@ def serving(
 
 def connect_silently(port: int) -> socket.socket:
     """A client that is being served when this returns: the next one is accepted after it."""
-    client = socket.create_connection(("127.0.0.1", port), timeout=20)
+    client = socket.create_connection(("127.0.0.1", port), timeout=60)
     assert ask(port, "/").status == 200
     return client
 
@@ -179,7 +179,7 @@ def test_head_returns_only_the_headers(path: str) -> None:
 
 def test_nonsense_is_refused_and_the_next_one_served() -> None:
     with serving() as port:
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as client:
             client.sendall(b"\x16\x03\x01 this is TLS\r\n\r\n")
             assert b"400" in client.recv(1000)
         assert ask(port, "/health").status == 200
@@ -219,7 +219,7 @@ def test_silent_clients_delay_neither_others_nor_the_end(monkeypatch: pytest.Mon
 
 def test_a_silent_client_is_disconnected(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(health_server._Handler, "timeout", 0.05)
-    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         assert client.recv(1) == b""
 
 
@@ -228,7 +228,7 @@ def test_one_more_client_than_threads_takes_the_place_of_the_oldest(
 ) -> None:
     monkeypatch.setattr(health_server, "_MAX_CLIENTS", 3)
     with serving() as port:
-        clients = [socket.create_connection(("127.0.0.1", port), timeout=20) for _ in range(3)]
+        clients = [socket.create_connection(("127.0.0.1", port), timeout=60) for _ in range(3)]
         assert ask(port, "/health").status == 200
         assert clients[0].recv(1) == b""
         for client in clients[1:]:  # who were faster are served
@@ -248,10 +248,10 @@ def test_clients_that_wait_for_a_page_keep_their_threads(monkeypatch: pytest.Mon
         go_on.wait()
         return make_snapshot()
 
-    with serving(hang) as port, socket.create_connection(("127.0.0.1", port), timeout=20) as first:
+    with serving(hang) as port, socket.create_connection(("127.0.0.1", port), timeout=60) as first:
         first.sendall(b"GET /health HTTP/1.0\r\n\r\n")
         assert asked.wait(20)
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as second:
+        with socket.create_connection(("127.0.0.1", port), timeout=60) as second:
             assert second.recv(1) == b""
         go_on.set()
         assert first.recv(15) == b"HTTP/1.0 200 OK"
@@ -332,7 +332,7 @@ def test_the_name_in_the_address_is_served() -> None:
 
 def test_a_second_name_does_not_hide_behind_the_first() -> None:
     request = b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n"
-    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=20) as client:
+    with serving() as port, socket.create_connection(("127.0.0.1", port), timeout=60) as client:
         client.sendall(request)
         assert b" 421 " in client.recv(1000)
 
@@ -352,7 +352,7 @@ def test_a_page_under_way_does_not_hold_up_the_end() -> None:
         return make_snapshot()
 
     with serving(hang) as port:
-        client = socket.create_connection(("127.0.0.1", port), timeout=20)
+        client = socket.create_connection(("127.0.0.1", port), timeout=60)
         client.sendall(b"GET /health HTTP/1.0\r\n\r\n")
         assert asked.wait(20)
     go_on.set()  # after the server has ended: had it waited for the page, it would wait still
