@@ -206,7 +206,7 @@ class Mp4Writer:
                 self._container.close()
         if self._cuts:
             shown = printable(str(self._path))
-            log.info("%s: %d pauses shortened by %.0f s", shown, self._cuts, self._cut_s)
+            log.info("%s: pauses shortened: %d, by %.0f s in all", shown, self._cuts, self._cut_s)
 
     def _fit(self, image: Image) -> Image:
         width, height = self._wh

@@ -86,12 +86,12 @@ class FileClock(Generic[Item]):
         """Return what was done to the stamps, one text per kind."""
         texts = []
         if self._stray:
-            texts.append(f"{self._stray} impossible time stamps were replaced")
+            texts.append(f"impossible time stamps that were replaced: {self._stray}")
         if self._untimed:
-            texts.append(f"{self._untimed} frames without a time stamp were placed by the rate")
+            texts.append(f"frames without a time stamp, placed by the rate: {self._untimed}")
         if self._restarts_s:
             texts.append(
-                f"its clock starts again {len(self._restarts_s)} times, first at "
+                f"restarts of its clock: {len(self._restarts_s)}, first at "
                 f"{self._restarts_s[0]:.1f} s; each part continues where the one before ended"
             )
         return texts

@@ -48,7 +48,8 @@ def test_wrong_stamps_are_replaced_by_the_time_between_their_neighbours(
     assert times_s == pytest.approx(steady(50))
     [text] = report
     what = "frames without a time stamp" if wild_s is None else "impossible time stamps"
-    assert text.startswith(f"{len(wild)} {what}")
+    assert text.startswith(what)
+    assert text.endswith(f": {len(wild)}")
 
 
 @pytest.mark.parametrize("wild_s", [36_000.0, -36_000.0, 30.0])
@@ -71,15 +72,14 @@ def test_a_part_whose_clock_starts_again_continues_with_its_own_distances(
     times_s, report = place(steady(125) + steady(10 * rate, 1 / rate, back_to_s))
     assert times_s == pytest.approx(steady(125) + steady(10 * rate, 1 / rate, 5.0))
     assert report == [
-        "its clock starts again 1 times, first at 5.0 s; each part continues where the one before "
-        "ended"
+        "restarts of its clock: 1, first at 5.0 s; each part continues where the one before ended"
     ]
 
 
 def test_many_parts_follow_each_other() -> None:
     times_s, report = place(steady(50) * 4)
     assert times_s == pytest.approx(steady(200))
-    assert report[0].startswith("its clock starts again 3 times")
+    assert report[0].startswith("restarts of its clock: 3")
 
 
 def test_stamps_out_of_order_do_not_move_the_rest() -> None:
@@ -95,7 +95,7 @@ def test_stamps_out_of_order_do_not_move_the_rest() -> None:
 def test_frames_without_stamps_have_the_stated_rate() -> None:
     times_s, report = place([None] * 40, step_s=0.1)
     assert times_s == pytest.approx(steady(40, 0.1))
-    assert report == ["39 frames without a time stamp were placed by the rate"]
+    assert report == ["frames without a time stamp, placed by the rate: 39"]
 
 
 def test_a_clock_that_stands_still_is_placed_by_the_rate() -> None:
