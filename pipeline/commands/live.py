@@ -163,6 +163,7 @@ def _run(
         sinks = _open_sinks(events, config, run_id, status, shutdown, stack)
         stamp = EventStamp(run_id, components.model_name, wall_clock=True)
         sinks.append(report)
+        report.start()
         run = run_stages(sources, components, config, stamp, sinks, status, operator, shutdown)
         for _ in run:  # the sinks have written it
             pass

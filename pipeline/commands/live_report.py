@@ -35,7 +35,7 @@ class LiveReport:
     """A sink that reports starts and ends of actions, and cameras that come up and go down.
 
     Args:
-        camera_ids: the cameras of the run, all of them down at first.
+        camera_ids: the cameras of the run.
         out: where lines are printed; None: nowhere.
         monotonic: seconds on a clock that is never set back.
     """
@@ -45,8 +45,12 @@ class LiveReport:
     ) -> None:
         self._out, self._monotonic = out, monotonic
         self._waiting: deque[str] = deque(maxlen=_MAX_LINES)
-        began_at = monotonic()
-        self._cameras = {name: _CameraReport(down_since=began_at) for name in camera_ids}
+        self._cameras = {name: _CameraReport() for name in camera_ids}
+
+    def start(self) -> None:
+        """Count the time without each camera from now on: models are loaded, cameras opened."""
+        for camera in self._cameras.values():
+            camera.down_since = self._monotonic()
 
     def write(self, item: DecidedFrame | DecidedEnd) -> None:
         """Count an item and keep the lines of its events."""

@@ -67,6 +67,8 @@ def test_quiet_prints_no_line_and_a_closed_pipe_ends_only_the_lines() -> None:
 def test_the_summary_counts_actions_frames_and_time_without_each_camera() -> None:
     clock, out = Clock(), io.StringIO()
     report = LiveReport(["gate", "yard"], None, clock)
+    clock.now += 30.0  # while models are loaded
+    report.start()
     clock.now += 5.0  # until its first frame
     report.write(make_item(0, events=[make_event(1, "start"), make_event(2, "end")]))
     clock.now += 60.0
