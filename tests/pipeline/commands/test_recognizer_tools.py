@@ -58,7 +58,7 @@ def test_another_alpha_changes_the_network_too(foreign: Path, tmp_path: Path) ->
     [
         (["--set", "alhpa=8"], "--set alhpa=8: expected FIELD=VALUE with a field of alpha,"),
         (["--set", "clip_len=30"], "clip_len 30 must be a multiple of alpha 4"),
-        (["--labels", "nowhere.txt"], "nowhere.txt: cannot be read as labels"),
+        (["--labels", "nowhere.txt"], "nowhere.txt: neither a file of labels nor one of"),
     ],
 )
 def test_what_cannot_be_converted_is_explained_and_leaves_no_file(
