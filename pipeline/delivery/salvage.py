@@ -104,6 +104,8 @@ class RescuedRows:
 def rescue_log(path: Path, last_id: int) -> RescuedRows:
     """Read what SQLite passes over in the log of an outbox, and change nothing.
 
+    What is not whole behind the break is no damage: a power cut tears what was not synced.
+
     Args:
         path: of the outbox; nothing has been written to it since it was opened.
         last_id: of the newest row that SQLite reads.
@@ -120,11 +122,11 @@ def rescue_log(path: Path, last_id: int) -> RescuedRows:
         with open_private(copied_log, "wb") as file:
             file.write(resigned(log.read_bytes()))
         with explained(path), closing(connect(copy)) as connection:
-            rows = _whole_events(connection, path, has_sums=True, behind=last_id)
+            rows = _whole_events(connection, None, has_sums=True, behind=last_id)
             return RescuedRows(
                 sorted(rows, key=lambda row: row.id),
-                dict(_small_table(connection, "origins", path, has_sums=True)),
-                dict(_small_table(connection, "unfinished", path, has_sums=True)),
+                dict(_small_table(connection, "origins", None, has_sums=True)),
+                dict(_small_table(connection, "unfinished", None, has_sums=True)),
             )
 
 
@@ -146,14 +148,15 @@ def _has_checksums(connection: sqlite3.Connection) -> bool:
 
 
 def _whole_events(
-    connection: sqlite3.Connection, path: Path, *, has_sums: bool, behind: int = -1
+    connection: sqlite3.Connection, path: Path | None, *, has_sums: bool, behind: int = -1
 ) -> Iterator[StoredEvent]:
+    """Yield the whole events, and set the others aside unless `path` is None."""
     for row in _rows(connection, _EVENTS.format("checksum" if has_sums else "NULL")):
         if row[0] <= behind:
             continue
         if _is_whole(row):
             yield stored_event(row)
-        else:
+        elif path is not None:
             set_aside(path, "events", row[:-1], "its checksum does not match")
 
 
@@ -193,16 +196,16 @@ def _scan(connection: sqlite3.Connection, select: str, sign: int) -> Iterator[tu
 
 
 def _small_table(
-    connection: sqlite3.Connection, name: str, path: Path, *, has_sums: bool
+    connection: sqlite3.Connection, name: str, path: Path | None, *, has_sums: bool
 ) -> Iterator[tuple[Any, ...]]:
-    """Yield the whole records of a table that is no queue."""
+    """Yield the whole records of a small table; set others aside unless `path` is None."""
     columns = ", ".join(CHECKED[name])
     query = f"SELECT {columns}, {'checksum' if has_sums else 'NULL'} FROM {name}"  # noqa: S608
     with suppress(sqlite3.Error):
         for *values, sum_ in connection.execute(query):
             if sum_ is None or sum_ == checksum(*values):
                 yield tuple(values)
-            else:
+            elif path is not None:
                 set_aside(path, name, values, "its checksum does not match")
 
 
