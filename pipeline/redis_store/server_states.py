@@ -29,10 +29,13 @@ _FINAL_TYPES = (
 )
 _FINAL_TEXT = re.compile(
     r"\b(NOAUTH|WRONGPASS|NOPERM|WRONGTYPE)\b"
-    r"|user executing the script can't|unknown (sub)?command|unknown redis command",
+    r"|user executing the script can't|ACL failure in script"
+    r"|unknown (sub)?command|unknown redis command",
     re.I,
 )
-_PERMISSION_TEXT = re.compile(r"\bNOPERM\b|user executing the script can't", re.I)
+_PERMISSION_TEXT = re.compile(
+    r"\bNOPERM\b|user executing the script can't|ACL failure in script", re.I
+)
 _TOO_MANY_CLIENTS = "max number of clients"
 _CODE = re.compile(r"\b(?!ERR\b)[A-Z]{3,}\b")
 # A server that answers so may no longer be the one that its name leads to.

@@ -24,6 +24,7 @@ FINAL = [
     IN_SCRIPT_6 + "-WRONGTYPE Operation against a key holding the wrong kind of value",
     "ERR ACL failure in script: The user executing the script can't run this command or subcommand",
     IN_SCRIPT_6 + "The user executing the script can't access at least one of the keys",
+    "ACL failure in script: User pinger has no permissions to run the 'time' command script",
     "ERR unknown command 'XREADGROUP', with args beginning with: 'GROUP'",
     "ERR Client sent AUTH, but no password is set",
 ]
