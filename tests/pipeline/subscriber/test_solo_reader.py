@@ -162,8 +162,11 @@ def test_a_server_that_lost_its_newest_entries_is_not_read_again_from_its_beginn
     with Reader(server) as reader:
         reading = iter(reader.subscriber)
         assert [next(reading).seq for _ in range(4)] == [1, 2, 3, 4]
-        client.xdel(STREAM, *ids[2:])  # as a replica that had not received them
-        client.execute_command("XSETID", STREAM, ids[1])
+        with client.pipeline() as at_once:  # as a replica that had not received them
+            at_once.delete(STREAM)
+            for seq, entry_id in enumerate(ids[:2], 1):
+                at_once.xadd(STREAM, {"event": encode_event(make_event(seq))}, id=entry_id)
+            at_once.execute()
         writing = threading.Thread(
             target=lambda: (until(lambda: reader.reports), force(client, make_event(5)))
         )
