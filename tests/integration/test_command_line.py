@@ -179,7 +179,7 @@ def test_ctrl_c_drains_and_closes_what_is_open(tmp_path: Path) -> None:
         assert process.stderr is not None
         for line in process.stderr:  # as the terminal does it: the signal reaches the whole group
             printed += line
-            if not interrupted and " events" in line and " 0 events" not in line:
+            if not interrupted and " actions" in line and " 0 actions" not in line:
                 os.killpg(process.pid, signal.SIGINT)
                 interrupted = True
         code = process.wait(60)
