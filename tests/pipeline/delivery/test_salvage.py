@@ -57,6 +57,20 @@ def test_what_is_whole_behind_the_break_of_a_log_is_rescued(
     assert not list(tmp_path.glob(".rescue-*"))
 
 
+def test_a_torn_write_behind_the_break_of_a_log_is_no_damage(tmp_path: Path) -> None:
+    texts = write_outbox(tmp_path, 60, in_database=False)
+    log = tmp_path / "run-a1.outbox-wal"
+    content = bytearray(log.read_bytes())
+    content[len(content) // 2] ^= 8
+    newest = max(content.rfind(text.encode()) for text in texts.values())
+    content[newest + 9] ^= 8
+    log.write_bytes(content)
+    with open_outboxes(tmp_path, None, "here", max_bytes=MB) as (left, _):
+        assert left[0].waiting >= 58
+    assert (tmp_path / "run-a1.outbox-wal.broken").exists()
+    assert not list(tmp_path.glob("*.quarantine"))
+
+
 def test_a_log_whose_database_is_empty_is_kept(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
