@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from pipeline.events import ActionEvent, CameraEvent, Event, decode_event
+from pipeline.events import ActionEvent, CameraEvent, Event, decode_event, encode_event
 
 
 def closing_events(unfinished: Mapping[str, str], newest: Mapping[str, int]) -> list[Event]:
@@ -25,6 +25,11 @@ def closing_events(unfinished: Mapping[str, str], newest: Mapping[str, int]) -> 
         numbers[event.origin] += 1
         closing.append(closing_event(event, numbers[event.origin]))
     return closing
+
+
+def text_if_open(event: Event, text: str | None = None) -> str | None:
+    """Return the text of an event, encoded unless it is given; None if it ends its subject."""
+    return None if event.kind in ("end", "camera_down") else text or encode_event(event)
 
 
 def closing_event(unfinished: Event, seq: int) -> Event:

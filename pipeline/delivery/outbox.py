@@ -14,11 +14,11 @@ from typing import TypeVar
 
 from pipeline.delivery.disk_allowance import DiskAllowance
 from pipeline.delivery.disk_sync import DiskSync
-from pipeline.delivery.interrupted import closing_events
+from pipeline.delivery.interrupted import closing_events, text_if_open
 from pipeline.delivery.memory_rows import MemoryRows
 from pipeline.delivery.outbox_file import OutboxFile, StoredEvent, files_of
 from pipeline.delivery.quarantine import set_aside
-from pipeline.delivery.salvage import salvage
+from pipeline.delivery.salvage import RescuedRows, salvage
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.events import Event, encode_event
 
@@ -213,18 +213,19 @@ class Outbox:
             newest_seq: the newest number that Redis has of it.
             events: those behind the newest number of this outbox, as far as Redis has them.
         """
-        changes = {event.subject: _text_if_open(event) for event in events}
+        changes = {event.subject: text_if_open(event) for event in events}
         with self._lock:
             self._last_seq[origin] = newest_seq
             self._note(changes)
             self._on_disk(lambda file: file.learn({origin: newest_seq}, changes))
 
-    def adopt(self, rows: Sequence[StoredEvent], unfinished: Mapping[str, str]) -> None:
+    def adopt(self, found: RescuedRows) -> None:
         """Append rows that follow on those here, with what is open after them."""
-        closed = dict.fromkeys(self._unfinished.keys() - unfinished.keys())
+        rows = found.events
         with self._lock:
-            self._on_disk(lambda file: file.store(rows, {**closed, **unfinished}))
-            self._unfinished = dict(unfinished)
+            changes = found.changes_of(self._unfinished)
+            self._on_disk(lambda file: file.store(rows, changes))
+            self._note(changes)
             self._last_seq |= {row.origin: row.seq for row in rows}
             self._last_id = max(self._last_id, *(row.id for row in rows))
 
@@ -288,7 +289,7 @@ class Outbox:
             is_update = event.kind == "update"
             rows.append(StoredEvent(row_id, origin, prev, event.seq, text, kept_since, is_update))
             last_seq[origin] = event.seq
-            changes[event.subject] = _text_if_open(event, text)
+            changes[event.subject] = text_if_open(event, text)
         return rows, last_seq, changes
 
     def _note(self, changes: Mapping[str, str | None]) -> None:
@@ -390,8 +391,3 @@ class Outbox:
                 dropped,
                 what,
             )
-
-
-def _text_if_open(event: Event, text: str | None = None) -> str | None:
-    """Return the text of an event unless it ends its subject."""
-    return None if event.kind in ("end", "camera_down") else text or encode_event(event)

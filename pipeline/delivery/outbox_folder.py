@@ -171,7 +171,7 @@ def _rescue_unread(box: Outbox) -> None:
         shutil.copyfile(path.with_name(f"{path.name}-wal"), kept)
         found = rescue_log(path, box.last_id)
         if found.events:
-            box.adopt(found.events, found.unfinished)
+            box.adopt(found)
         rescued = len(found.events)
     log.error(
         "%s: its log breaks off before its end, after a power cut or because the disk is failing; "

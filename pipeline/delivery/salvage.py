@@ -6,13 +6,14 @@ import logging
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from pipeline.delivery.interrupted import text_if_open
 from pipeline.delivery.outbox_file import (
     OutboxFile,
     StoredEvent,
@@ -99,6 +100,22 @@ class RescuedRows:
     events: list[StoredEvent]
     last_seq: dict[str, int]  # newest numbers by origin
     unfinished: dict[str, str]  # texts of what is open, by subject
+    is_complete: bool  # whether none of these texts is torn
+
+    def changes_of(self, before: Mapping[str, str]) -> dict[str, str | None]:
+        """Return what is open now, and None for what was open before the rows and has ended.
+
+        Args:
+            before: texts of what was open, by subject.
+        """
+        changes: dict[str, str | None] = dict(self.unfinished)
+        if self.is_complete:
+            return dict.fromkeys(before.keys() - self.unfinished.keys()) | changes
+        for row in self.events:
+            with suppress(EventError):  # of another version
+                event = decode_event(row.text)
+                changes[event.subject] = text_if_open(event, row.text)
+        return changes
 
 
 def rescue_log(path: Path, last_id: int) -> RescuedRows:
@@ -126,7 +143,7 @@ def rescue_log(path: Path, last_id: int) -> RescuedRows:
             return RescuedRows(
                 sorted(rows, key=lambda row: row.id),
                 dict(_small_table(connection, "origins", None, has_sums=True)),
-                dict(_small_table(connection, "unfinished", None, has_sums=True)),
+                *_what_is_open(connection),
             )
 
 
@@ -207,6 +224,15 @@ def _small_table(
                 yield tuple(values)
             elif path is not None:
                 set_aside(path, name, values, "its checksum does not match")
+
+
+def _what_is_open(connection: sqlite3.Connection) -> tuple[dict[str, str], bool]:
+    """Return the whole records of what is open, and whether these are all."""
+    whole = dict(_small_table(connection, "unfinished", None, has_sums=True))
+    with suppress(sqlite3.Error):
+        (count,) = connection.execute("SELECT count(*) FROM unfinished").fetchone()
+        return whole, count == len(whole)
+    return whole, False
 
 
 def _is_whole(row: tuple[Any, ...]) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,9 +13,12 @@ import pytest
 from benchmarks.outbox_damage import find_wrong, flip_bit, read_all, write_outbox
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.outbox_folder import open_outboxes
-from tests.pipeline.decided_items import make_event
+from pipeline.delivery.salvage import RescuedRows
+from pipeline.events import encode_event
+from tests.pipeline.decided_items import make_event, stored
 
 MB = 2**20
+KINDS = ("start", "update", "end")
 FLIPS = 12  # of each kind of file; `python -m benchmarks.outbox_damage` tries thousands
 
 
@@ -69,6 +73,16 @@ def test_a_torn_write_behind_the_break_of_a_log_is_no_damage(tmp_path: Path) -> 
         assert left[0].waiting >= 58
     assert (tmp_path / "run-a1.outbox-wal.broken").exists()
     assert not list(tmp_path.glob("*.quarantine"))
+
+
+def test_what_is_open_is_read_from_the_events_where_a_record_of_it_is_torn() -> None:
+    started, updated, ended = (make_event(seq, kind) for seq, kind in enumerate(KINDS, 1))
+    before = {started.subject: encode_event(started)}
+    torn = RescuedRows([stored(updated)], {}, {}, is_complete=False)
+    assert torn.changes_of(before) == {started.subject: encode_event(updated)}
+    assert replace(torn, is_complete=True).changes_of(before) == {started.subject: None}
+    over = RescuedRows([stored(updated), stored(ended)], {}, before, is_complete=False)
+    assert over.changes_of(before) == {started.subject: None}
 
 
 def test_a_log_whose_database_is_empty_is_kept(
