@@ -5,6 +5,8 @@ from __future__ import annotations
 import logging
 import random
 import shutil
+import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import pytest
 from benchmarks.outbox_damage import find_wrong, flip_bit, read_all, write_outbox
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.outbox_folder import open_outboxes
-from pipeline.delivery.salvage import RescuedRows
+from pipeline.delivery.salvage import RescuedRows, rescue_log
 from pipeline.events import encode_event
 from tests.pipeline.decided_items import make_event, stored
 
@@ -73,6 +75,17 @@ def test_a_torn_write_behind_the_break_of_a_log_is_no_damage(tmp_path: Path) -> 
         assert left[0].waiting >= 58
     assert (tmp_path / "run-a1.outbox-wal.broken").exists()
     assert not list(tmp_path.glob("*.quarantine"))
+
+
+def test_a_record_whose_values_are_not_what_was_written_is_not_taken_over(tmp_path: Path) -> None:
+    write_outbox(tmp_path, 12, in_database=True)
+    path = tmp_path / "run-a1.outbox"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+        changed = connection.execute("UPDATE unfinished SET text = x'07', checksum = NULL")
+        assert changed.rowcount == 4
+        found = rescue_log(path, 12)
+    assert (found.unfinished, found.is_complete) == ({}, False)
 
 
 def test_what_is_open_is_read_from_the_events_where_a_record_of_it_is_torn() -> None:
