@@ -221,9 +221,8 @@ class Outbox:
 
     def adopt(self, found: RescuedRows) -> None:
         """Append rows that follow on those here, with what is open after them."""
-        rows = found.events
+        rows, changes = found.events, found.changes
         with self._lock:
-            changes = found.changes_of(self._unfinished)
             self._on_disk(lambda file: file.store(rows, changes))
             self._note(changes)
             self._last_seq |= {row.origin: row.seq for row in rows}

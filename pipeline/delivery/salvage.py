@@ -6,9 +6,10 @@ import logging
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
+from itertools import count as count_from
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -100,18 +101,16 @@ class RescuedRows:
 
     events: list[StoredEvent]
     last_seq: dict[str, int]  # newest numbers by origin
-    unfinished: dict[str, str]  # texts of what is open, by subject
-    is_complete: bool  # whether none of these texts is torn
+    unfinished: dict[str, str]  # texts of what was open, by subject, as far as they are whole
 
-    def changes_of(self, before: Mapping[str, str]) -> dict[str, str | None]:
-        """Return what is open now, and None for what was open before the rows and has ended.
+    @property
+    def changes(self) -> dict[str, str | None]:
+        """Return the texts of what is open by subject, and None for what has ended.
 
-        Args:
-            before: texts of what was open, by subject.
+        Only an event that ends something says so: behind the break a record may lack because the
+        power cut tore its page.
         """
         changes: dict[str, str | None] = dict(self.unfinished)
-        if self.is_complete:
-            return dict.fromkeys(before.keys() - self.unfinished.keys()) | changes
         for row in self.events:
             with suppress(EventError):  # of another version
                 event = decode_event(row.text)
@@ -122,7 +121,8 @@ class RescuedRows:
 def rescue_log(path: Path, last_id: int) -> RescuedRows:
     """Read what SQLite passes over in the log of an outbox, and change nothing.
 
-    What is not whole behind the break is no damage: a power cut tears what was not synced.
+    What is not whole behind the break is no damage: a power cut tears what was not synced. The
+    first row that is missing there ends what is read, so that no event comes without those before.
 
     Args:
         path: of the outbox; nothing has been written to it since it was opened.
@@ -142,10 +142,14 @@ def rescue_log(path: Path, last_id: int) -> RescuedRows:
         with explained(path), closing(connect(copy)) as connection:
             rows = _whole_events(connection, None, has_sums=True, behind=last_id)
             return RescuedRows(
-                sorted(rows, key=lambda row: row.id),
+                _without_gap(sorted(rows, key=lambda row: row.id), last_id),
                 dict(_small_table(connection, "origins", None, has_sums=True)),
-                *_what_is_open(connection),
+                dict(_small_table(connection, "unfinished", None, has_sums=True)),
             )
+
+
+def _without_gap(rows: list[StoredEvent], last_id: int) -> list[StoredEvent]:
+    return [row for row, number in zip(rows, count_from(last_id + 1)) if row.id == number]
 
 
 def _move_aside(path: Path) -> Path:
@@ -226,15 +230,6 @@ def _small_table(
                 yield tuple(values)
             elif path is not None:
                 set_aside(path, name, values, "its checksum does not match")
-
-
-def _what_is_open(connection: sqlite3.Connection) -> tuple[dict[str, str], bool]:
-    """Return the whole records of what is open, and whether these are all."""
-    whole = dict(_small_table(connection, "unfinished", None, has_sums=True))
-    with suppress(sqlite3.Error):
-        (count,) = connection.execute("SELECT count(*) FROM unfinished").fetchone()
-        return whole, count == len(whole)
-    return whole, False
 
 
 def _is_whole(row: tuple[Any, ...]) -> bool:
