@@ -133,7 +133,7 @@ BORDERS = {
         "pipeline/sources/stream_choice.py",
         "pipeline/sources/upright.py",
         "pipeline/live/stream_decoder.py",
-        "pipeline/live/stream_opening.py",
+        "pipeline/live/protocols/stream_opening.py",
         "pipeline/outputs/annotated_video.py",
     },
 }

@@ -31,15 +31,15 @@ TESTED_IN = {
     "integration/test_live_command.py": ["pipeline/commands/live.py"],
     "integration/test_live_camera.py": [
         "pipeline/live/camera_messages.py",
-        "pipeline/live/tls.py",
+        "pipeline/live/protocols/tls.py",
     ],
-    "pipeline/live/test_http_bodies.py": [
-        "pipeline/live/http_client.py",
-        "pipeline/live/stream_opening.py",
+    "pipeline/live/protocols/test_http_bodies.py": [
+        "pipeline/live/protocols/http_client.py",
+        "pipeline/live/protocols/stream_opening.py",
     ],
-    "pipeline/live/test_rtsp_relay.py": [
-        "pipeline/live/http_login.py",
-        "pipeline/live/rtsp_messages.py",
+    "pipeline/live/protocols/test_rtsp_relay.py": [
+        "pipeline/live/protocols/http_login.py",
+        "pipeline/live/protocols/rtsp_messages.py",
     ],
     "pipeline/redis_store/test_url.py": ["pipeline/redis_store/url_options.py"],
     "pipeline/config/test_schema.py": [

@@ -25,7 +25,7 @@ from pipeline.live.camera_messages import (
 )
 from pipeline.live.capture_clock import CaptureClock
 from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
-from pipeline.live.stream_opening import OpenedStream, open_stream
+from pipeline.live.protocols.stream_opening import OpenedStream, open_stream
 from pipeline.sources.pixel_limit import jpeg_size, too_many_pixels
 from pipeline.sources.stream_choice import choose_stream
 from pipeline.sources.upright import upright_bgr

@@ -10,7 +10,7 @@ import pytest
 
 from pipeline.live.camera_messages import OpenStream, StreamError
 from pipeline.live.camera_source import CameraSource, parse_source
-from pipeline.live.rtsp_relay import RtspRelay
+from pipeline.live.protocols.rtsp_relay import RtspRelay
 from pipeline.live.stream_decoder import StreamDecoder
 from testbed.scripted_rtsp import SDP, Answer, ScriptedRtsp
 

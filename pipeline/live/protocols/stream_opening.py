@@ -14,10 +14,10 @@ from av.container import InputContainer
 
 from pipeline.live.camera_messages import OpenStream, StreamError
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.http_bodies import MotionJpeg, PolledImages, RecordedFile
-from pipeline.live.http_client import HttpBody, HttpClient
-from pipeline.live.rtsp_relay import RtspRelay
-from pipeline.live.tls import authorities_file
+from pipeline.live.protocols.http_bodies import MotionJpeg, PolledImages, RecordedFile
+from pipeline.live.protocols.http_client import HttpBody, HttpClient
+from pipeline.live.protocols.rtsp_relay import RtspRelay
+from pipeline.live.protocols.tls import authorities_file
 from pipeline.paths import ffmpeg_url
 
 _PLAYLISTS = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl")

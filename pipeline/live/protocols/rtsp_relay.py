@@ -22,9 +22,9 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from pipeline.live.camera_messages import StreamError
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.http_login import HttpLogin
-from pipeline.live.rtsp_messages import RtspError, RtspMessage, RtspParser
-from pipeline.live.tls import tls_context
+from pipeline.live.protocols.http_login import HttpLogin
+from pipeline.live.protocols.rtsp_messages import RtspError, RtspMessage, RtspParser
+from pipeline.live.protocols.tls import tls_context
 
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _POLL_S = 0.2  # between two checks whether the relay is to end

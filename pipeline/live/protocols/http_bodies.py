@@ -7,7 +7,7 @@ import re
 import time
 
 from pipeline.live.camera_messages import StreamError
-from pipeline.live.http_client import HttpBody, HttpClient
+from pipeline.live.protocols.http_client import HttpBody, HttpClient
 
 STILL_S = 60.0  # an image that has not changed for longer is not of a camera that works
 _MAX_LINE = 1 << 14

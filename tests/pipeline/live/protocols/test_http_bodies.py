@@ -14,9 +14,9 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.live import http_bodies
 from pipeline.live.camera_messages import LiveFrame, OpenStream, StreamError
 from pipeline.live.camera_source import parse_source
+from pipeline.live.protocols import http_bodies
 from pipeline.live.stream_decoder import StreamDecoder
 from testbed.http_cameras import encode_jpegs
 from testbed.scripted_rtsp import ScriptedRtsp

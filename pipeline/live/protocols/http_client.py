@@ -15,8 +15,8 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from pipeline.live.camera_messages import StreamError
 from pipeline.live.camera_source import CameraSource
-from pipeline.live.http_login import HttpLogin
-from pipeline.live.tls import tls_context
+from pipeline.live.protocols.http_login import HttpLogin
+from pipeline.live.protocols.tls import tls_context
 
 _PORTS = {"http": 80, "https": 443}
 _MAX_REDIRECTS = 5
