@@ -93,10 +93,8 @@ class Outbox:
         else:
             self.target = self._file.target
             self._last_id = self._file.last_id
-            self._last_seq, self._unfinished = (
-                dict(self._file.last_seq),
-                dict(self._file.unfinished),
-            )
+            self._last_seq = dict(self._file.last_seq)
+            self._unfinished = dict(self._file.unfinished)
         self._sync = DiskSync(path)
 
     def __enter__(self) -> Outbox:
@@ -292,8 +290,11 @@ class Outbox:
         return rows, last_seq, changes
 
     def _note(self, changes: Mapping[str, str | None]) -> None:
-        unfinished = {**self._unfinished, **changes}
-        self._unfinished = {what: text for what, text in unfinished.items() if text is not None}
+        for what, text in changes.items():
+            if text is None:
+                self._unfinished.pop(what, None)
+            else:
+                self._unfinished[what] = text
 
     def _with_accepted(self, row: StoredEvent) -> StoredEvent:
         prev = self._accepted.get(row.id)

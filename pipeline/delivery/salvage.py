@@ -9,7 +9,6 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
-from itertools import count as count_from
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -100,7 +99,6 @@ class RescuedRows:
     """What is whole behind the place at which the log of an outbox breaks off."""
 
     events: list[StoredEvent]
-    last_seq: dict[str, int]  # newest numbers by origin
     unfinished: dict[str, str]  # texts of what was open, by subject, as far as they are whole
 
     @property
@@ -143,13 +141,13 @@ def rescue_log(path: Path, last_id: int) -> RescuedRows:
             rows = _whole_events(connection, None, has_sums=True, behind=last_id)
             return RescuedRows(
                 _without_gap(sorted(rows, key=lambda row: row.id), last_id),
-                dict(_small_table(connection, "origins", None, has_sums=True)),
                 dict(_small_table(connection, "unfinished", None, has_sums=True)),
             )
 
 
 def _without_gap(rows: list[StoredEvent], last_id: int) -> list[StoredEvent]:
-    return [row for row, number in zip(rows, count_from(last_id + 1)) if row.id == number]
+    """Return the rows, in ascending order, up to the first id that is missing behind `last_id`."""
+    return [row for row_id, row in enumerate(rows, last_id + 1) if row.id == row_id]
 
 
 def _move_aside(path: Path) -> Path:
@@ -237,6 +235,6 @@ def _is_whole(row: tuple[Any, ...]) -> bool:
         return bool(row[-1] == checksum(*row[:5]))
     try:  # version 1 had no checksums
         event = decode_event(row[4])
-    except (EventError, TypeError, UnicodeError):
+    except (EventError, TypeError):
         return False
     return (event.origin, event.seq) == (row[1], row[3])

@@ -118,6 +118,6 @@ class JsonLinesFile:
 def _is_event(text: bytes) -> bool:
     try:
         decode_event(text)
-    except (EventError, UnicodeError):
+    except EventError:
         return False
     return True
