@@ -9,6 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from benchmarks.chaos_records import SyncedState
+from pipeline.delivery.wal_log import log_of
 
 _PAGE = 4096
 _AOF_SYNC_S = 2.0  # with appendfsync everysec, at the latest
@@ -21,7 +22,7 @@ def cut_outbox(outbox: Path, synced: SyncedState, rng: random.Random) -> None:
     SQLite syncs by itself when it moves the log to the database, and begins the log again with
     other salts: then nothing of the new log is certain.
     """
-    log = outbox.with_name(f"{outbox.name}-wal")
+    log = log_of(outbox)
     outbox.with_name(f"{outbox.name}-shm").unlink(missing_ok=True)
     if not log.exists():
         return
@@ -36,19 +37,20 @@ def cut_outbox(outbox: Path, synced: SyncedState, rng: random.Random) -> None:
     log.write_bytes(content)
 
 
-def flip_bit(outbox: Path, rng: random.Random) -> None:
-    """Flip one bit of an outbox at a random place of its files."""
-    files = [outbox, outbox.with_name(f"{outbox.name}-wal")]
-    sizes = [file.stat().st_size if file.exists() else 0 for file in files]
+def flip_bit(outbox: Path, rng: random.Random) -> str:
+    """Flip one bit of an outbox at a random place of its files; returns where."""
+    files = [file for file in (outbox, log_of(outbox)) if file.exists()]
+    sizes = [file.stat().st_size for file in files]
     if not sum(sizes):
-        return
+        return "nowhere: it is empty"
     (file,) = rng.choices(files, sizes)
     with file.open("r+b") as opened:
-        offset = rng.randrange(file.stat().st_size)
+        offset, bit = rng.randrange(file.stat().st_size), rng.randrange(8)
         opened.seek(offset)
         (byte,) = opened.read(1)
         opened.seek(offset)
-        opened.write(bytes([byte ^ 1 << rng.randrange(8)]))
+        opened.write(bytes([byte ^ 1 << bit]))
+    return f"{file.name} byte {offset} bit {bit}"
 
 
 class AppendOnlyFiles:

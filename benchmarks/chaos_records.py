@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.delivery import disk_sync
+from pipeline.delivery.wal_log import log_of
 
 _PREFIX = "produced-"
 _CAMERAS = 3
@@ -77,7 +78,7 @@ def record_syncs(record: ProducedRecord) -> None:
     sync_outbox: Callable[[Path], None] = disk_sync.sync_outbox
 
     def recording(path: Path) -> None:
-        log = path.with_name(f"{path.name}-wal")
+        log = log_of(path)
         numbers, at = record.numbers, time.monotonic()
         with log.open("rb") as file:
             header = file.read(32)

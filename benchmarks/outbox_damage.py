@@ -22,6 +22,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
+from benchmarks.chaos_disk import flip_bit
 from benchmarks.chaos_processes import CameraScript
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.outbox_file import StoredEvent, files_of
@@ -56,17 +57,6 @@ def write_outbox(folder: Path, events: int, *, in_database: bool) -> dict[tuple[
         with closing(sqlite3.connect(folder / NAME)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return {(row.origin, row.seq): row.text for row in rows}
-
-
-def flip_bit(folder: Path, rng: random.Random) -> str:
-    """Flip one bit of the outbox in a folder; returns where."""
-    files = [file for file in files_of(folder / NAME)[:2] if file.exists()]
-    (file,) = rng.choices(files, [file.stat().st_size for file in files])
-    content = bytearray(file.read_bytes())
-    offset, bit = rng.randrange(len(content)), rng.randrange(8)
-    content[offset] ^= 1 << bit
-    file.write_bytes(content)
-    return f"{file.name} byte {offset} bit {bit}"
 
 
 def read_all(folder: Path) -> list[StoredEvent]:
@@ -143,7 +133,7 @@ def main(
                 texts = write_outbox(whole, events, in_database=number % 2 == 1)
             shutil.copytree(whole, folder)
             rng = random.Random(f"{seed} {number}")  # noqa: S311
-            where = [flip_bit(folder, rng) for _ in range(bits)]
+            where = [flip_bit(folder / NAME, rng) for _ in range(bits)]
             log.errors = 0
             delivered = read_all(folder)
             lost = len(texts.keys() - {(row.origin, row.seq) for row in delivered})

@@ -8,6 +8,8 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from pipeline.delivery.wal_log import log_of
+
 # Seconds between two syncs while events are written. The rest of the promised second is for the
 # sync itself; what a disk only claims to have written is beyond any program.
 INTERVAL_S = 0.7
@@ -24,7 +26,7 @@ def sync_outbox(path: Path) -> None:
     Raises:
         OSError: if the disk does not take it.
     """
-    _sync(path.with_name(f"{path.name}-wal"), os.fdatasync)
+    _sync(log_of(path), os.fdatasync)
 
 
 def sync_folder(path: Path) -> None:

@@ -17,6 +17,7 @@ from typing import Any
 
 from pipeline.delivery.outbox_migration import add_checksums, checksum
 from pipeline.delivery.quarantine import set_aside
+from pipeline.delivery.wal_log import log_of
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.private_files import create_private_file
 
@@ -69,7 +70,7 @@ def stored_event(row: Sequence[Any]) -> StoredEvent:
 
 def files_of(path: Path) -> list[Path]:
     """Return the database and the files that SQLite keeps beside it."""
-    return [path.with_name(path.name + suffix) for suffix in ("", "-wal", "-shm")]
+    return [path, log_of(path), path.with_name(f"{path.name}-shm")]
 
 
 @contextmanager
@@ -334,7 +335,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def _refuse_lost_database(path: Path) -> None:
     """Raise if the database is empty beside a log of it, which SQLite would delete."""
-    log = path.with_name(f"{path.name}-wal")
+    log = log_of(path)
     if path.exists() and not path.stat().st_size and log.exists() and log.stat().st_size:
         raise OutboxDamagedError(f"cannot keep events in {path}: it is empty, its log is not")
 

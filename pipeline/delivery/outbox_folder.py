@@ -12,7 +12,7 @@ from pathlib import Path
 
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.salvage import rescue_log, salvage
-from pipeline.delivery.wal_log import unread_commits
+from pipeline.delivery.wal_log import log_of, unread_commits
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.disk_errors import may_pass
 from pipeline.runtime.file_lock import FileLock
@@ -168,7 +168,7 @@ def _rescue_unread(box: Outbox) -> None:
     kept, rescued = path.with_name(f"{path.name}-wal.broken"), 0
     with suppress(OSError, OutboxError):
         create_private_file(kept)
-        shutil.copyfile(path.with_name(f"{path.name}-wal"), kept)
+        shutil.copyfile(log_of(path), kept)
         found = rescue_log(path, box.last_id)
         if found.events:
             box.adopt(found)

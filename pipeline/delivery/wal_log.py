@@ -17,6 +17,11 @@ _LITTLE_ENDIAN_SUMS, _BIG_ENDIAN_SUMS = 0x377F0682, 0x377F0683  # magic numbers
 _VERSION = 3007000
 
 
+def log_of(database: Path) -> Path:
+    """Return the write-ahead log that SQLite keeps beside a database."""
+    return database.with_name(f"{database.name}-wal")
+
+
 def unread_commits(database: Path) -> int:
     """Count the commits in the log that SQLite does not read.
 
@@ -26,7 +31,7 @@ def unread_commits(database: Path) -> int:
     Raises:
         OSError: if the files cannot be read.
     """
-    log, index = (database.with_name(database.name + suffix) for suffix in ("-wal", "-shm"))
+    log, index = log_of(database), database.with_name(f"{database.name}-shm")
     if not log.exists() or not index.exists():
         return 0
     with index.open("rb") as file:

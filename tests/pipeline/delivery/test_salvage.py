@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.outbox_damage import find_wrong, flip_bit, read_all, write_outbox
+from benchmarks.chaos_disk import flip_bit
+from benchmarks.outbox_damage import NAME, find_wrong, read_all, write_outbox
 from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.outbox_folder import open_outboxes
 from pipeline.delivery.salvage import RescuedRows, rescue_log
@@ -34,7 +35,7 @@ def test_a_flipped_bit_is_named_and_never_delivered_as_true(
         caplog.clear()
         folder = tmp_path / f"flip-{seed}"
         shutil.copytree(whole, folder)
-        where = flip_bit(folder, random.Random(seed))
+        where = flip_bit(folder / NAME, random.Random(seed))
         found = read_all(folder)
         errors = [record for record in caplog.records if record.levelno == logging.ERROR]
         assert find_wrong(texts, found, len(errors)) == "", where
