@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
 
@@ -73,8 +73,7 @@ class AnnotatedVideoSink(CameraFilesSink):
         """Complete all files, which are playable also after an error; see `Sink.close`."""
         while self._cameras:
             camera_id, video = self._cameras.popitem()
-            failed_before = camera_id in self._failed
-            with suppress(PipelineError) if failed_before else self._costing_itself(camera_id):
+            with self._costing_itself(camera_id):
                 video.close()
 
     def _open(self, camera_id: str, item: DecidedFrame) -> _CameraVideo:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -134,7 +135,7 @@ class JsonLinesSink(ClosingSink):
             self.disk_error = str(error)
 
 
-class CameraFilesSink(ClosingSink):
+class CameraFilesSink(ClosingSink, ABC):
     """Base class of sinks with a file per camera: one that cannot be written costs itself alone.
 
     It is logged once, in a line that names the file, and the run continues without it.
@@ -151,19 +152,21 @@ class CameraFilesSink(ClosingSink):
         with self._costing_itself(item.camera_id):
             self._write(item)
 
+    @abstractmethod
     def _write(self, item: DecidedFrame | DecidedEnd) -> None:
         """Write an item.
 
         Raises:
             PipelineError: if its camera's file cannot be written; the message names the file.
         """
-        raise NotImplementedError
 
     @contextmanager
     def _costing_itself(self, camera_id: str) -> Iterator[None]:
         try:
             yield
         except PipelineError as error:
+            if camera_id in self._failed:  # closing it failed too
+                return
             self._failed.add(camera_id)
             self.errors.append(str(error))
             log.error("%s; the run continues without it", error)

@@ -285,6 +285,18 @@ def test_an_interruption_does_not_begin_a_cameras_tracks_again(tmp_path: Path) -
     assert [line.split(",")[:2] for line in lines] == [["1", "1"], ["2", "2"]]
 
 
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_tracks_on_a_full_disk_are_reported_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "gate.txt").symlink_to("/dev/full")
+    with MotTracksSink(tmp_path) as sink:
+        for n in range(400):  # more than is buffered, a part of which closing writes again
+            sink.write(make_item(n, people=[make_person(1, (1, 2, 3, 4))]))
+        assert len(sink.errors) == 1
+    assert len(sink.errors) == len(caplog.records) == 1
+
+
 def test_tracks_that_cannot_be_written_cost_themselves_alone(tmp_path: Path) -> None:
     (tmp_path / "a.txt").mkdir()
     with MotTracksSink(tmp_path) as sink:
