@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -61,7 +61,7 @@ class AnnotatedVideoSink(CameraFilesSink):
         camera_id = item.camera_id
         if isinstance(item, DecidedEnd):
             if not item.end.is_final and camera_id in self._cameras:
-                self._cameras[camera_id].end_actions(item)
+                self._cameras[camera_id].take_events(item)
             elif camera_id in self._cameras:
                 self._cameras.pop(camera_id).close()
             return
@@ -95,13 +95,20 @@ class _CameraVideo:
         self._running: dict[str, ActionEvent] = {}  # newest event by instance id, in start order
         self._latest: deque[ActionEvent] = deque(maxlen=_LISTED_EVENTS)
 
-    def end_actions(self, item: DecidedEnd) -> None:
-        """Take over the ends at an interruption."""
-        self._take([event for event in item.events if isinstance(event, ActionEvent)])
+    def take_events(self, item: DecidedFrame | DecidedEnd) -> None:
+        for event in item.events:
+            if not isinstance(event, ActionEvent):
+                continue
+            if event.kind == "end":
+                self._running.pop(event.instance_id, None)
+            else:
+                self._running[event.instance_id] = event
+            if event.kind != "update":
+                self._latest.append(event)
 
     def write(self, item: DecidedFrame) -> None:
         pts_s = item.tracked.frame.pts_s
-        self._take([event for event in item.events if isinstance(event, ActionEvent)])
+        self.take_events(item)
         while self._latest and self._latest[0].end_pts_s < pts_s - _LISTED_S:
             self._latest.popleft()
         actions: dict[int, list[ActionEvent]] = {}
@@ -111,15 +118,6 @@ class _CameraVideo:
 
     def close(self) -> None:
         self._writer.close()
-
-    def _take(self, events: Sequence[ActionEvent]) -> None:
-        for event in events:
-            if event.kind == "end":
-                self._running.pop(event.instance_id, None)
-            else:
-                self._running[event.instance_id] = event
-            if event.kind != "update":
-                self._latest.append(event)
 
 
 @contextmanager
