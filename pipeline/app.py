@@ -19,7 +19,7 @@ from pipeline.outputs.sinks import Sink, write_all
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.runtime.stage_group import StageGroup
-from pipeline.sources.file_decoder import VideoInfo
+from pipeline.sources.file_decoder import DecodeOptions, VideoInfo
 from pipeline.sources.interruptions import end_at_interruptions
 from pipeline.sources.recordings import Recording, read_recording
 from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time
@@ -78,6 +78,7 @@ def replay(
     Raises:
         Exception: the first error of any stage or sink, after all threads have ended.
     """
+    options = DecodeOptions(config.replay.raw_fps, config.replay.max_pixels)
     clips = Channel[ClippedFrame | StreamEnd](config.queues.clips)
     results = Channel[DecidedFrame | DecidedEnd](config.queues.results)
 
@@ -92,8 +93,7 @@ def replay(
                 stop=shutdown.stop,
                 now=time.time,
                 opened=opened,
-                raw_fps=config.replay.raw_fps,
-                max_pixels=config.replay.max_pixels,
+                options=options,
             )
             whole = end_at_interruptions(reader, config.clip.max_gap_s)
             stages.start(f"read {video.camera_id}", whole, frames)

@@ -16,8 +16,15 @@ from pathlib import Path
 
 from pipeline.errors import SourceError
 from pipeline.runtime.child_process import ChildProcess
-from pipeline.sources.file_decoder import DecodedImage, DecodeError, VideoInfo, VideoReader
-from pipeline.sources.pixel_limit import MAX_PIXELS, limit_memory
+from pipeline.sources.file_decoder import (
+    DECODE_DEFAULTS,
+    DecodedImage,
+    DecodeError,
+    DecodeOptions,
+    VideoInfo,
+    VideoReader,
+)
+from pipeline.sources.pixel_limit import limit_memory
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
 READ_TIMEOUT_S = 60.0  # a decoder without a message for longer is considered hung
@@ -38,10 +45,9 @@ class DecoderProcess:
     Args:
         path: the video file.
         stream: number of its video stream, from 0; None: the longest one.
-        raw_fps: frames per second of a raw stream; None: as it states.
+        options: how it is decoded.
         read_timeout_s: longest wait for a message of the child, seconds.
         child: function that runs in the child; a test may pass one that crashes.
-        max_pixels: of a frame; a file with larger ones is not decoded.
 
     Raises:
         SourceError: from `read_info` and `frames`; the message does not name the file.
@@ -52,16 +58,13 @@ class DecoderProcess:
         path: Path,
         *,
         stream: int | None = None,
-        raw_fps: float | None = None,
+        options: DecodeOptions = DECODE_DEFAULTS,
         read_timeout_s: float = READ_TIMEOUT_S,
         child: Callable[[Connection, Path], None] | None = None,
-        max_pixels: int = MAX_PIXELS,
     ) -> None:
         self._path = path
-        self._target = child or partial(
-            decode_into_slots, stream=stream, raw_fps=raw_fps, max_pixels=max_pixels
-        )
-        self._max_pixels = max_pixels
+        self._target = child or partial(decode_into_slots, stream=stream, options=options)
+        self._max_pixels = options.max_pixels
         self.notes: tuple[str, ...] = ()  # complete after the last frame
         self._read_timeout_s = read_timeout_s
 
@@ -128,13 +131,13 @@ class DecoderProcess:
 
 
 def decode_into_slots(
-    pipe: Connection, path: Path, *, stream: int | None, raw_fps: float | None, max_pixels: int
+    pipe: Connection, path: Path, *, stream: int | None, options: DecodeOptions
 ) -> None:
     """Run in the child: decode `path`, send every frame, then report how it ended."""
-    limit_memory(max_pixels)
+    limit_memory(options.max_pixels)
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent ended: end too
         try:
-            reader = VideoReader(path, stream=stream, raw_fps=raw_fps, max_pixels=max_pixels)
+            reader = VideoReader(path, stream=stream, options=options)
         except DecodeError as error:
             pipe.send(_Ended(str(error)))
         else:

@@ -62,28 +62,35 @@ class DecodedImage:
     image: NDArray[np.uint8]  # uint8 (H, W, 3) BGR
 
 
+@dataclass(frozen=True, slots=True)
+class DecodeOptions:
+    """How files are decoded, where they leave a choice; the same for all files of a run."""
+
+    # Frames per second of a raw stream (.h264, .hevc, .mjpeg, .m4v), which has no time stamps;
+    # None: as the stream states.
+    raw_fps: float | None = None
+    max_pixels: int = MAX_PIXELS  # of a frame; a file with larger ones is not decoded
+
+
+DECODE_DEFAULTS = DecodeOptions()
+
+
 class VideoReader:
     """One open video file.
 
     Args:
         path: a file of any container and codec that FFmpeg's libraries decode.
         stream: number of the video stream to read, from 0; None: the longest one.
-        raw_fps: frames per second of a raw stream (.h264, .hevc, .mjpeg, .m4v), which has no time
-            stamps; None: as the stream states.
+        options: how it is decoded.
 
     Raises:
         DecodeError: if the file is no video or has no video stream.
     """
 
     def __init__(
-        self,
-        path: Path,
-        *,
-        stream: int | None = None,
-        raw_fps: float | None = None,
-        max_pixels: int = MAX_PIXELS,
+        self, path: Path, *, stream: int | None = None, options: DecodeOptions = DECODE_DEFAULTS
     ) -> None:
-        self._path, self._raw_fps = path, raw_fps
+        self._path, self._raw_fps = path, options.raw_fps
         try:
             container = av.open(ffmpeg_url(path), options=_OPTIONS)
         except av.FFmpegError as error:
@@ -99,10 +106,10 @@ class VideoReader:
         # must not depend on how frame threads interleave.
         self._stream.thread_count = 1
         codec = self._stream.codec_context
-        if too_many := too_many_pixels(codec.width or 0, codec.height or 0, max_pixels):
+        if too_many := too_many_pixels(codec.width or 0, codec.height or 0, options.max_pixels):
             container.close()
             raise DecodeError(too_many)
-        codec.options = {"max_pixels": str(max_pixels)}
+        codec.options = {"max_pixels": str(options.max_pixels)}
         # JPEG images behind each other are a raw stream by either of two names.
         self._is_raw = bool(container.format.flags & _NO_TIMESTAMPS) or (
             container.format.name.endswith("_pipe")

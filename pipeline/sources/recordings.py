@@ -7,8 +7,7 @@ import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, replace
 
-from pipeline.sources.file_decoder import VideoInfo
-from pipeline.sources.pixel_limit import MAX_PIXELS
+from pipeline.sources.file_decoder import DECODE_DEFAULTS, DecodeOptions, VideoInfo
 from pipeline.sources.video_files import VideoFile, read_frames
 from pipeline.time_text import format_utc
 from pipeline.types import Frame, StreamEnd
@@ -43,8 +42,7 @@ def read_recording(
     stop: threading.Event,
     now: Callable[[], float],
     opened: Callable[[str, VideoInfo], None],
-    raw_fps: float | None = None,
-    max_pixels: int = MAX_PIXELS,
+    options: DecodeOptions = DECODE_DEFAULTS,
 ) -> Generator[Frame | StreamEnd, None, None]:
     """Yield the frames of all pieces, counted and timed as if they were one file, and one end.
 
@@ -57,8 +55,7 @@ def read_recording(
         stop: ends reading early, without an error.
         now: Unix seconds.
         opened: called with the camera id and what the container declares, for each piece.
-        raw_fps: frames per second of raw streams; None: as they state.
-        max_pixels: of a frame; a piece with larger ones fails.
+        options: how the pieces are decoded.
     """
     timeline = _Timeline(recording)
 
@@ -70,10 +67,7 @@ def read_recording(
     for piece, start_at in zip(recording.pieces, recording.starts_at, strict=True):
         timeline.next_piece(start_at)
         video = replace(piece, camera_id=recording.camera_id)
-        items = read_frames(
-            video, stop=stop, now=now, opened=declare, raw_fps=raw_fps, max_pixels=max_pixels
-        )
-        for item in items:
+        for item in read_frames(video, stop=stop, now=now, opened=declare, options=options):
             if isinstance(item, Frame):
                 yield timeline.place(item)
             elif item.error is not None:

@@ -13,8 +13,7 @@ from pathlib import Path
 from pipeline.errors import SourceError
 from pipeline.printable import printable
 from pipeline.sources.decoder_process import DecoderProcess
-from pipeline.sources.file_decoder import VideoInfo
-from pipeline.sources.pixel_limit import MAX_PIXELS
+from pipeline.sources.file_decoder import DECODE_DEFAULTS, DecodeOptions, VideoInfo
 from pipeline.types import Frame, StreamEnd
 
 log = logging.getLogger(__name__)
@@ -35,8 +34,7 @@ def read_frames(
     stop: threading.Event,
     now: Callable[[], float],
     opened: Callable[[str, VideoInfo], None],
-    raw_fps: float | None = None,
-    max_pixels: int = MAX_PIXELS,
+    options: DecodeOptions = DECODE_DEFAULTS,
 ) -> Generator[Frame | StreamEnd, None, None]:
     """Yield every frame of a file and then its `StreamEnd`; log what was odd about the file.
 
@@ -48,15 +46,11 @@ def read_frames(
         stop: ends reading early, without an error.
         now: Unix seconds.
         opened: called with the camera id and what the container declares, before the first frame.
-        raw_fps: frames per second of a raw stream; None: as it states.
-        max_pixels: of a frame; a file with larger ones fails.
+        options: how it is decoded.
     """
     try:
         _check_readable(video.path)
-        process = DecoderProcess(
-            video.path, stream=video.stream, raw_fps=raw_fps, max_pixels=max_pixels
-        )
-        with process as decoder:
+        with DecoderProcess(video.path, stream=video.stream, options=options) as decoder:
             info = decoder.read_info(stop)
             if info is not None:
                 opened(video.camera_id, info)

@@ -11,7 +11,7 @@ import av
 import numpy as np
 import pytest
 
-from pipeline.sources.file_decoder import DecodedImage, DecodeError, VideoReader
+from pipeline.sources.file_decoder import DecodedImage, DecodeError, DecodeOptions, VideoReader
 from tests.conftest import write_video
 
 
@@ -113,7 +113,7 @@ def read(path: Path, raw_fps: float | None = None) -> tuple[list[float], str | N
     """Times, error and notes of a file."""
     times_s, error = [], None
     try:
-        reader = VideoReader(path, raw_fps=raw_fps)
+        reader = VideoReader(path, options=DecodeOptions(raw_fps))
     except DecodeError as damage:
         return [], str(damage), []
     try:

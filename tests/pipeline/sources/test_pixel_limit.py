@@ -20,6 +20,7 @@ from pipeline.live.camera_process import CameraProcess
 from pipeline.live.camera_source import CameraSource, parse_source
 from pipeline.runtime.child_process import ChildProcess
 from pipeline.sources.decoder_process import DecoderProcess
+from pipeline.sources.file_decoder import DecodeOptions
 from pipeline.sources.pixel_limit import MAX_PIXELS, limit_memory, too_many_pixels
 from pipeline.sources.shared_frames import NeedSlots, SlotOwner
 from testbed.http_cameras import MjpegCamera
@@ -77,7 +78,7 @@ def test_a_camera_with_a_huge_image_is_unreadable(side: int) -> None:
 def test_a_file_with_larger_frames_is_refused_in_replay_and_live(tmp_path: Path) -> None:
     path = write_video(tmp_path / "a.mp4", 640, 480)
     with (
-        DecoderProcess(path, max_pixels=640 * 480 - 1) as decoder,
+        DecoderProcess(path, options=DecodeOptions(max_pixels=640 * 480 - 1)) as decoder,
         pytest.raises(SourceError, match="640x480 pixels, more than max_pixels"),
     ):
         decoder.read_info(threading.Event())
@@ -91,7 +92,7 @@ def test_4k_is_decoded_within_the_memory_limit_of_4k(tmp_path: Path, codec: str)
     if codec not in av.codecs_available:
         pytest.skip(f"no {codec}")
     path = write_video(tmp_path / "a.mp4", 3840, 2160, codec)
-    with DecoderProcess(path, max_pixels=3840 * 2160) as decoder:
+    with DecoderProcess(path, options=DecodeOptions(max_pixels=3840 * 2160)) as decoder:
         stop = threading.Event()
         assert decoder.read_info(stop) is not None
         assert sum(1 for _ in decoder.frames(stop)) == 3
