@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 
 from benchmarks.chaos_records import SyncedState
-from pipeline.delivery.wal_log import log_of
+from pipeline.delivery.storage.wal_log import log_of
 
 _PAGE = 4096
 _AOF_SYNC_S = 2.0  # with appendfsync everysec, at the latest

@@ -12,8 +12,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from pipeline.delivery import disk_sync
-from pipeline.delivery.wal_log import log_of
+from pipeline.delivery.storage import disk_sync
+from pipeline.delivery.storage.wal_log import log_of
 
 _PREFIX = "produced-"
 _CAMERAS = 3

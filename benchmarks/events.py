@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.chaos_processes import CameraScript
-from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.event_filter import KINDS, EventFilter
 from pipeline.events import Event, encode_event

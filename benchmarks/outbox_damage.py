@@ -24,9 +24,9 @@ from rich.console import Console
 
 from benchmarks.chaos_disk import flip_bit
 from benchmarks.chaos_processes import CameraScript
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.outbox_file import StoredEvent, files_of
-from pipeline.delivery.outbox_folder import open_outboxes
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.outbox_file import StoredEvent, files_of
+from pipeline.delivery.storage.outbox_folder import open_outboxes
 
 NAME = "run-a1.outbox"
 _MAX_BYTES = 2**30

@@ -23,9 +23,9 @@ import typer
 from rich.console import Console
 from rich.progress import track
 
-from pipeline.delivery.outbox_file import StoredEvent
-from pipeline.delivery.outbox_folder import open_outboxes
 from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.storage.outbox_file import StoredEvent
+from pipeline.delivery.storage.outbox_folder import open_outboxes
 from pipeline.delivery.stream_writer import Appended
 from pipeline.events import Event, EventError, SequenceGap, decode_event, encode_event
 from pipeline.outputs.sinks import JsonLinesSink
@@ -40,8 +40,8 @@ PROGRAM = f"""
 import sys
 from pathlib import Path
 from benchmarks.chaos_processes import CameraScript
-from pipeline.delivery import disk_sync
-from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.storage import disk_sync
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.outputs.sinks import JsonLinesSink
 from pipeline.types import DecidedEnd, StreamEnd
 folder, count = Path(sys.argv[1]), COUNT

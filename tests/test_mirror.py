@@ -48,13 +48,13 @@ TESTED_IN = {
         "pipeline/config/loading.py",
     ],
     "pipeline/commands/test_bridge.py": ["pipeline/config/secret_file.py"],
-    "pipeline/delivery/test_outbox.py": [
-        "pipeline/delivery/disk_allowance.py",
-        "pipeline/delivery/memory_rows.py",
+    "pipeline/delivery/storage/test_outbox.py": [
+        "pipeline/delivery/storage/disk_allowance.py",
+        "pipeline/delivery/storage/memory_rows.py",
     ],
-    "pipeline/delivery/test_outbox_file.py": [
-        "pipeline/delivery/outbox_migration.py",
-        "pipeline/delivery/quarantine.py",
+    "pipeline/delivery/storage/test_outbox_file.py": [
+        "pipeline/delivery/storage/outbox_migration.py",
+        "pipeline/delivery/storage/quarantine.py",
     ],
     "pipeline/outputs/test_sinks.py": [
         "pipeline/outputs/json_lines_file.py",

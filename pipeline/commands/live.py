@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
     from pipeline.commands.live_report import LiveReport
     from pipeline.config.schema import PipelineConfig
-    from pipeline.delivery.outbox_file import StoredEvent
+    from pipeline.delivery.storage.outbox_file import StoredEvent
     from pipeline.live.camera_source import CameraSource
     from pipeline.live.supervisor import Operator
     from pipeline.outputs.sinks import Sink

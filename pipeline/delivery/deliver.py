@@ -11,11 +11,11 @@ from pathlib import Path
 
 from pipeline.config.delivery import RedisConfig
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.outbox_file import StoredEvent
-from pipeline.delivery.outbox_folder import is_in_use, open_outboxes, outboxes_in
 from pipeline.delivery.outbox_sink import OutboxSink
 from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.outbox_file import StoredEvent
+from pipeline.delivery.storage.outbox_folder import is_in_use, open_outboxes, outboxes_in
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import EventStoreError, OutboxError
 from pipeline.redaction import mask_url

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.outputs.sinks import ClosingSink
 from pipeline.types import DecidedEnd, DecidedFrame
 

@@ -10,9 +10,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.outbox_file import StoredEvent
-from pipeline.delivery.outbox_folder import run_of
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.outbox_file import StoredEvent
+from pipeline.delivery.storage.outbox_folder import run_of
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.errors import EventStoreError, OutboxError
 from pipeline.events import EventError, SequenceGap

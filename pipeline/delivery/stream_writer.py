@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pipeline.delivery.outbox_file import StoredEvent
+from pipeline.delivery.storage.outbox_file import StoredEvent
 from pipeline.events import Event, EventError, SequenceGap, decode_event
 from pipeline.redaction import mask_url
 from pipeline.redis_store.connection import NotPermittedError, connect, reporting

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from pipeline.delivery.outbox_file import StoredEvent
+from pipeline.delivery.storage.outbox_file import StoredEvent
 from pipeline.events import ActionEvent, CameraEvent, Event, encode_event
 from pipeline.types import (
     DecidedEnd,

@@ -13,7 +13,7 @@ import redis
 
 from pipeline.config.delivery import RedisConfig
 from pipeline.delivery.deliver import deliver_events, flush_events
-from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.errors import EventStoreError, OutboxError
 from pipeline.events import decode_event
 from tests.pipeline.conftest import STREAM
@@ -81,7 +81,7 @@ def leave_events(folder: Path, run_id: str = "run") -> Path:
 def test_a_flush_that_leaves_an_outbox_is_an_error_and_a_later_one_delivers_it(
     server: str, client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.delivery.outbox_file._BUSY_S", 0.01)
+    monkeypatch.setattr("pipeline.delivery.storage.outbox_file._BUSY_S", 0.01)
     path = leave_events(tmp_path)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("PRAGMA locking_mode = EXCLUSIVE")

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.outbox_sink import OutboxSink
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.events import decode_event
 from tests.pipeline.decided_items import make_end, make_event, make_item
 

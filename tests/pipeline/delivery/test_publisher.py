@@ -17,10 +17,10 @@ import pytest
 import redis
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.outbox_file import StoredEvent
 from pipeline.delivery.publisher import Publisher
-from pipeline.delivery.quarantine import quarantine_of
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.outbox_file import StoredEvent
+from pipeline.delivery.storage.quarantine import quarantine_of
 from pipeline.delivery.stream_writer import Appended, EventStream, Trimming
 from pipeline.errors import EventStoreError, OutboxError
 from pipeline.events import Event, SequenceGap, decode_event

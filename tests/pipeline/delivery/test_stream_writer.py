@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from pipeline.delivery.outbox_file import StoredEvent
+from pipeline.delivery.storage.outbox_file import StoredEvent
 from pipeline.delivery.stream_writer import REMEMBER_S, Appended, EventStream, Trimming
 from pipeline.errors import EventStoreError
 from pipeline.events import Event, SequenceGap, decode_event, encode_event

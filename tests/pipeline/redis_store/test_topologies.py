@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.subscriber import Subscriber
 from testbed.redis_server import redis_server

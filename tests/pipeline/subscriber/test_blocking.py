@@ -10,8 +10,8 @@ from pathlib import Path
 import redis
 
 from pipeline.delivery.camera_heartbeat import CameraHeartbeat
-from pipeline.delivery.outbox import Outbox
 from pipeline.delivery.publisher import Publisher
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.subscriber.reports import (
     GroupLost,

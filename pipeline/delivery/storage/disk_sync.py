@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
-from pipeline.delivery.wal_log import log_of
+from pipeline.delivery.storage.wal_log import log_of
 
 # Seconds between two syncs while events are written. The rest of the promised second is for the
 # sync itself; what a disk only claims to have written is beyond any program.

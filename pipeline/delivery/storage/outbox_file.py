@@ -15,9 +15,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from pipeline.delivery.outbox_migration import add_checksums, checksum
-from pipeline.delivery.quarantine import set_aside
-from pipeline.delivery.wal_log import log_of
+from pipeline.delivery.storage.outbox_migration import add_checksums, checksum
+from pipeline.delivery.storage.quarantine import set_aside
+from pipeline.delivery.storage.wal_log import log_of
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.private_files import create_private_file
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 
-from pipeline.delivery.outbox_file import OutboxFile
+from pipeline.delivery.storage.outbox_file import OutboxFile
 
 _CHECK_EVERY = 200  # events between two checks of the size
 _WARN_AT = 0.8  # of the allowance

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pipeline.delivery.interrupted import closing_event
+from pipeline.delivery.storage.interrupted import closing_event
 from pipeline.events import ActionEvent, CameraEvent
 from tests.pipeline.decided_items import make_camera_event, make_event
 

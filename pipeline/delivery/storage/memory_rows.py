@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
 
-from pipeline.delivery.outbox_file import StoredEvent
+from pipeline.delivery.storage.outbox_file import StoredEvent
 
 _OVERHEAD = 400  # bytes of an event beside its text, roughly
 _KEEP = 0.95  # of the limit, when events are dropped

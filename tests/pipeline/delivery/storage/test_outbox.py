@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.storage.outbox import Outbox
 from pipeline.errors import OutboxError
 from pipeline.events import Event, decode_event
 from testbed.clock import Clock
@@ -59,7 +59,7 @@ def test_a_killed_process_loses_nothing_that_was_appended(tmp_path: Path) -> Non
     code = f"""
 import os, signal
 from pathlib import Path
-from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.storage.outbox import Outbox
 from tests.pipeline.decided_items import make_event
 outbox = Outbox(Path({str(path)!r}))
 for seq in range(1, 101):
@@ -313,7 +313,7 @@ def test_a_disk_that_takes_no_file_delays_the_file_only(
 def test_another_program_that_locks_the_file_does_not_stop_the_run(
     tmp_path: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.delivery.outbox_file._BUSY_S", 0.01)
+    monkeypatch.setattr("pipeline.delivery.storage.outbox_file._BUSY_S", 0.01)
     path = tmp_path / "run.outbox"
     with Outbox(path, now=clock, monotonic=clock) as outbox:
         outbox.append([make_event(1)])

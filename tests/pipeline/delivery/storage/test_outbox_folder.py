@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.outbox_folder import open_outboxes
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.outbox_folder import open_outboxes
 from pipeline.errors import OutboxError
 from pipeline.events import decode_event
 from tests.conftest import REPOSITORY
@@ -25,7 +25,7 @@ MB = 2**20
 LEAVES_EVENTS = """
 import os, signal, sys, time
 from pathlib import Path
-from pipeline.delivery.outbox_folder import open_outboxes
+from pipeline.delivery.storage.outbox_folder import open_outboxes
 from tests.pipeline.decided_items import make_camera_event, make_event
 with open_outboxes(Path(sys.argv[1]), "run", "here", max_bytes=2**20) as (_, own):
     own.append([make_camera_event(1), make_event(2)])
@@ -120,7 +120,7 @@ def test_an_outbox_that_cannot_be_opened_now_stays_where_it_is(
         raise error
 
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.delivery.outbox_folder.Outbox", refuse)
+        patched.setattr("pipeline.delivery.storage.outbox_folder.Outbox", refuse)
         with open_outboxes(tmp_path, None, "here", max_bytes=MB) as (left, _):
             assert left == []
     assert "old.outbox cannot be opened now" in caplog.text
@@ -132,7 +132,7 @@ def test_an_outbox_that_cannot_be_opened_now_stays_where_it_is(
 def test_a_locked_outbox_stays_where_it_is(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("pipeline.delivery.outbox_file._BUSY_S", 0.01)
+    monkeypatch.setattr("pipeline.delivery.storage.outbox_file._BUSY_S", 0.01)
     path = tmp_path / "old.outbox"
     with Outbox(path, target="here") as box:
         box.append([make_event(1)])
@@ -166,7 +166,7 @@ def test_a_run_begins_although_the_disk_is_full(
 
     folder = tmp_path / "outbox"
     with monkeypatch.context() as patched:
-        patched.setattr("pipeline.delivery.outbox_folder.make_private_folder", refuse)
+        patched.setattr("pipeline.delivery.storage.outbox_folder.make_private_folder", refuse)
         with open_outboxes(folder, "run", "here", max_bytes=MB) as (_, own):
             assert own is not None
             own.append([make_event(1)])

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.salvage import rescue_log, salvage
-from pipeline.delivery.wal_log import log_of, unread_commits
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.salvage import rescue_log, salvage
+from pipeline.delivery.storage.wal_log import log_of, unread_commits
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.runtime.disk_errors import may_pass
 from pipeline.runtime.file_lock import FileLock

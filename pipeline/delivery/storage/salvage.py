@@ -13,8 +13,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from pipeline.delivery.interrupted import text_if_open
-from pipeline.delivery.outbox_file import (
+from pipeline.delivery.storage.interrupted import text_if_open
+from pipeline.delivery.storage.outbox_file import (
     OutboxFile,
     StoredEvent,
     connect,
@@ -22,9 +22,9 @@ from pipeline.delivery.outbox_file import (
     files_of,
     stored_event,
 )
-from pipeline.delivery.outbox_migration import CHECKED, checksum
-from pipeline.delivery.quarantine import set_aside
-from pipeline.delivery.wal_log import resigned
+from pipeline.delivery.storage.outbox_migration import CHECKED, checksum
+from pipeline.delivery.storage.quarantine import set_aside
+from pipeline.delivery.storage.wal_log import resigned
 from pipeline.errors import OutboxError
 from pipeline.events import EventError, decode_event
 from pipeline.runtime.private_files import create_private_file, open_private

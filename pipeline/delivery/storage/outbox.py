@@ -12,13 +12,13 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from pipeline.delivery.disk_allowance import DiskAllowance
-from pipeline.delivery.disk_sync import DiskSync
-from pipeline.delivery.interrupted import closing_events, text_if_open
-from pipeline.delivery.memory_rows import MemoryRows
-from pipeline.delivery.outbox_file import OutboxFile, StoredEvent, files_of
-from pipeline.delivery.quarantine import set_aside
-from pipeline.delivery.salvage import RescuedRows, salvage
+from pipeline.delivery.storage.disk_allowance import DiskAllowance
+from pipeline.delivery.storage.disk_sync import DiskSync
+from pipeline.delivery.storage.interrupted import closing_events, text_if_open
+from pipeline.delivery.storage.memory_rows import MemoryRows
+from pipeline.delivery.storage.outbox_file import OutboxFile, StoredEvent, files_of
+from pipeline.delivery.storage.quarantine import set_aside
+from pipeline.delivery.storage.salvage import RescuedRows, salvage
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.events import Event, encode_event
 

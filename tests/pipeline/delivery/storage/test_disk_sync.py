@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery import disk_sync
-from pipeline.delivery.disk_sync import INTERVAL_S, DiskSync
-from pipeline.delivery.outbox import Outbox
+from pipeline.delivery.storage import disk_sync
+from pipeline.delivery.storage.disk_sync import INTERVAL_S, DiskSync
+from pipeline.delivery.storage.outbox import Outbox
 from tests.pipeline.decided_items import make_event
 
 

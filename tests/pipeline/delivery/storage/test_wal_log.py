@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.outbox_file import files_of
-from pipeline.delivery.wal_log import unread_commits
+from pipeline.delivery.storage.outbox_file import files_of
+from pipeline.delivery.storage.wal_log import unread_commits
 
 FRAME = 24 + 4096
 

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.outbox_file import OutboxFile
-from pipeline.delivery.quarantine import quarantine_of
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.outbox_file import OutboxFile
+from pipeline.delivery.storage.quarantine import quarantine_of
 from pipeline.errors import OutboxDamagedError, OutboxError
 from pipeline.events import encode_event
 from tests.pipeline.decided_items import make_camera_event, make_event

@@ -13,9 +13,9 @@ import pytest
 
 from benchmarks.chaos_disk import flip_bit
 from benchmarks.outbox_damage import NAME, find_wrong, read_all, write_outbox
-from pipeline.delivery.outbox import Outbox
-from pipeline.delivery.outbox_folder import open_outboxes
-from pipeline.delivery.salvage import RescuedRows, rescue_log
+from pipeline.delivery.storage.outbox import Outbox
+from pipeline.delivery.storage.outbox_folder import open_outboxes
+from pipeline.delivery.storage.salvage import RescuedRows, rescue_log
 from pipeline.events import encode_event
 from tests.pipeline.decided_items import make_event, stored
 
