@@ -8,14 +8,8 @@ import re
 from pathlib import Path
 
 from pipeline.sources.video_search import VIDEO_SUFFIXES
-from training.labels.label_lists import (
-    is_video,
-    read_ava,
-    read_label_text,
-    read_list,
-    recording_of,
-)
-from training.labels.label_tables import delimiter_of, read_csv, read_json
+from training.labels.label_lists import is_video, read_ava, read_list, recording_of
+from training.labels.label_tables import delimiter_of, read_csv, read_json, read_label_text
 from training.labels.samples import DataError, Sample, Split
 
 # Folders and files with these names hold that part of the data.

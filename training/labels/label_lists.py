@@ -12,10 +12,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from models.checkpoints.label_files import find_label_file, read_label_numbers
-from models.checkpoints.text_files import read_text
 from pipeline.paths import expand_user
 from pipeline.sources.video_search import VIDEO_SUFFIXES
-from training.labels.label_tables import collect_samples, lines_of
+from training.labels.label_tables import collect_samples, lines_of, read_label_text
 from training.labels.samples import DataError, PersonBox, Sample, Split
 
 # An annotation of AVA speaks of the three seconds around its time (Gu et al. 2018, section 3.1).
@@ -95,18 +94,6 @@ def recording_of(video: Path) -> str | None:
     """
     match = _UCF_NAME.fullmatch(video.stem)
     return None if match is None else f"{match[1]}_{match[2]}"
-
-
-def read_label_text(path: Path) -> str:
-    """Read a file of labels as text.
-
-    Raises:
-        DataError: naming the line that is not UTF-8.
-    """
-    try:
-        return read_text(path)
-    except (OSError, ValueError) as error:
-        raise DataError(str(error)) from error
 
 
 def _video_and_numbers(line: str) -> tuple[str, list[int]]:

@@ -54,7 +54,7 @@ def read_csv(path: Path, folder: Path) -> list[Sample]:
     Raises:
         DataError: naming every wrong line, up to ten.
     """
-    text = _text_of(path)
+    text = read_label_text(path)
     header = next((line for line in text.splitlines() if line.strip()), "")
     options: dict[str, Any] = {"delimiter": delimiter_of(header), "strict": True}
     reader = csv.reader(io.StringIO(text, newline=""), skipinitialspace=True, **options)
@@ -101,7 +101,12 @@ def delimiter_of(header: str) -> str:
     return ","
 
 
-def _text_of(path: Path) -> str:
+def read_label_text(path: Path) -> str:
+    """Read a file of labels as text.
+
+    Raises:
+        DataError: naming the line that is not UTF-8.
+    """
     try:
         return read_text(path)
     except (OSError, ValueError) as error:
@@ -117,7 +122,7 @@ def read_json(path: Path, folder: Path) -> list[Sample]:
         DataError: naming every wrong object, up to ten.
     """
     try:
-        content = json.loads(_text_of(path))
+        content = json.loads(read_label_text(path))
     except (RecursionError, ValueError) as error:
         raise DataError(f"{path}: cannot be read as JSON ({error})") from error
     if not isinstance(content, list) or not all(isinstance(row, dict) for row in content):
