@@ -62,7 +62,7 @@ def read_list(
     found = _label_file(path, label_file)
     names = {} if found is None else _numbered_names(found)
     by_folder = {} if found else _names_by_folder(line for _, line in lines)
-    if found is None and not by_folder and any(_LINE.fullmatch(line) for _, line in lines):
+    if found is None and not by_folder and any(_split(line)[1] for _, line in lines):
         _warn_of_numbers(path)
     if found is not None:
         _warn_of_an_unused_first(path, found, names, lines)
@@ -97,20 +97,25 @@ def recording_of(video: Path) -> str | None:
 
 
 def _video_and_numbers(line: str) -> tuple[str, list[int]]:
-    """Take a line apart; without numbers, the folder of the video is its label."""
-    match = _LINE.fullmatch(line)
-    if match is None:
-        if is_video(line) and PurePath(line).parent.name:
-            return line, []
+    """Split a line and check it; without numbers, the folder of the video is its label."""
+    video, numbers = _split(line)
+    if not numbers and not (is_video(line) and PurePath(line).parent.name):
         raise DataError(f"expected `path number`, got {line[:80]!r}")
-    numbers = [int(number) for number in re.findall(r"\d+", match["numbers"])]
-    if len(numbers) > 1 and not is_video(match["video"]):
+    if len(numbers) > 1 and not is_video(video):
         raise DataError(
             f"a line of extracted frames (`folder frames label`), got {line[:80]!r}; this program "
             "reads videos: give a list of videos (`path label`), which mmaction2's "
             "build_file_list.py writes with --format videos"
         )
-    return match["video"], numbers
+    return video, numbers
+
+
+def _split(line: str) -> tuple[str, list[int]]:
+    """Split a line into its path and the numbers at its end, if there are any."""
+    match = _LINE.fullmatch(line)
+    if match is None:
+        return line, []
+    return match["video"], [int(number) for number in re.findall(r"\d+", match["numbers"])]
 
 
 def is_video(path: str) -> bool:
@@ -128,11 +133,10 @@ def _names_by_folder(lines: Iterable[str]) -> dict[int, str]:
     """Name numbers by the folders of their videos, if each of them has one of its own."""
     folders = defaultdict[int, set[str]](set)
     for line in lines:
-        match = _LINE.fullmatch(line)
-        numbers = [] if match is None else [int(n) for n in re.findall(r"\d+", match["numbers"])]
-        if match is None or len(numbers) != 1 or not is_video(match["video"]):
+        video, numbers = _split(line)
+        if len(numbers) != 1 or not is_video(video):
             return {}
-        folders[numbers[0]].add(PurePath(match["video"]).parent.name)
+        folders[numbers[0]].add(PurePath(video).parent.name)
     named = {number: next(iter(found)) for number, found in folders.items() if len(found) == 1}
     several = len(named) == len(folders) == len(set(named.values())) > 1
     return named if several and all(named.values()) else {}
@@ -236,8 +240,7 @@ def _warn_of_an_unused_first(
     path: Path, found: Path, names: Mapping[int, str], lines: Sequence[tuple[str, str]]
 ) -> None:
     """Warn of a list that may count from 1 where the names count from 0."""
-    matches = [match for _, line in lines if (match := _LINE.fullmatch(line))]
-    used = {int(n) for match in matches for n in re.findall(r"\d+", match["numbers"])}
+    used = {number for _, line in lines for number in _split(line)[1]}
     if 0 in names and used and 0 not in used:
         log.warning(
             "%s: no line has the number 0, which is %s by %s; if the list counts from 1, write "
