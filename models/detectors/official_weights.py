@@ -33,7 +33,6 @@ SHA256 = {
     "yolo26x.pt": "9fdd44a31c504547ffb81d2c6d9e6dac3493c8eaa8b0398d3f43bae6c7003e92",
 }
 _DIGEST = re.compile(r"[0-9a-f]{64}\b")
-_CHUNK_BYTES = 1 << 20
 
 
 def is_official(weights: str) -> bool:
@@ -47,11 +46,8 @@ def sha256_of(path: Path) -> str:
     Raises:
         OSError: if it cannot be read.
     """
-    digest = hashlib.sha256()
     with path.open("rb") as file:
-        while chunk := file.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def check_sha256(path: Path, expected: str) -> None:
