@@ -46,11 +46,11 @@ def build_starting_point(
     torch.manual_seed(config.loop.seed)
     dropout = DEFAULT_DROPOUT
     if section.architecture is not None:
-        model = build_architecture(section.architecture, project)
-        config_of_file = architecture_file(section, project)
-        if config_of_file is not None:
-            dropout = config_of_file.cls_head.dropout_ratio
-            _check_classes(section.architecture, config_of_file, labels, multi_label=multi_label)
+        described = architecture_file(section, project)
+        model = build_architecture(section.architecture, described)
+        if described is not None:
+            dropout = described.cls_head.dropout_ratio
+            _check_classes(section.architecture, described, labels, multi_label=multi_label)
     else:
         model = load_checkpoint(find_file(section.weights, project), section.state_dict)
     changes = config.input.model_dump()
@@ -110,20 +110,19 @@ def _check_classes(
         )
 
 
-def build_architecture(name: str, project: Path = Path()) -> Recognizer3D:
+def build_architecture(name: str, described: ModelConfig | None = None) -> Recognizer3D:
     """Build an untrained network.
 
     Args:
-        name: of an architecture, or a file of configs/recognizer.
-        project: where a relative path is looked for if the current directory does not have it.
+        name: of an architecture, or of a file of configs/recognizer.
+        described: the content of that file; None: `name` is an architecture.
 
     Raises:
         ConfigError: if there is no such architecture, or a key of the file does not go with it.
     """
-    if name.endswith((".yaml", ".yml")):
-        config = load_model_config(find_file(name, project))
+    if described is not None:
         try:
-            return _trainable(untrained_recognizer(config))
+            return _trainable(untrained_recognizer(described))
         except ConfigError as error:
             raise ConfigError(f"model.architecture: {name}: {error}") from error
     if name not in ARCHITECTURES:

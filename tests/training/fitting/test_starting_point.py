@@ -12,6 +12,7 @@ from models.checkpoints.checkpoint import load_recognizer, save_recognizer
 from models.checkpoints.naming_schemes import NAMING_SCHEMES
 from models.slowfast.heads import SlowFastHead
 from models.slowfast.recognizer3d import Recognizer3D
+from pipeline.config.schema import load_model_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import in_naming_scheme, small_network
@@ -64,7 +65,8 @@ def test_an_input_that_cannot_work_names_its_key() -> None:
 
 def test_architectures_are_known_by_name_and_by_file() -> None:
     path = REPOSITORY / "configs/recognizer/slowfast_compact.yaml"
-    by_file, by_name = build_architecture(str(path)), build_architecture("slowfast_compact")
+    by_file = build_architecture(str(path), load_model_config(path))
+    by_name = build_architecture("slowfast_compact")
     assert by_file.architecture == by_name.architecture
     with pytest.raises(ConfigError, match=r"model\.architecture: there is no slowfast_r51; there"):
         build_architecture("slowfast_r51")
