@@ -23,7 +23,7 @@ AVA_HALF_SPAN_S = 1.5
 # Beside the lists of UCF101, and of mmaction2's tools.
 USUAL_LABEL_FILES = ("classInd.txt", "label_map.txt")
 
-_LINE = re.compile(r"(?P<video>.*?[^\s,;])(?P<numbers>(?:[\s,;]+\d+)+)[\s,;]*")
+_LINE = re.compile(r"(?P<video>.*?[^\s,;])(?P<numbers>(?:[\s,;]+\d{1,18})+)[\s,;]*")
 _UCF_NAME = re.compile(r"v_(\w+?)_(g\d+)_c\d+")
 _HMDB_SPLIT = re.compile(r"_test_split\d\.txt$")
 

@@ -197,3 +197,11 @@ def test_a_cell_of_ava_without_end_is_named_by_line(tmp_path: Path) -> None:
     (tmp_path / "ava.csv").write_text("film,2,0.1,0.2,0.3,0.9,1,0\n" + row)
     with pytest.raises(DataError, match=r"ava\.csv:2: field larger"):
         read_samples(tmp_path / "ava.csv")
+
+
+@pytest.mark.parametrize("lines_before", ["", "x/a.mp4\n"])
+def test_a_number_without_end_is_named_by_line(lines_before: str, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{lines_before}x/b.mp4 {'9' * 5000}\n")
+    line = 1 + lines_before.count("\n")
+    with pytest.raises(DataError, match=rf"list\.txt:{line}: expected `path number`, got 'x/b"):
+        read_samples(tmp_path / "list.txt")
