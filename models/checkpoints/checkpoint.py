@@ -45,7 +45,9 @@ def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> N
     state = model.state_dict()
     wrong = [key for key, value in state.items() if not value.isfinite().all()]
     if wrong:
-        raise ValueError(f"{path}: not written, weights are not finite: {', '.join(wrong[:5])}")
+        raise ValueError(
+            f"{path}: not written, weights are not finite: {', '.join(wrong[:SHOWN_NAMES])}"
+        )
     tensors = {
         key: (_halved(value) if half and value.ndim > 1 else value).cpu().contiguous()
         for key, value in state.items()

@@ -160,13 +160,13 @@ def _check_blanks(numbers: Sequence[int], example: str) -> None:
 
 def _from_json(text: str) -> list[str] | dict[int, str]:
     pairs = json.loads(text, object_pairs_hook=_Pairs)
-    if isinstance(pairs, list) and not isinstance(pairs, _Pairs):
-        if not all(isinstance(label, str | int) for label in pairs):
-            raise ValueError("a list of names is expected")
-        return [str(label) for label in pairs]
-    if not isinstance(pairs, _Pairs):
+    if isinstance(pairs, _Pairs):
+        return _from_mapping(pairs)
+    if not isinstance(pairs, list):
         raise ValueError("a list or an object is expected")
-    return _from_mapping([(key, value) for key, value in pairs])
+    if not all(isinstance(label, str | int) for label in pairs):
+        raise ValueError("a list of names is expected")
+    return [str(label) for label in pairs]
 
 
 class _Pairs(list[tuple[str, Any]]):
@@ -196,7 +196,7 @@ def _is_scalar(node: Any) -> bool:
 
 
 def _from_mapping(pairs: Sequence[tuple[str, Any]]) -> dict[int, str]:
-    texts = [(str(key), value if isinstance(value, str) else str(value)) for key, value in pairs]
+    texts = [(key, str(value)) for key, value in pairs]
     if texts and all(key.isdecimal() for key, _ in texts):
         return _by_number((key, value, f"number {key}") for key, value in texts)
     if all(value.isdecimal() for _, value in texts):
