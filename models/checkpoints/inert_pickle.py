@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 # What only a file asks for that means to run something. A stand-in would be as harmless as for any
-# other name; refusing it tells the owner of the file.
+# other name; refusing it informs the owner of the file.
 _RUNNING_MODULES = frozenset(
     {"os", "posix", "nt", "subprocess", "sys", "pty", "socket", "shutil", "importlib", "runpy"}
     | {"ctypes", "commands", "webbrowser", "code", "codeop", "pdb", "bdb", "timeit", "signal"}

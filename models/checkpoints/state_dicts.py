@@ -98,7 +98,7 @@ def choose_network(networks: Sequence[NamedWeights], key: str | None) -> NamedWe
         key: of the wanted one; None: the one of the usual key that is no average.
 
     Raises:
-        ValueError: if there is none of that key, or nothing says which is meant.
+        ValueError: if there is none of that key, or it is not clear which is meant.
     """
     keys = ", ".join(network.key or '""' for network in networks)
     if key is not None:

@@ -1,4 +1,4 @@
-"""Read text that somebody wrote with some editor: its encoding is known, or the line is named."""
+"""Read text files of any editor: the encoding is known, or the offending line is named."""
 
 from __future__ import annotations
 

@@ -132,7 +132,7 @@ class YoloPersonDetector:
 
 
 def _refuse_nan(weights: Path, model: Any) -> None:
-    """Refuse weights that hold NaN: such a detector finds nobody, and says nothing.
+    """Refuse weights that hold NaN: such a detector finds no person and reports no error.
 
     Raises:
         ValueError: naming the first of them.

@@ -105,7 +105,7 @@ def nan_weights(model: Path) -> list[str]:
     with signal_stack_kept():
         try:
             nodes = openvino.Core().read_model(model).get_ops()
-        except RuntimeError:  # whoever loads it for use reports what is wrong
+        except RuntimeError:  # loading it for use reports what is wrong
             return []
         constants = [node for node in nodes if node.get_type_name() == "Constant"]
         real = [node for node in constants if node.get_element_type().is_real()]

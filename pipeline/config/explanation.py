@@ -1,4 +1,4 @@
-"""Say what is wrong with a value or a key in the words of whoever wrote it."""
+"""Explain what is wrong with a value or a key in the words of the configuration's author."""
 
 from __future__ import annotations
 

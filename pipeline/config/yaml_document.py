@@ -43,7 +43,7 @@ class YamlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class YamlDocument:
-    """What a text says, and in which line."""
+    """The content of a text, and the line of each value."""
 
     content: Any
     lines: dict[ValuePath, int] = field(default_factory=dict)  # of keys and items, from 1

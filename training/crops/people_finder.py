@@ -42,7 +42,7 @@ class ConfiguredPeopleFinder:
         weights = file_identity(find_file(section.weights, self._project))
         name: object = weights or self.detector.description
         keys = {"confidence", "iou", "image_size"}
-        # Without the default: it would make everybody's crops again.
+        # Without the default: it would invalidate every existing entry of the crop cache.
         keys |= {"person_class"} & section.model_dump(exclude_defaults=True).keys()
         settings = section.model_dump(include=keys)
         return f"{name} {settings} {self._tracker_section.model_dump_json()}"

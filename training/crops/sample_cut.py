@@ -163,7 +163,7 @@ def _fixed_box(box: PersonBox, wh: tuple[int, int]) -> FloatArray:
         )
     if min(x2 - x1, y2 - y1) < MIN_SIDE:
         raise DataError(
-            f"the box {corners} is smaller than {MIN_SIDE} pixels: nobody can be seen in it"
+            f"the box {corners} is smaller than {MIN_SIDE} pixels: no person can be seen in it"
         )
     return xyxy
 

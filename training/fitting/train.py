@@ -137,7 +137,7 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
 
 
 def _data_section(config: TrainConfig, project: Path) -> DataConfig:
-    """Let the file of the network say whether samples have several labels, if `data` does not."""
+    """Take multi_label from the file of the network, if there is one and `data` does not set it."""
     described = architecture_file(config.model, project)
     if described is None or config.data.multi_label is not None:
         return config.data

@@ -264,6 +264,6 @@ def _name(names: Mapping[int, str], number: int) -> str:
     if number not in names:
         raise DataError(
             f"label {number} has no name (known: {min(names)} to {max(names)}); a file of names "
-            "says where it begins with lines `0: name` or `1: name`"
+            "shows where it begins with lines `0: name` or `1: name`"
         )
     return names[number]

@@ -35,7 +35,7 @@ FIELDS = (
 )
 CORNERS = ("x1", "y1", "x2", "y2")
 SHOWN_ERRORS = 10
-# A box that ends within a pixel or two of the corner shows nobody: it is in fractions of the frame.
+# A box that ends within two pixels of the corner shows no person: it is in fractions of the frame.
 LARGEST_FRACTION = 2.0
 
 Row = Mapping[str, Any]
