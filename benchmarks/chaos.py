@@ -42,8 +42,8 @@ from benchmarks.chaos_records import produced_total
 from pipeline.config.shipped_files import PROJECT
 from pipeline.delivery.deliver import flush_events
 from pipeline.errors import OutboxError
-from pipeline.redis_store.redis_server import free_port
 from pipeline.redis_store.server_program import find_redis_server
+from testbed.free_port import free_port
 from testbed.tcp_proxy import TcpProxy
 
 CLAIM_AFTER_S = 3.0

@@ -38,9 +38,9 @@ from pipeline.config.shipped_files import PROJECT
 from pipeline.event_filter import parse_filter
 from pipeline.events import CameraEvent
 from pipeline.redis_store.embedded_redis import embedded_redis
-from pipeline.redis_store.redis_server import free_port
 from pipeline.subscriber import Subscriber
 from testbed.bit_flipping_proxy import BitFlippingProxy
+from testbed.free_port import free_port
 from testbed.rtsp_camera import RtspCamera
 from testbed.videos_h264 import Image, encode_h264
 

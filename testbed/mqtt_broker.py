@@ -19,7 +19,7 @@ from paho.mqtt.client import Client
 from paho.mqtt.enums import CallbackAPIVersion
 from pwdlib import PasswordHash
 
-from pipeline.redis_store.redis_server import free_port
+from testbed.free_port import free_port
 
 PASSWORD = "hunter2"  # of the user `cam`, where there are users
 MOSQUITTO = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin:/sbin")

@@ -12,8 +12,8 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from pipeline.redis_store.redis_server import free_port
 from pipeline.redis_store.server_program import find_redis_server
+from testbed.free_port import free_port
 
 _START_S = 60.0
 _PORT_ATTEMPTS = 5

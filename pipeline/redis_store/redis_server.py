@@ -45,13 +45,6 @@ _PERMITTED = (
 )
 
 
-def free_port() -> int:
-    """Return a TCP port of the loopback interface that is unused now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 def start_server(directory: Path, *, timeout_s: float) -> None:
     """Start a server with its data in `directory` and wait until it is ready.
 

@@ -19,10 +19,10 @@ from pipeline.app import replay
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, Event
 from pipeline.live.camera_source import CameraSource, parse_source
-from pipeline.redis_store.redis_server import free_port
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
 from testbed.fakes import BrightnessRecognizer, OnePersonDetector, fake_components
+from testbed.free_port import free_port
 from testbed.live_runs import STAMP, LiveRun
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
 from testbed.videos_h264 import Image, encode_h264

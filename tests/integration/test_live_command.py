@@ -19,7 +19,7 @@ from typing import Any
 import pytest
 import yaml
 
-from pipeline.redis_store.redis_server import free_port
+from testbed.free_port import free_port
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
 from tests.conftest import REPOSITORY
 

@@ -24,10 +24,10 @@ from pipeline.bridges.webhook import WebhookBridge, _retry_after_s
 from pipeline.delivery.stream_writer import EventStream
 from pipeline.errors import ConfigError
 from pipeline.events import decode_event, encode_event
-from pipeline.redis_store.redis_server import free_port
 from pipeline.subscriber import Subscriber
 from pipeline.subscriber.reports import DeadLetter, Report
 from testbed.certificates import make_certificate
+from testbed.free_port import free_port
 from testbed.http_receiver import Receiver, Reply, http_receiver
 from testbed.mqtt_broker import Access, Broker
 from tests.pipeline.conftest import STREAM

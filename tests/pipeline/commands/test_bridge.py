@@ -18,7 +18,7 @@ from pipeline.config.secret_file import read_secret
 from pipeline.delivery.stream_writer import EventStream, Trimming
 from pipeline.errors import ConfigError
 from pipeline.events import Event, decode_event
-from pipeline.redis_store.redis_server import free_port
+from testbed.free_port import free_port
 from testbed.http_receiver import http_receiver
 from testbed.mqtt_broker import Access, Broker, Listener, wait_until
 from tests.conftest import REPOSITORY

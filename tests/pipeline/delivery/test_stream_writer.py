@@ -17,7 +17,7 @@ from pipeline.delivery.storage.outbox_file import StoredEvent
 from pipeline.delivery.stream_writer import REMEMBER_S, Appended, EventStream, Trimming
 from pipeline.errors import EventStoreError
 from pipeline.events import Event, SequenceGap, decode_event, encode_event
-from pipeline.redis_store.redis_server import free_port
+from testbed.free_port import free_port
 from testbed.redis_server import redis_server
 from testbed.tcp_proxy import proxy_to
 from tests.conftest import REPOSITORY

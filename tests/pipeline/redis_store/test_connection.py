@@ -14,8 +14,8 @@ from redis.sentinel import SentinelConnectionPool
 
 from pipeline.errors import EventStoreError
 from pipeline.redis_store.connection import connect, connect_async, reporting
-from pipeline.redis_store.redis_server import free_port
 from testbed.certificates import make_certificate
+from testbed.free_port import free_port
 from testbed.redis_server import redis_server
 
 
