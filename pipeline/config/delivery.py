@@ -19,8 +19,7 @@ from pipeline.bridges.mqtt_topic import check_topic
 from pipeline.config.loading import Section, UserPath
 from pipeline.event_filter import parse_filter
 from pipeline.redaction import mask_url
-from pipeline.redis_store.names import SCHEMES
-from pipeline.redis_store.url import parse_redis_url
+from pipeline.redis_store.url import SCHEMES, parse_redis_url
 
 
 class RedisConfig(Section):

@@ -1,22 +1,11 @@
-"""What Redis servers and keys are called: the schemes of a URL, the keys of a stream.
+"""What the keys and fields of a stream are called.
 
-All keys of one stream are in one slot of a cluster: `{...}` is what is hashed. This file imports
-nothing, so that the configuration can check a URL without the Redis client.
+All keys of one stream are in one slot of a cluster: `{...}` is what is hashed.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-SCHEMES = (
-    "redis://",
-    "rediss://",
-    "unix://",
-    "redis+sentinel://",
-    "rediss+sentinel://",
-    "redis+cluster://",
-    "rediss+cluster://",
-)
 
 FIELD = "event"  # the field of a stream entry: the event as JSON
 # A second field, of dead letters that were put back: the group that gets the event again. Every

@@ -3,6 +3,7 @@
 redis-py takes a URL apart by its special characters, so that one of them in a password moves the
 password's pieces to where host, port and options are, from where they get into error messages. It
 also takes options that change what this program relies on, and passes others on until they fail.
+This file does not import it, so that the configuration can check a URL without.
 """
 
 from __future__ import annotations
@@ -12,14 +13,14 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pipeline.redis_store.names import SCHEMES
 from pipeline.redis_store.url_options import printable, read_options
 
+Kind = Literal["single", "socket", "sentinel", "cluster"]
 Node = tuple[str, int]  # host, port
 
 _PORT, _SENTINEL_PORT = 6379, 26379
 _SOCKET_PATH_BYTES = 107  # of Linux
-_KINDS: dict[str, Literal["single", "socket", "sentinel", "cluster"]] = {
+_KINDS: dict[str, Kind] = {
     "redis": "single",
     "rediss": "single",
     "unix": "socket",
@@ -28,6 +29,7 @@ _KINDS: dict[str, Literal["single", "socket", "sentinel", "cluster"]] = {
     "redis+cluster": "cluster",
     "rediss+cluster": "cluster",
 }
+SCHEMES = tuple(f"{scheme}://" for scheme in _KINDS)
 ESCAPES = "write @ : / ? # % in a password as %40 %3A %2F %3F %23 %25"
 
 
@@ -35,7 +37,7 @@ ESCAPES = "write @ : / ? # % in a password as %40 %3A %2F %3F %23 %25"
 class RedisUrl:
     """The parts of a URL, decoded. No representation: most of it is secret."""
 
-    kind: Literal["single", "socket", "sentinel", "cluster"]
+    kind: Kind
     tls: bool
     nodes: tuple[Node, ...] = ()  # one, but of the sentinels
     path: str = ""  # of a socket

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from hypothesis import strategies as st
 
 from pipeline.config.schema import load_config
 from pipeline.errors import ConfigError
-from pipeline.redis_store.url import RedisUrl, parse_redis_url
+from pipeline.redis_store.url import SCHEMES, RedisUrl, parse_redis_url
 from testbed.certificates import make_certificate
+from tests.conftest import REPOSITORY
 
 
 def parts(url: str) -> dict[str, Any]:
@@ -25,6 +27,18 @@ def parts(url: str) -> dict[str, Any]:
         for name in RedisUrl.__slots__
         if (value := getattr(parsed, name)) != getattr(default, name)
     }
+
+
+def test_urls_of_single_servers_sentinels_and_clusters_are_known() -> None:
+    assert {"redis://", "rediss://", "redis+sentinel://", "redis+cluster://"} <= set(SCHEMES)
+
+
+def test_the_configuration_checks_a_url_without_the_client_of_redis() -> None:
+    code = "import sys, pipeline.config.delivery; print('redis' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "False\n"
 
 
 @pytest.mark.parametrize(
