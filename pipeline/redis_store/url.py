@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 from urllib.parse import SplitResult, unquote, urlsplit
 
-from pipeline.redis_store.url_options import printable, read_options
+from pipeline.redis_store.url_options import check_printable, read_options
 
 Kind = Literal["single", "socket", "sentinel", "cluster"]
 Node = tuple[str, int]  # host, port
@@ -78,7 +78,7 @@ def parse_redis_url(text: str) -> RedisUrl:
     elif kind == "sentinel":
         nodes = tuple(_node(host, _SENTINEL_PORT) for host in hosts.split(","))
         service, _, db = parts.path.strip("/").partition("/")
-        service = printable(unquote(service), "the service of the sentinels")
+        service = check_printable(unquote(service), "the service of the sentinels")
         if not service:
             raise ValueError("it names no SERVICE behind the sentinels, as in host,host/SERVICE")
     elif "," in hosts:
@@ -97,7 +97,7 @@ def parse_redis_url(text: str) -> RedisUrl:
 def _split(text: str) -> SplitResult:
     if not text.startswith(SCHEMES):
         raise ValueError(f"it must start with {', '.join(SCHEMES)}")
-    printable(text, "it")
+    check_printable(text, "it")
     if " " in text:
         raise ValueError("it has a blank in it; write it as %20")
     try:
@@ -139,7 +139,7 @@ def _node(text: str, default_port: int) -> Node:
         raise ValueError("it names no host")
     if port and not (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 65536):
         raise ValueError(f"what is behind the host is no port ({ESCAPES})")
-    host = printable(unquote(host), "its host")
+    host = check_printable(unquote(host), "its host")
     try:
         host.encode("idna")
     except UnicodeError:  # not chained: it quotes what it read
@@ -158,7 +158,7 @@ def _socket_path(host: str, path: str) -> str:
         raise ValueError(
             "unix:// takes the absolute path of a socket, as in unix:///run/redis.sock"
         )
-    decoded = printable(unquote(path), "its path")
+    decoded = check_printable(unquote(path), "its path")
     if len(decoded.encode()) > _SOCKET_PATH_BYTES:
         raise ValueError(f"the path of a socket has at most {_SOCKET_PATH_BYTES} bytes")
     return decoded

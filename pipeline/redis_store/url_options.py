@@ -13,8 +13,8 @@ from urllib.parse import parse_qsl
 _OPTION = re.compile(r"[a-z][a-z_]{2,40}")
 
 
-def printable(text: str, what: str) -> str:
-    """Return the text.
+def check_printable(text: str, what: str) -> str:
+    """Return the text unchanged if it has no control character and is UTF-8.
 
     Raises:
         ValueError: if it has what no name, path or password has, and what Python fails on later.
@@ -55,7 +55,7 @@ def read_options(query: str, *, tls: bool, sentinel: bool) -> dict[str, Any]:
         decoded = dict(parse_qsl(pair, keep_blank_values=True)).get(name, "")
         if not decoded:
             raise ValueError(f"option {name} has no value")
-        found[name] = _READERS[name](name, printable(decoded, f"option {name}"))
+        found[name] = _READERS[name](name, check_printable(decoded, f"option {name}"))
         if name.endswith(("password", "username", "data")):
             secret = name
     _check_certificates(found)
