@@ -27,14 +27,11 @@ _FINAL_TYPES = (
     NoPermissionError,
     redis.DataError,  # redis-py itself cannot send the command
 )
+_PERMISSION = r"\bNOPERM\b|user executing the script can't|ACL failure in script"
+_PERMISSION_TEXT = re.compile(_PERMISSION, re.I)
 _FINAL_TEXT = re.compile(
-    r"\b(NOAUTH|WRONGPASS|NOPERM|WRONGTYPE)\b"
-    r"|user executing the script can't|ACL failure in script"
-    r"|unknown (sub)?command|unknown redis command",
+    rf"\b(NOAUTH|WRONGPASS|WRONGTYPE)\b|{_PERMISSION}|unknown (sub)?command|unknown redis command",
     re.I,
-)
-_PERMISSION_TEXT = re.compile(
-    r"\bNOPERM\b|user executing the script can't|ACL failure in script", re.I
 )
 _TOO_MANY_CLIENTS = "max number of clients"
 _CODE = re.compile(r"\b(?!ERR\b)[A-Z]{3,}\b")
