@@ -24,6 +24,7 @@ from pipeline.subscriber.protocol import (
     Steps,
     check_sequence,
     entry_order,
+    fields_of,
     only_group,
     read_entry,
 )
@@ -318,7 +319,7 @@ class _Peeked:
 
 
 def _peeked(entry_id: str, pairs: Sequence[bytes]) -> _Peeked:
-    """Decode an entry of names and values, as a script returns it."""
-    fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
+    """Decode an entry as a script returns it."""
+    fields = fields_of(pairs)
     event = read_entry(entry_id, fields.get(FIELD.encode()))
     return _Peeked(entry_id, event, only_group(fields))

@@ -7,7 +7,7 @@ in the readers, once.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -77,6 +77,11 @@ def read_entry(entry_id: str, text: bytes | None) -> Event | BadEntry:
         return decode_event(text)
     except EventError as error:
         return BadEntry(entry_id, str(error))
+
+
+def fields_of(pairs: Sequence[bytes]) -> dict[bytes, bytes]:
+    """Return the fields of an entry, or a hash, as a script returns them: names and values."""
+    return dict(zip(pairs[::2], pairs[1::2], strict=True))
 
 
 def only_group(fields: Mapping[bytes, bytes]) -> str | None:

@@ -18,6 +18,7 @@ from pipeline.subscriber.protocol import (
     Steps,
     check_sequence,
     entry_order,
+    fields_of,
     only_group,
     read_entry,
 )
@@ -106,8 +107,7 @@ class SoloReader:
         for raw_id, pairs in rows:
             # After a failover the newest entry is one that was read; else it is another one, which
             # may have the same id if the clock of the server was ahead.
-            fields = dict(zip(pairs[::2], pairs[1::2], strict=True))
-            if (raw_id.decode(), _hash_of(fields)) in self._read_entries:
+            if (raw_id.decode(), _hash_of(fields_of(pairs))) in self._read_entries:
                 resumed = raw_id.decode()
         yield StreamReset(position, last.decode(), resumed)
         self._reread_to = entry_order(last.decode())
@@ -142,10 +142,9 @@ class _Seen:
         self._numbers: dict[str, int] = {}
         self._unknown = -1 if start not in (BEGINNING, NEWEST) else 0
         if start == NEWEST:
-            names, numbers = newest[::2], newest[1::2]
             self._numbers = {
                 name.decode(errors="replace"): int(number)
-                for name, number in zip(names, numbers, strict=True)
+                for name, number in fields_of(newest).items()
                 if number.isdigit()  # else it is not of a publisher
             }
 
