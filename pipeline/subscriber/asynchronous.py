@@ -11,7 +11,7 @@ from pipeline.events import Event
 from pipeline.redis_store.connection import CLIENT_ERRORS, connect_async, drop_connections
 from pipeline.redis_store.server_states import may_have_moved
 from pipeline.subscriber.options import BaseSubscriber, log_failure
-from pipeline.subscriber.protocol import Command, Delivery, Failed, NoGroupError
+from pipeline.subscriber.protocol import Command, Delivery, Failed, NoGroupError, Outcome
 
 
 class AsyncSubscriber(BaseSubscriber):
@@ -70,11 +70,11 @@ class AsyncSubscriber(BaseSubscriber):
             while True:
                 try:
                     await function(delivery.event)
-                    handled: bool | Failed | None = True
+                    outcome: Outcome = True
                 except Exception as error:
                     log_failure(delivery.event, error)
-                    handled = None if self._stop.is_set() else Failed(str(error))
-                delivery = await deliveries.asend(handled)
+                    outcome = None if self._stop.is_set() else Failed(str(error))
+                delivery = await deliveries.asend(outcome)
         except StopAsyncIteration:
             return
         finally:
@@ -83,7 +83,7 @@ class AsyncSubscriber(BaseSubscriber):
     def _connect(self, url: str, *, socket_timeout_s: float) -> Any:
         return connect_async(url, socket_timeout_s=socket_timeout_s)
 
-    async def _deliveries(self) -> AsyncGenerator[Delivery, bool | Failed | None]:
+    async def _deliveries(self) -> AsyncGenerator[Delivery, Outcome]:
         steps = self._reader.steps()
         answer: Any = None
         error: Exception | None = None

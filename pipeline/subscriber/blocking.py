@@ -10,7 +10,7 @@ from pipeline.events import Event
 from pipeline.redis_store.connection import CLIENT_ERRORS, connect, drop_connections, explained
 from pipeline.redis_store.server_states import is_answer, is_final, may_have_moved
 from pipeline.subscriber.options import BaseSubscriber, log_failure
-from pipeline.subscriber.protocol import Command, Delivery, Failed, NoGroupError
+from pipeline.subscriber.protocol import Command, Delivery, Failed, NoGroupError, Outcome
 
 
 class Subscriber(BaseSubscriber):
@@ -86,14 +86,14 @@ class Subscriber(BaseSubscriber):
             while True:
                 try:
                     function(delivery.event)
-                    handled: bool | Failed | None = True
+                    outcome: Outcome = True
                 except Exception as error:
                     log_failure(delivery.event, error)
-                    handled = None if self._stop.is_set() else Failed(str(error))
-                done += handled is True
+                    outcome = None if self._stop.is_set() else Failed(str(error))
+                done += outcome is True
                 if done == count:
                     self._stop.set()
-                delivery = deliveries.send(handled)
+                delivery = deliveries.send(outcome)
         except StopIteration:
             return done
         finally:
@@ -102,7 +102,7 @@ class Subscriber(BaseSubscriber):
     def _connect(self, url: str, *, socket_timeout_s: float) -> Any:
         return connect(url, socket_timeout_s=socket_timeout_s, retries=0)
 
-    def _deliveries(self) -> Generator[Delivery, bool | Failed | None, None]:
+    def _deliveries(self) -> Generator[Delivery, Outcome, None]:
         steps = self._reader.steps()
         answer: Any = None
         error: Exception | None = None

@@ -17,8 +17,8 @@ from pipeline.subscriber.protocol import (
     FIRST_ID,
     Command,
     Delivery,
-    Failed,
     NoGroupError,
+    Outcome,
     Query,
     ReplyLostError,
     Steps,
@@ -208,15 +208,14 @@ class GroupReader:
 
     def _deliver(self, entry_id: str, event: Event) -> Steps:
         self._current = entry_id
-        done = yield Delivery(entry_id, event)
+        outcome: Outcome = yield Delivery(entry_id, event)
         self._current = None
-        if done is True:
+        if outcome is True:
             self._retry_at.pop(entry_id, None)
             self._reasons.pop(entry_id, None)
             yield self._ack(entry_id)
-        elif done is not None:
-            if isinstance(done, Failed):
-                self._reasons[entry_id] = printable(done.reason, _LONGEST_REASON)
+        elif outcome is not None:
+            self._reasons[entry_id] = printable(outcome.reason, _LONGEST_REASON)
             self._retry_at[entry_id] = self._monotonic() + self._settings.retry_after_s
 
     def _retry_due(self) -> Steps:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from pipeline.events import Event, EventError, SequenceGap, decode_event
 from pipeline.redis_store.names import FIELD, ONLY_FIELD
@@ -43,10 +43,7 @@ class Command:
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """An event for the user; the driver sends back whether it was handled.
-
-    None means that it was not really tried, because a stop came in between.
-    """
+    """An event for the user; the driver sends back its `Outcome`."""
 
     entry_id: str
     event: Event
@@ -54,11 +51,13 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Failed:
-    """What a driver sends back for a delivery that was tried in vain, instead of False."""
+    """A delivery that was tried in vain."""
 
     reason: str
 
 
+# Of a delivery; True: it was handled; None: not really tried, because a stop came in between.
+Outcome = Literal[True] | Failed | None
 Step = Command | Delivery | Report
 Steps = Generator[Step, Any, None]
 Query = Generator[Step, Any, Any]  # steps that return something

@@ -16,6 +16,7 @@ from pipeline.subscriber.group_reader import REMEMBER_S, GroupReader, GroupSetti
 from pipeline.subscriber.protocol import (
     Command,
     Delivery,
+    Failed,
     NoGroupError,
     ReplyLostError,
     Step,
@@ -152,7 +153,7 @@ def test_a_group_that_is_gone_at_the_start_is_made_again(steps: Steps) -> None:
 def test_what_failed_waits_its_time(steps: Steps, clock: Clock) -> None:
     begun(steps)
     assert isinstance(taken(steps, 1), Delivery)
-    assert name(steps.send(False)) == "eval"  # it reads on meanwhile
+    assert name(steps.send(Failed("no answer"))) == "eval"  # it reads on meanwhile
     assert name(steps.send([b"1-0", b"1-0", []])) == "xread"
     clock.now = 6.0
     pending = steps.send([])
