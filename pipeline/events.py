@@ -131,9 +131,7 @@ class CameraEvent(_Event):
 
     kind: CameraEventKind
     pts_s: _Real  # media time: of the first frame, or of the last one; 0 if there was none
-    time: (
-        _UtcText | None
-    )  # UTC of that frame, or of this event; ISO 8601, None without a wall clock
+    time: _UtcText | None  # UTC of that frame or this event, ISO 8601; None without a wall clock
     reason: DownReason | None = None  # on `camera_down` only
 
     @property
@@ -180,7 +178,7 @@ def decode_event(text: str | bytes) -> Event:
     try:
         # Decoded here, strictly: `json` also guesses UTF-16 and UTF-32, and accepts surrogates.
         text = text.encode() if isinstance(text, str) else text
-        fields = json.loads(text.decode(), object_pairs_hook=_without_repetition)
+        fields = _STRICT_JSON.decode(text.decode())
     except RecursionError:
         raise EventError("an event must be JSON that is not nested deeply") from None
     except ValueError as error:
@@ -205,6 +203,9 @@ def _without_repetition(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(fields) < len(pairs):
         raise ValueError("a key is given twice")
     return fields
+
+
+_STRICT_JSON = json.JSONDecoder(object_pairs_hook=_without_repetition)  # made once, not per event
 
 
 def event_json_schema() -> dict[str, Any]:
