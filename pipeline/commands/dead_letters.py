@@ -19,6 +19,7 @@ from pipeline.commands.options import (
     console,
     explained_errors,
     load,
+    needed_server,
 )
 from pipeline.events import encode_event
 from pipeline.printable import printable
@@ -146,15 +147,12 @@ def drop(
 def _opened(
     redis: RedisUrl, config_file: ConfigFile, settings: Settings, output: OutputDir
 ) -> Iterator[DeadLetters]:
-    from pipeline.redis_store.embedded_redis import running_server
     from pipeline.subscriber.dead_letters import DeadLetters
 
     with explained_errors():
         config = load(config_file, settings, output, redis)
-        if config.redis.url == "none":
-            raise typer.BadParameter("dead letters are on a server", param_hint="--redis")
         with (
-            running_server(config.redis.url, config.output / "redis") as url,
+            needed_server(config, "dead letters are on a server") as url,
             DeadLetters(url, config.redis.stream) as letters,
         ):
             yield letters

@@ -24,6 +24,7 @@ from pipeline.commands.options import (
     console,
     explained_errors,
     load,
+    needed_server,
 )
 from pipeline.errors import ConfigError
 from pipeline.events import Event, encode_event, event_json_schema
@@ -159,14 +160,11 @@ def flush(
     """
     from pipeline.delivery.deliver import flush_events
     from pipeline.redaction import mask_url
-    from pipeline.redis_store.embedded_redis import running_server
 
     shutdown = Shutdown()
     with explained_errors(), on_signals(shutdown, console.print):
         config = load(config_file, settings, output, redis)
-        if config.redis.url == "none":
-            raise typer.BadParameter("events are delivered to a server", param_hint="--redis")
-        with running_server(config.redis.url, config.output / "redis") as url:
+        with needed_server(config, "events are delivered to a server") as url:
             folder = config.output / "outbox"
             shutdown.on_request(shutdown.now.set)
             shutdown.bind_interrupt()
@@ -192,14 +190,10 @@ def open_subscriber(config: PipelineConfig, stack: ExitStack, **options: Any) ->
         EventStoreError: if the server does not answer or refuses.
         typer.BadParameter: if the configuration names no server, or `start` is no entry id.
     """
-    from pipeline.redis_store.embedded_redis import running_server
     from pipeline.subscriber import Subscriber
 
-    if config.redis.url == "none":
-        raise typer.BadParameter(
-            "there is nothing to read without a Redis server", param_hint="--redis"
-        )
-    url = stack.enter_context(running_server(config.redis.url, config.output / "redis"))
+    why = "there is nothing to read without a Redis server"
+    url = stack.enter_context(needed_server(config, why))
     try:
         subscriber = Subscriber(url, stream=config.redis.stream, **options)
     except ValueError as error:

@@ -6,7 +6,7 @@ import json
 import logging
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -111,6 +111,23 @@ def load(
     config = load_config(file, [*(settings or ()), *options])
     log.debug("configuration: %s", config.loggable_json())
     return config
+
+
+def needed_server(config: PipelineConfig, why: str) -> AbstractContextManager[str]:
+    """Return a context that yields the URL of the configured server, for a command that needs one.
+
+    Args:
+        config: its `redis` section names the server; `embedded` starts or joins the embedded one.
+        why: printed if it names none.
+
+    Raises:
+        typer.BadParameter: if the configuration names no server.
+    """
+    from pipeline.redis_store.embedded_redis import running_server
+
+    if config.redis.url == "none":
+        raise typer.BadParameter(why, param_hint="--redis")
+    return running_server(config.redis.url, config.output / "redis")
 
 
 class PrintableFormatter(logging.Formatter):
