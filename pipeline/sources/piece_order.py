@@ -60,12 +60,10 @@ def arrange_pieces(
     named = [time_in_path(video.path) for video in videos]
     if (by_name := _in_order(videos, named)) is not None:
         return Arrangement(Recording(camera_id, *by_name), "the times in their names")
-    # Asking opens every file: not if already the first has no answer.
-    if len(videos) > 1 and created_at(videos[0].path) is not None:
-        created = [created_at(video.path) for video in videos]
-        if (by_container := _in_order(videos, created)) is not None:
-            how = "the creation times in their containers"
-            return Arrangement(Recording(camera_id, *by_container), how)
+    created = _creation_times(videos, created_at) if len(videos) > 1 else []
+    if (by_container := _in_order(videos, created)) is not None:
+        how = "the creation times in their containers"
+        return Arrangement(Recording(camera_id, *by_container), how)
     numbered = _counters(videos)
     how = "the number in their names"
     if numbered is None:
@@ -107,6 +105,22 @@ def _unix_s(date: str, clock: str, fraction: str | None, zone: str | None) -> fl
         return datetime.fromisoformat(text).timestamp() + float(f"0.{fraction or 0}")
     except (ValueError, OverflowError):  # the 31st of a month of 30 days
         return None
+
+
+def _creation_times(
+    videos: Sequence[VideoFile], created_at: Callable[[Path], float | None]
+) -> list[float]:
+    """Return the times up to the first file that has none, or that of another one.
+
+    Asking starts a process for each file: not for the rest of those that it does not order.
+    """
+    times: list[float] = []
+    for video in videos:
+        at = created_at(video.path)
+        if at is None or at in times:
+            break
+        times.append(at)
+    return times
 
 
 def _in_order(

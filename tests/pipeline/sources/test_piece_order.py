@@ -106,6 +106,28 @@ def test_then_the_creation_times_of_the_containers() -> None:
     assert how == "the creation times in their containers"
 
 
+@pytest.mark.parametrize(
+    ("created", "asked"),
+    [
+        ([3.0, 1.0, 2.0], ["a.mp4", "b.mp4", "c.mp4"]),
+        ([3.0, 3.0, 2.0], ["a.mp4", "b.mp4"]),
+        ([3.0, None, 2.0], ["a.mp4", "b.mp4"]),
+        ([None, 1.0, 2.0], ["a.mp4"]),
+    ],
+)
+def test_each_container_is_opened_once_and_only_while_it_can_order(
+    created: list[float | None], asked: list[str]
+) -> None:
+    opened = []
+
+    def created_at(path: Path) -> float | None:
+        opened.append(path.name)
+        return created["abc".index(path.stem)]
+
+    arrange_pieces("gate", [VideoFile(name, Path(f"{name}.mp4")) for name in "abc"], created_at)
+    assert opened == asked
+
+
 def test_then_numbers_as_numbers() -> None:
     created = {f"s{n}.mp4": 5.0 for n in range(12)}  # ffmpeg copies one time into all segments
     names, starts_at, how = arranged(["s10.mp4", "s9.mp4", "s1.mp4"], created)
