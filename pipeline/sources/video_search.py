@@ -22,36 +22,11 @@ from pipeline.sources.video_files import VideoFile
 VIDEO_SUFFIXES = frozenset(
     {".mp4", ".m4v", ".mov", ".qt", ".f4v", ".3gp", ".3g2", ".mj2", ".ism", ".ismv", ".psp"}
     | {".mkv", ".mk3d", ".webm", ".avi", ".divx", ".flv", ".kux", ".wmv", ".asf", ".dvr-ms"}
-    | {
-        ".wtv",
-        ".ts",
-        ".mts",
-        ".m2ts",
-        ".m2t",
-        ".trp",
-        ".tp",
-        ".ty",
-        ".mpg",
-        ".mpeg",
-        ".mpe",
-    }
-    | {".m1v", ".m2v", ".vob", ".evo", ".mod", ".tod", ".mxf", ".gxf", ".nut", ".ogv", ".ogm"}
-    | {
-        ".rm",
-        ".rmvb",
-        ".dv",
-        ".dif",
-        ".dav",
-        ".ifv",
-        ".y4m",
-        ".ivf",
-        ".obu",
-        ".amv",
-        ".viv",
-        ".ty+",
-    }
-    | {".mjpeg", ".mjpg", ".h261", ".h263", ".h264", ".h26l", ".264", ".avc", ".hevc", ".h265"}
-    | {".265", ".vvc", ".h266", ".266", ".evc", ".avs2", ".avs3", ".vc1"}
+    | {".wtv", ".ts", ".mts", ".m2ts", ".m2t", ".trp", ".tp", ".ty", ".ty+", ".mpg", ".mpeg"}
+    | {".mpe", ".m1v", ".m2v", ".vob", ".evo", ".mod", ".tod", ".mxf", ".gxf", ".nut", ".ogv"}
+    | {".ogm", ".rm", ".rmvb", ".dv", ".dif", ".dav", ".ifv", ".y4m", ".ivf", ".obu", ".amv"}
+    | {".viv", ".mjpeg", ".mjpg", ".h261", ".h263", ".h264", ".h26l", ".264", ".avc", ".hevc"}
+    | {".h265", ".265", ".vvc", ".h266", ".266", ".evc", ".avs2", ".avs3", ".vc1"}
 )
 _NAMES_SHOWN = 3  # of what is left out
 _SUFFIXES_SHOWN = 5
