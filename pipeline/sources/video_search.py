@@ -142,12 +142,13 @@ def search_folder(folder: Path, *, recursive: bool) -> FolderSearch:
         OSError: if it cannot be listed; one below it is logged instead.
     """
     search = FolderSearch(folder)
-    os.listdir(folder)  # noqa: PTH208 - os.walk would pass its error to `unlisted`
     state = folder.stat()
     entered = {(state.st_dev, state.st_ino)}
 
     def unlisted(error: OSError) -> None:
         path = Path(error.filename)
+        if path == folder:
+            raise error
         log.error("%s: cannot list this folder (%s)", printable(str(path)), error.strerror)
         search.videos.append(path)  # fails as a file that cannot be read: the run is not complete
 

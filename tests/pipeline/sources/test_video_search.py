@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import errno
 import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import av
@@ -88,6 +90,26 @@ def test_symbolic_links_are_followed_once(tmp_path: Path) -> None:
     (tmp_path / "tree/itself").symlink_to("itself")
     search = search_folder(tmp_path / "tree", recursive=True)
     assert [path.name for path in search.videos] == ["a.mp4", "b.mp4"]
+
+
+def test_a_folder_that_cannot_be_listed_is_an_error_and_one_below_it_a_file_that_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    touch(tmp_path, "a.mp4", "locked/b.mp4")
+    locked, scandir = tmp_path / "locked", os.scandir
+
+    def refuse(folder: str | Path) -> Iterator[os.DirEntry[str]]:
+        if Path(folder) == locked:  # root may list every folder
+            raise PermissionError(errno.EACCES, "Permission denied", str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(SourceError, match=r"locked: cannot list this folder \(Permission denied\)"):
+        find_videos([str(locked)])
+    assert not caplog.records
+    videos = find_videos([str(tmp_path)], recursive=True)
+    assert [video.path for video in videos] == [tmp_path / "a.mp4", locked]
+    assert f"{locked}: cannot list this folder (Permission denied)" in caplog.text
 
 
 def test_a_glob_gives_its_matches_sorted(tmp_path: Path) -> None:
