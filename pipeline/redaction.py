@@ -150,15 +150,17 @@ def _mask_path(scheme: str, host: str, path: str) -> str:
         return path
     segments = path.split("/")  # the first one is empty, or parameters behind the host
     hidden = [False] * len(segments)
-    for index, segment in enumerate(segments[1:], 1):
-        before = [name.lower() for name in segments[:index]]
-        hidden[index] = (
+    before, is_behind_hook = "", False
+    for index, segment in enumerate(segments):
+        hidden[index] = index > 0 and (
             looks_secret(segment)
-            or before[-1] in _BEFORE_SECRET
-            or not _BEFORE_SECRETS.isdisjoint(before)
+            or before in _BEFORE_SECRET
+            or is_behind_hook
             or (index == 1 and host.endswith(_UNIFI_PORTS))
             or (index > 1 and scheme.startswith("rtmp") and not _REOLINK.fullmatch(segment))
         )
+        before = segment.lower()
+        is_behind_hook = is_behind_hook or before in _BEFORE_SECRETS
     if scheme.startswith("http") and (xtream := _XTREAM.fullmatch(path)):
         for name in ("user", "word"):
             hidden[path.count("/", 0, xtream.start(name))] = True
