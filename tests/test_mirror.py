@@ -35,6 +35,7 @@ TESTED_IN = {
     ],
     "pipeline/live/protocols/test_http_bodies.py": [
         "pipeline/live/protocols/http_client.py",
+        "pipeline/live/protocols/redirects.py",
         "pipeline/live/protocols/stream_opening.py",
     ],
     "pipeline/live/protocols/test_rtsp_relay.py": [

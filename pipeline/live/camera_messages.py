@@ -30,6 +30,16 @@ class StreamError(Exception):
         self.reason: DownReason = reason
         self.detail = detail
 
+    @classmethod
+    def no_answer(cls, limit_s: float) -> StreamError:
+        """Return the error of a camera that did not answer in time."""
+        return cls("unreachable", f"no answer within {limit_s:g} s")
+
+    @classmethod
+    def nothing_came(cls, limit_s: float) -> StreamError:
+        """Return the error of an open stream that was silent for too long."""
+        return cls("stalled", f"nothing came for {limit_s:g} s")
+
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:

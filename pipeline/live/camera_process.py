@@ -24,7 +24,7 @@ from pipeline.live.camera_messages import (
 )
 from pipeline.live.stream_decoder import StreamDecoder
 from pipeline.runtime.child_process import ChildProcess
-from pipeline.sources.pixel_limit import limit_memory
+from pipeline.sources.pixel_limit import OUT_OF_MEMORY, limit_memory
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
 TICK_S = 0.1  # between two checks of the parent while no message comes
@@ -129,7 +129,8 @@ class CameraProcess:
                     is_open, limit_s = True, request.read_timeout_s + _GRACE_S
             elif time.monotonic() - received_at > limit_s:
                 self.kill()
-                raise _silent(is_open, limit_s)
+                silent = StreamError.nothing_came if is_open else StreamError.no_answer
+                raise silent(limit_s)
             yield message
 
     def _running(self, max_pixels: int) -> tuple[ChildProcess, SlotOwner]:
@@ -141,12 +142,6 @@ class CameraProcess:
                 raise StreamError("decoder_crashed", f"no process for it ({text})") from error
             self._slots = SlotOwner(self._child.send, max_pixels)
         return self._child, self._slots
-
-
-def _silent(is_open: bool, limit_s: float) -> StreamError:
-    if is_open:
-        return StreamError("stalled", f"nothing came for {limit_s:g} s")
-    return StreamError("unreachable", f"no answer within {limit_s:g} s")
 
 
 def serve_camera(pipe: Connection) -> None:
@@ -186,7 +181,6 @@ def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
         pipe.send(decoder.statistics())
         raise
     except MemoryError as error:
-        detail = "its frames need more memory than max_pixels allows"
-        raise StreamError("unreadable", detail) from error
+        raise StreamError("unreadable", OUT_OF_MEMORY) from error
     finally:
         decoder.close()

@@ -255,7 +255,7 @@ class StreamDecoder:
         return self._damaged_at is not None
 
     def _stalled(self) -> StreamError:
-        return StreamError("stalled", f"nothing came for {self._request.read_timeout_s:g} s")
+        return StreamError.nothing_came(self._request.read_timeout_s)
 
     def statistics(self) -> StreamStatistics:
         """Return what was dropped since the last call."""

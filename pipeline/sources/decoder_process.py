@@ -24,7 +24,7 @@ from pipeline.sources.file_decoder import (
     VideoInfo,
     VideoReader,
 )
-from pipeline.sources.pixel_limit import limit_memory
+from pipeline.sources.pixel_limit import OUT_OF_MEMORY, limit_memory
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
 READ_TIMEOUT_S = 60.0  # a decoder without a message for longer is considered hung
@@ -153,7 +153,7 @@ def _decode(pipe: Connection, reader: VideoReader) -> _Ended:
     except DecodeError as error:
         return _Ended(str(error), reader.notes)
     except MemoryError:
-        return _Ended("its frames need more memory than max_pixels allows", reader.notes)
+        return _Ended(OUT_OF_MEMORY, reader.notes)
     finally:
         reader.close()
         ring.close()

@@ -11,6 +11,7 @@ from pathlib import Path
 
 MAX_PIXELS = 36_000_000  # 8192 x 4320 (DCI 8K), rounded up
 BYTES_PER_PIXEL = 3  # BGR
+OUT_OF_MEMORY = "its frames need more memory than max_pixels allows"  # of a limited decoder
 
 # What a decoder of one thread holds per pixel of a frame: up to 17 reference frames of 10 bits
 # 4:2:0 (3 bytes), four slots of BGR, and the frame being converted and turned.

@@ -8,7 +8,6 @@ to its neighbours.
 from __future__ import annotations
 
 import ipaddress
-import re
 import socket
 from http.client import HTTPConnection, HTTPException, HTTPResponse
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
@@ -16,10 +15,10 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from pipeline.live.camera_messages import StreamError
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.protocols.http_login import HttpLogin
-from pipeline.live.protocols.tls import tls_context
+from pipeline.live.protocols.redirects import MAX_REDIRECTS, location, not_followed, shown
+from pipeline.live.protocols.tls import UNVERIFIED, tls_context
 
 _PORTS = {"http": 80, "https": 443}
-_MAX_REDIRECTS = 5
 _ATTEMPTS = 2  # of a request, the second one with the login that was asked for
 _REDIRECTS = (301, 302, 303, 307, 308)
 
@@ -50,27 +49,22 @@ class HttpClient:
         Raises:
             StreamError: if there is no answer, or one that is no success.
         """
-        for _ in range(_MAX_REDIRECTS + 1):
+        for _ in range(MAX_REDIRECTS + 1):
             parts = urlsplit(url)
             response = self._answer(parts, headers or {})
             if response.status not in _REDIRECTS:
                 return HttpBody(response, url, self._read_timeout_s)
             response.close()
-            location = re.sub(r"[^\x21-\x7e]", "", response.getheader("Location") or "")
+            base = parts._replace(netloc=_netloc(parts)).geturl()
             try:
-                target = urlsplit(
-                    urljoin(parts._replace(netloc=_location(parts)).geturl(), location)
-                )
+                target = urlsplit(urljoin(base, location(response.getheader("Location"))))
                 is_same = _origin(target) == _origin(parts)
             except ValueError:
                 target, is_same = urlsplit(""), False
             if not is_same:
-                shown = re.sub(r"[^\w.:/\[\]-]", "", f"{target.scheme}://{_location(target)}")[:80]
-                advice = "if that is the camera, make it its url"
-                detail = f"it redirects to {shown}, which is not followed; {advice}"
-                raise StreamError("unreachable", detail)
+                raise not_followed(f"{target.scheme}://{_netloc(target)}")
             url = target.geturl()
-        raise StreamError("unreachable", f"it redirects more than {_MAX_REDIRECTS} times")
+        raise StreamError("unreachable", f"it redirects more than {MAX_REDIRECTS} times")
 
     def _answer(self, parts: SplitResult, headers: dict[str, str]) -> HTTPResponse:
         is_camera = _origin(parts) == self._origin
@@ -104,15 +98,13 @@ class HttpClient:
             response = connection.getresponse()
             line.settimeout(self._read_timeout_s)
         except TimeoutError as error:
-            detail = f"no answer within {self._open_timeout_s:g} s"
-            raise StreamError("unreachable", detail) from error
+            raise StreamError.no_answer(self._open_timeout_s) from error
         except HTTPException as error:
             raise StreamError("unreadable", "its answer is no HTTP") from error
         except (OSError, ValueError) as error:
             text = getattr(error, "verify_message", None) or getattr(error, "strerror", None)
             if parts.scheme == "https" and self._verify_tls:
-                hint = "if its certificate is its own: verify_tls: false, or SSL_CERT_FILE=its file"
-                text = f"{text or 'no TLS'}; {hint}"
+                text = f"{text or 'no TLS'}; {UNVERIFIED}"
             raise StreamError("unreachable", text or "not a host") from error
         finally:
             if connection.sock is not None:  # the response keeps it open until it is closed itself
@@ -128,8 +120,8 @@ class HttpClient:
             found = socket.getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
             address = str(found[0][4][0])  # the one that is checked is the one that is used
             if not ipaddress.ip_address(address.partition("%")[0]).is_global:
-                shown = re.sub(r"[^\w.:\[\]-]", "", _location(parts))[:80]
-                detail = f"it leads to {shown}, which is neither it nor a public host"
+                place = shown(_netloc(parts))
+                detail = f"it leads to {place}, which is neither it nor a public host"
                 raise StreamError("unreadable", detail)
         line = socket.create_connection((address, _port(parts)), self._open_timeout_s)
         if parts.scheme == "http":
@@ -154,7 +146,7 @@ class HttpBody:
     def __init__(self, response: HTTPResponse, url: str, read_timeout_s: float) -> None:
         self._response, self._read_timeout_s = response, read_timeout_s
         parts = urlsplit(url)
-        self.name = parts._replace(netloc=_location(parts)).geturl()  # FFmpeg gets no login
+        self.name = parts._replace(netloc=_netloc(parts)).geturl()  # FFmpeg gets no login
         self.headers = response.headers
         self.status = response.status
         self.media_type = response.headers.get_content_type()
@@ -173,8 +165,7 @@ class HttpBody:
         try:
             return self._response.read1(size)
         except TimeoutError as error:
-            detail = f"nothing came for {self._read_timeout_s:g} s"
-            raise StreamError("stalled", detail) from error
+            raise StreamError.nothing_came(self._read_timeout_s) from error
         except (OSError, HTTPException, ValueError) as error:
             text = getattr(error, "strerror", None) or "the connection broke"
             raise StreamError("disconnected", f"reading failed ({text})") from error
@@ -196,7 +187,7 @@ def _check_status(response: HTTPResponse) -> None:
     raise StreamError("unreachable", f"it answers with status {status}")
 
 
-def _location(parts: SplitResult) -> str:
+def _netloc(parts: SplitResult) -> str:
     """Return host and port, as written, without user and password."""
     return parts.netloc.rpartition("@")[2]
 

@@ -23,14 +23,14 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from pipeline.live.camera_messages import StreamError
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.protocols.http_login import HttpLogin
+from pipeline.live.protocols.redirects import MAX_REDIRECTS, location, not_followed
 from pipeline.live.protocols.rtsp_messages import RtspError, RtspMessage, RtspParser
-from pipeline.live.protocols.tls import tls_context
+from pipeline.live.protocols.tls import UNVERIFIED, tls_context
 
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _POLL_S = 0.2  # between two checks whether the relay is to end
 _SEND_S = 5.0  # longest wait for a camera to take a request
 _RECEIVED_BYTES = 1 << 16
-_MAX_REDIRECTS = 5
 # Requests of a camera that only ask whether somebody is there.
 _PINGS = ("OPTIONS", "GET_PARAMETER", "SET_PARAMETER")
 _NOT_FORWARDED = ("location", "www-authenticate", "authentication-info", "proxy-authenticate")
@@ -90,12 +90,10 @@ class RtspRelay:
                 connection.settimeout(max(deadline - time.monotonic(), 0.1))
                 connection = context.wrap_socket(connection, server_hostname=self._host)
         except TimeoutError as error:
-            detail = f"no answer within {self._timeout_s:g} s"
-            raise StreamError("unreachable", detail) from error
+            raise StreamError.no_answer(self._timeout_s) from error
         except ssl.SSLError as error:
             text = getattr(error, "verify_message", "") or error.reason or "no TLS"
-            text = f"{text}; if its certificate is its own: verify_tls: false, or SSL_CERT_FILE="
-            raise StreamError("unreachable", f"{text}its file") from error
+            raise StreamError("unreachable", f"{text}; {UNVERIFIED}") from error
         except (OSError, ValueError) as error:  # a host name that is none
             text = getattr(error, "strerror", None) or "not a host"
             raise StreamError("unreachable", text) from error
@@ -187,19 +185,15 @@ class RtspRelay:
         Raises:
             StreamError: if the redirect leads to another host or port.
         """
-        location = re.sub(r"[^\x21-\x7e]", "", reply.get("Location") or "")
         try:
-            target = urlsplit(urljoin(f"{self._origin}/", location))
+            target = urlsplit(urljoin(f"{self._origin}/", location(reply.get("Location"))))
             host, port = unquote(target.hostname or ""), _port(target)
         except ValueError:
             host, port, target = "", 0, urlsplit("")
         is_same = host.lower() in (self._host.lower(), peer.lower()) and port == self._port
         self._redirects += 1
-        if not is_same or self._redirects > _MAX_REDIRECTS:
-            shown = re.sub(r"[^\w.:\[\]-]", "", f"{host}:{port}" if host else "nowhere")[:80]
-            advice = "if that is the camera, make it its url"
-            detail = f"it redirects to {shown}, which is not followed; {advice}"
-            raise StreamError("unreachable", detail)
+        if not is_same or self._redirects > MAX_REDIRECTS:
+            raise not_followed(f"{host}:{port}" if host else "nowhere")
         return self._base + target._replace(scheme="", netloc="").geturl()
 
 

@@ -17,8 +17,9 @@ from pipeline.live.camera_source import CameraSource
 from pipeline.live.protocols.http_bodies import MotionJpeg, PolledImages, RecordedFile
 from pipeline.live.protocols.http_client import HttpBody, HttpClient
 from pipeline.live.protocols.rtsp_relay import RtspRelay
-from pipeline.live.protocols.tls import authorities_file
+from pipeline.live.protocols.tls import UNVERIFIED, authorities_file
 from pipeline.paths import ffmpeg_url
+from pipeline.sources.pixel_limit import OUT_OF_MEMORY
 
 _PLAYLISTS = ("application/vnd.apple.mpegurl", "application/x-mpegurl", "audio/mpegurl")
 _RECORDINGS = re.compile(r"\.(mp4|m4v|mov|mkv|webm|avi|ts|mpg|mpeg|flv)$", re.I)
@@ -76,8 +77,7 @@ def open_stream(request: OpenStream) -> OpenedStream:
         return _open_other(request, began_at)
     except (av.error.FFmpegError, OSError) as error:
         if time.monotonic() - began_at >= request.open_timeout_s:  # under whatever name
-            detail = f"no answer within {request.open_timeout_s:g} s"
-            raise StreamError("unreachable", detail) from error
+            raise StreamError.no_answer(request.open_timeout_s) from error
         raise _opening_failed(error, request.source) from error
 
 
@@ -220,9 +220,9 @@ def _opening_failed(error: av.error.FFmpegError | OSError, source: CameraSource)
     if isinstance(error, av.error.HTTPNotFoundError | av.error.FileNotFoundError):
         return StreamError("not_found", "it has no such path")
     if isinstance(error, MemoryError):
-        return StreamError("unreadable", "its frames need more memory than max_pixels allows")
+        return StreamError("unreadable", OUT_OF_MEMORY)
     if isinstance(error, av.error.InvalidDataError | av.error.DecoderNotFoundError):
         return StreamError("unreadable", f"it sends nothing that can be decoded ({text})")
     if source.verify_tls and source.url.startswith("rtmps:"):
-        text += "; if its certificate is its own: verify_tls: false, or SSL_CERT_FILE=its file"
+        text += f"; {UNVERIFIED}"
     return StreamError("unreachable", text)

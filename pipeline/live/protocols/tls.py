@@ -6,6 +6,8 @@ import ssl
 
 import certifi
 
+UNVERIFIED = "if its certificate is its own: verify_tls: false, or SSL_CERT_FILE=its file"  # advice
+
 
 def authorities_file() -> str:
     """Return the file of trusted authorities: SSL_CERT_FILE, the system's, else certifi's."""
