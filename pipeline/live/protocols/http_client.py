@@ -16,7 +16,7 @@ from pipeline.live.camera_messages import StreamError
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.protocols.http_login import HttpLogin
 from pipeline.live.protocols.redirects import MAX_REDIRECTS, location, not_followed, shown
-from pipeline.live.protocols.tls import UNVERIFIED, tls_context
+from pipeline.live.protocols.tls import UNVERIFIED, begin_tls
 
 _PORTS = {"http": 80, "https": 443}
 _ATTEMPTS = 2  # of a request, the second one with the login that was asked for
@@ -126,12 +126,7 @@ class HttpClient:
         line = socket.create_connection((address, _port(parts)), self._open_timeout_s)
         if parts.scheme == "http":
             return line
-        try:
-            context = tls_context(verify=self._verify_tls)
-            return context.wrap_socket(line, server_hostname=host)
-        except BaseException:
-            line.close()
-            raise
+        return begin_tls(line, host, verify=self._verify_tls)
 
 
 class HttpBody:

@@ -25,7 +25,7 @@ from pipeline.live.camera_source import CameraSource
 from pipeline.live.protocols.http_login import HttpLogin
 from pipeline.live.protocols.redirects import MAX_REDIRECTS, location, not_followed
 from pipeline.live.protocols.rtsp_messages import RtspError, RtspMessage, RtspParser
-from pipeline.live.protocols.tls import UNVERIFIED, tls_context
+from pipeline.live.protocols.tls import UNVERIFIED, begin_tls
 
 _PORTS = {"rtsp": 554, "rtsps": 322}
 _POLL_S = 0.2  # between two checks whether the relay is to end
@@ -86,9 +86,8 @@ class RtspRelay:
         try:
             connection = socket.create_connection((self._host, self._port), self._timeout_s)
             if self._source.url.startswith("rtsps:"):
-                context = tls_context(verify=self._source.verify_tls)
                 connection.settimeout(max(deadline - time.monotonic(), 0.1))
-                connection = context.wrap_socket(connection, server_hostname=self._host)
+                connection = begin_tls(connection, self._host, verify=self._source.verify_tls)
         except TimeoutError as error:
             raise StreamError.no_answer(self._timeout_s) from error
         except ssl.SSLError as error:

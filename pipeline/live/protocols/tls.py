@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 
 import certifi
@@ -14,13 +15,26 @@ def authorities_file() -> str:
     return ssl.get_default_verify_paths().cafile or certifi.where()
 
 
-def tls_context(*, verify: bool) -> ssl.SSLContext:
-    """Return the settings of a connection to a camera.
+def begin_tls(line: socket.socket, host: str, *, verify: bool) -> ssl.SSLSocket:
+    """Begin TLS on a connection to a camera, which is closed if that fails.
 
     Args:
+        line: the connection; its timeout holds.
+        host: name in the certificate.
         verify: refuse a certificate that no known authority signed. Without it old protocols are
             accepted too, which are all that old cameras have.
+
+    Raises:
+        OSError: if the camera speaks no TLS, or its certificate is not accepted.
     """
+    try:
+        return _context(verify).wrap_socket(line, server_hostname=host)
+    except BaseException:
+        line.close()
+        raise
+
+
+def _context(verify: bool) -> ssl.SSLContext:
     if verify:
         return ssl.create_default_context(cafile=authorities_file())
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
