@@ -67,8 +67,7 @@ class HttpClient:
         raise StreamError("unreachable", f"it redirects more than {MAX_REDIRECTS} times")
 
     def _answer(self, parts: SplitResult, headers: dict[str, str]) -> HTTPResponse:
-        is_camera = _origin(parts) == self._origin
-        login = self._login if is_camera else None
+        login = self._login if self._is_camera(parts) else None
         target = parts._replace(scheme="", netloc="", fragment="").geturl() or "/"
         target = target if target.startswith("/") else f"/{target}"
         for _ in range(_ATTEMPTS):
@@ -76,7 +75,7 @@ class HttpClient:
             answer = None if login is None else login.header("GET", target)
             if answer is not None:
                 sent["Authorization"] = answer
-            response = self._request(parts, target, sent, is_camera)
+            response = self._request(parts, target, sent)
             challenges = response.headers.get_all("WWW-Authenticate") or []
             if response.status != 401 or login is None or not login.challenge(challenges):
                 break
@@ -86,13 +85,11 @@ class HttpClient:
         _check_status(response)
         return response
 
-    def _request(
-        self, parts: SplitResult, target: str, headers: dict[str, str], is_camera: bool
-    ) -> HTTPResponse:
+    def _request(self, parts: SplitResult, target: str, headers: dict[str, str]) -> HTTPResponse:
         connection = HTTPConnection(parts.hostname or "", _port(parts))
         connection.default_port = _PORTS.get(parts.scheme, 0)  # named in no Host header
         try:
-            connection.sock = self._connect(parts, is_camera)
+            connection.sock = self._connect(parts)
             line = connection.sock
             connection.request("GET", target, headers=headers)
             response = connection.getresponse()
@@ -111,12 +108,15 @@ class HttpClient:
                 connection.sock.close()
         return response
 
-    def _connect(self, parts: SplitResult, is_camera: bool) -> socket.socket:
+    def _is_camera(self, parts: SplitResult) -> bool:
+        return _origin(parts) == self._origin
+
+    def _connect(self, parts: SplitResult) -> socket.socket:
         host = unquote(parts.hostname or "")
         if parts.scheme not in _PORTS:
             raise StreamError("unreadable", "it leads to something else than HTTP")
         address = host
-        if not is_camera:
+        if not self._is_camera(parts):
             found = socket.getaddrinfo(host, _port(parts), type=socket.SOCK_STREAM)
             address = str(found[0][4][0])  # the one that is checked is the one that is used
             if not ipaddress.ip_address(address.partition("%")[0]).is_global:
