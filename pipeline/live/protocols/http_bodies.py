@@ -5,21 +5,47 @@ from __future__ import annotations
 import hashlib
 import re
 import time
+from abc import ABC, abstractmethod
+from io import BytesIO
 
 from pipeline.live.camera_messages import StreamError
 from pipeline.live.protocols.http_client import HttpBody, HttpClient
 
 STILL_S = 60.0  # an image that has not changed for longer is not of a camera that works
 _MAX_LINE = 1 << 14
-_JPEG_START, _JPEG_END = b"\xff\xd8", b"\xff\xd9"
+_JPEG_START = b"\xff\xd8"
+_JPEG_END = re.compile(rb"\xff\xd9(?=\s*--)")  # before a boundary
 # The image that a camera of this process was stuck at: it is not up again before it changes.
 _stuck: dict[str, str] = {}
 
 
-class MotionJpeg:
+class ImageSeries(ABC):
+    """Images that come one after the other, as the file of motion JPEG that FFmpeg reads."""
+
+    def __init__(self) -> None:
+        self._part = BytesIO()
+
+    def read(self, size: int) -> bytes:
+        """Return the next bytes; waits for an image, returns nothing at the end."""
+        data = self._part.read(size)
+        if not data and (image := self._next_image()) is not None:
+            self._part = BytesIO(_as_part(image))
+            data = self._part.read(size)
+        return data
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close the connection."""
+
+    @abstractmethod
+    def _next_image(self) -> bytes | None:
+        """Return the next JPEG; None at the end."""
+
+
+class MotionJpeg(ImageSeries):
     """The images of a multipart body, each with a boundary before it as FFmpeg expects.
 
-    Cameras leave the first boundary out, write another one than they declared, and no length.
+    Cameras omit the first boundary, write another one than they declared, and no length.
 
     Args:
         body: of type `multipart/x-mixed-replace`.
@@ -27,26 +53,21 @@ class MotionJpeg:
     """
 
     def __init__(self, body: HttpBody, max_bytes: int) -> None:
+        super().__init__()
         self._body, self._max_bytes = body, max_bytes
         self._received = bytearray()
-        self._ready = b""
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes; nothing at the end."""
-        while not self._ready:
-            image = self._next_image()
-            if image is None:
-                return b""
-            if image.startswith(_JPEG_START):
-                self._ready = as_part(image)
-        taken, self._ready = self._ready[:size], self._ready[size:]
-        return taken
 
     def close(self) -> None:
         """Close the connection."""
         self._body.close()
 
     def _next_image(self) -> bytes | None:
+        while (image := self._next_body()) is not None:
+            if image.startswith(_JPEG_START):
+                return image
+        return None
+
+    def _next_body(self) -> bytes | None:
         length: int | None = None
         while not self._received.startswith(_JPEG_START):
             line = self._line()
@@ -84,9 +105,9 @@ class MotionJpeg:
         """Take an image of unknown length: up to its end marker and the boundary behind it."""
         searched = 0
         while True:
-            found = re.compile(rb"\xff\xd9\s*--").search(self._received, searched)
+            found = _JPEG_END.search(self._received, searched)
             if found is not None:
-                return self._take(found.start() + len(_JPEG_END))
+                return self._take(found.end())
             searched = max(len(self._received) - 16, 0)
             self._check(len(self._received))
             if not self._more():
@@ -103,7 +124,7 @@ class MotionJpeg:
             raise StreamError("unreadable", detail)
 
 
-class PolledImages:
+class PolledImages(ImageSeries):
     """The images of a snapshot URL, asked for at a rate, in the form of motion JPEG.
 
     Args:
@@ -117,27 +138,20 @@ class PolledImages:
     def __init__(
         self, client: HttpClient, url: str, first: HttpBody, fps: float, max_bytes: int
     ) -> None:
+        super().__init__()
         self._client, self._url, self._step_s = client, url, 1.0 / fps
         self._max_bytes = max_bytes
         self._body: HttpBody | None = first
         self._headers: dict[str, str] = {}
         self._image, self._digest = b"", ""
         self._changed_at = self._due_at = time.monotonic()
-        self._ready = b""
-
-    def read(self, size: int) -> bytes:
-        """Return the next bytes; waits until the next image is due."""
-        if not self._ready:
-            time.sleep(max(self._due_at - time.monotonic(), 0.0))
-            self._due_at = max(self._due_at + self._step_s, time.monotonic())
-            self._ready = as_part(self._poll())
-        taken, self._ready = self._ready[:size], self._ready[size:]
-        return taken
 
     def close(self) -> None:
         """Do nothing: there is no connection between two images."""
 
-    def _poll(self) -> bytes:
+    def _next_image(self) -> bytes:
+        time.sleep(max(self._due_at - time.monotonic(), 0.0))
+        self._due_at = max(self._due_at + self._step_s, time.monotonic())
         body = self._body or self._client.get(self._url, self._headers)
         self._body = None
         try:
@@ -220,7 +234,7 @@ class RecordedFile:
         self._body.close()
 
 
-def as_part(image: bytes) -> bytes:
+def _as_part(image: bytes) -> bytes:
     """Return an image as a part of a multipart body."""
     head = f"--image\r\nContent-Type: image/jpeg\r\nContent-Length: {len(image)}\r\n\r\n"
     return head.encode() + image + b"\r\n"
