@@ -105,11 +105,11 @@ class CameraReader:
         self._seen_at: float | None = None  # monotonic seconds: its newest frame
         self._stream_ended = False
         self._loss: StreamError | None = None  # since its newest frame
-        self._frames = 0  # decoded before this connection
+        self._frames = 0  # decoded
         self._pause_s = 0.0
         self._short_lives = 0  # connections in a row that brought frames and then ended early
-        self._connected_at = 0.0
-        self._frames_before = 0  # this connection
+        self._tried_at = 0.0  # begin of this connection, monotonic
+        self._frames_before = 0  # decoded before it
 
     def frames(self) -> Generator[Frame | StreamEnd, None, None]:
         """Yield its frames, a `StreamEnd` with `at` per outage, and one without at the end."""
@@ -125,14 +125,13 @@ class CameraReader:
         reason: DownReason = "stopped"
         with self._process:
             while not self._stop.is_set():
-                opened_at = time.monotonic()
                 try:
                     yield from self._connection(request)
                 except StreamError as loss:
                     if loss.reason == "stream_ended":
                         reason = loss.reason
                         break
-                    yield from self._pause(loss, time.monotonic() - opened_at)
+                    yield from self._pause(loss)
         self._status.set_state(name, "down", reason)
         log.info("camera %s: %s", name, reason.replace("_", " "))
         yield StreamEnd(name, reason)
@@ -140,8 +139,8 @@ class CameraReader:
     def _connection(self, request: OpenStream) -> Iterator[Frame | StreamEnd]:
         self._timeline.new_connection()
         info: StreamInfo | None = None
-        before, tried_at = self._frames, time.monotonic()
-        self._connected_at = tried_at
+        self._frames_before = self._frames
+        self._tried_at = intact_at = time.monotonic()
         for item in self._process.frames(request):
             if self._stop.is_set():
                 return
@@ -150,11 +149,11 @@ class CameraReader:
             elif isinstance(item, StreamStatistics):
                 self._record(item)
             elif isinstance(item, LiveFrame):
-                tried_at = time.monotonic()
-                self._frames = before + item.times.decoded
+                intact_at = time.monotonic()
+                self._frames = self._frames_before + item.times.decoded
                 yield from self._deliver(item, info)
             yield from self._end_if_lost()
-            if info is not None and time.monotonic() - tried_at > self._blind_limit_s():
+            if info is not None and time.monotonic() - intact_at > self._blind_limit_s():
                 # It sends, but no frame of it can be used.
                 self._process.kill()
                 raise StreamError("unreadable", f"no intact frame for {self._blind_limit_s():g} s")
@@ -196,7 +195,7 @@ class CameraReader:
 
         It would otherwise be reported up and down with every attempt, forever.
         """
-        lasted_s = time.monotonic() - self._connected_at
+        lasted_s = time.monotonic() - self._tried_at
         return self._stream_ended and self._short_lives >= SHORT_LIVES and lasted_s < STEADY_S
 
     def _record(self, statistics: StreamStatistics) -> None:
@@ -211,15 +210,15 @@ class CameraReader:
                 statistics.clock_off_s,
             )
 
-    def _pause(self, loss: StreamError, lasted_s: float) -> Iterator[StreamEnd]:
+    def _pause(self, loss: StreamError) -> Iterator[StreamEnd]:
         """Wait before the next attempt; not at all after a steady connection."""
         name = self._source.camera_id
         self._loss = loss
+        lasted_s = time.monotonic() - self._tried_at
         if lasted_s > STEADY_S:
             self._short_lives = 0
         elif self._frames > self._frames_before:
             self._short_lives += 1
-        self._frames_before = self._frames
         if self._seen_at is None:  # it has never been up
             yield from self._down(loss)
         elif self._stream_ended and self._status.set_state(name, "down", loss.reason, loss.detail):
