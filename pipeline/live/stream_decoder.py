@@ -52,26 +52,10 @@ class StreamDecoder:
 
     def __init__(self, request: OpenStream) -> None:
         self._request, self._source = request, request.source
-        self._opened = open_stream(request)
-        self._container, self._paced = self._opened.container, self._opened.is_paced
-        if not self._container.streams.video:
-            self.close()
-            raise StreamError("unreadable", "it sends no video")
-        self._stream: VideoStream = self._container.streams.video[0]
-        if self._source.kind == "file":
-            try:
-                self._stream = choose_stream(self._container, None)
-            except ValueError as error:
-                self.close()
-                raise StreamError("unreadable", str(error)) from error
-        self._stream.thread_type = "SLICE"  # each frame thread would delay the stream by a frame
-        self._stream.thread_count = 1
-        codec = self._stream.codec_context
-        self._check_size(codec.width or 0, codec.height or 0)
-        codec.options = {"max_pixels": str(request.max_pixels)}
-        self.info = StreamInfo(codec.name)
+        self._open()
+        self._paced = self._opened.is_paced
+        self.info = StreamInfo(self._stream.codec_context.name)
         self._raw_step_s = _raw_step_s(self._opened, self._stream)
-        self._raw_packets = self._raw_frames = 0
         self._clock = CaptureClock()
         self._playback = PlaybackPacer(self._source.speed)
         self._pacer = FramePacer(self._source.detect_fps)
@@ -116,6 +100,27 @@ class StreamDecoder:
             raise StreamError("disconnected", "it ended the stream")
         raise StreamError("stream_ended", "it is complete")
 
+    def _open(self) -> None:
+        """Connect, and prepare the decoder of the stream."""
+        self._opened = open_stream(self._request)
+        self._container = self._opened.container
+        if not self._container.streams.video:
+            self.close()
+            raise StreamError("unreadable", "it sends no video")
+        self._stream: VideoStream = self._container.streams.video[0]
+        if self._source.kind == "file":
+            try:
+                self._stream = choose_stream(self._container, None)
+            except ValueError as error:
+                self.close()
+                raise StreamError("unreadable", str(error)) from error
+        self._stream.thread_type = "SLICE"  # each frame thread would delay the stream by a frame
+        self._stream.thread_count = 1
+        codec = self._stream.codec_context
+        self._check_size(codec.width or 0, codec.height or 0)
+        codec.options = {"max_pixels": str(self._request.max_pixels)}
+        self._raw_packets = self._raw_frames = 0
+
     def _check_size(self, width: int, height: int) -> None:
         if detail := too_many_pixels(width, height, self._request.max_pixels):
             self.close()
@@ -145,11 +150,7 @@ class StreamDecoder:
             self._container.seek(0)
             return
         self._opened.close()  # FFmpeg cannot seek in a raw stream
-        self._opened = open_stream(self._request)
-        self._container = self._opened.container
-        self._stream = self._container.streams.video[0]
-        self._stream.thread_count = 1
-        self._raw_packets = self._raw_frames = 0
+        self._open()
 
     def _failure(self, error: av.error.FFmpegError | OSError) -> StreamError | None:
         """Return why reading failed; None at the end of the stream."""
