@@ -44,11 +44,6 @@ class CameraSource:
     speed: float = 1.0  # of a file: multiple of its own pace
 
     @property
-    def is_endless(self) -> bool:
-        """True if it is opened again when it ends."""
-        return self.kind != "file"
-
-    @property
     def shown(self) -> str:
         """Its URL without credentials, to be logged."""
         return mask_url(self.url)

@@ -27,7 +27,6 @@ SECRET = "hunter2"
 def test_a_url_is_of_the_kind_of_its_scheme_and_stays_as_it_is(text: str, kind: str) -> None:
     source = parse_source(text, "gate")
     assert (source.camera_id, source.kind, source.url) == ("gate", kind, text)
-    assert source.is_endless
 
 
 @pytest.mark.parametrize(
@@ -41,7 +40,6 @@ def test_a_scheme_may_be_in_capitals_which_ffmpeg_does_not_know(given: str) -> N
 def test_a_number_is_a_webcam() -> None:
     source = parse_source("2", "desk", detect_fps=5.0)
     assert (source.kind, source.url, source.detect_fps) == ("webcam", "/dev/video2", 5.0)
-    assert source.is_endless
 
 
 def test_a_files_name_is_a_path_with_colons_equal_signs_and_question_marks(
@@ -207,7 +205,6 @@ def test_a_file_is_played_like_a_camera(video: Path, query: str, loop: bool, spe
     assert source == CameraSource(
         "street", "file", str(video), detect_fps=4.0, loop=loop, speed=speed
     )
-    assert not source.is_endless
 
 
 def test_a_path_may_have_a_question_mark_in_it(tmp_path: Path) -> None:

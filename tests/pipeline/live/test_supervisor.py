@@ -114,9 +114,10 @@ class House:
 
     def _start(self, source: CameraSource, stop: threading.Event) -> threading.Thread:
         self.started.append(source.camera_id)
-        thread = threading.Thread(target=stop.wait if source.is_endless else str)
+        is_file = source.kind == "file"
+        thread = threading.Thread(target=str if is_file else stop.wait)
         thread.start()
-        if not source.is_endless:
+        if is_file:
             thread.join()
         return thread
 
