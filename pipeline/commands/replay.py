@@ -197,23 +197,9 @@ def _run(
 
 
 def _check_outputs(outputs: ReplayOutputs, videos: Sequence[Recording]) -> None:
-    from pipeline.outputs.sinks import file_name
-    from pipeline.sources.video_search import VIDEO_SUFFIXES
-
-    drawn = outputs.annotated
-    suffix = "" if drawn is None or drawn.is_dir() else drawn.suffix.lower()
-    is_file = suffix == ".mp4"
-    if suffix in VIDEO_SUFFIXES and not is_file:
-        raise ConfigError(f"--annotated {drawn}: expected FILE.mp4 or a directory")
-    if is_file and len(videos) > 1:
-        raise ConfigError(
-            f"--annotated {drawn}: {len(videos)} videos cannot be drawn into one file; "
-            "give a directory"
-        )
-    written = {"--events": {outputs.events}, "--annotated": set[Path]()}
-    if drawn is not None:
-        names = (drawn / file_name(video.camera_id, ".mp4") for video in videos)
-        written["--annotated"] = {drawn} if is_file else set(names)
+    written = {"--events": {outputs.events}}
+    if outputs.annotated is not None:
+        written["--annotated"] = _drawn_files(outputs.annotated, videos)
     # Not Path.resolve, which raises at a symbolic link that leads to itself.
     read = {os.path.realpath(piece.path) for video in videos for piece in video.pieces}
     for option, paths in written.items():
@@ -222,14 +208,31 @@ def _check_outputs(outputs: ReplayOutputs, videos: Sequence[Recording]) -> None:
                 raise ConfigError(f"{option}: {path} is one of the videos to read; not overwritten")
 
 
+def _drawn_files(target: Path, videos: Sequence[Recording]) -> set[Path]:
+    from pipeline.outputs.sinks import file_name, is_one_video
+    from pipeline.sources.video_search import VIDEO_SUFFIXES
+
+    if not is_one_video(target):
+        if target.suffix.lower() in VIDEO_SUFFIXES and not target.is_dir():
+            raise ConfigError(f"--annotated {target}: expected FILE.mp4 or a directory")
+        return {target / file_name(video.camera_id, ".mp4") for video in videos}
+    if len(videos) > 1:
+        raise ConfigError(
+            f"--annotated {target}: {len(videos)} videos cannot be drawn into one file; "
+            "give a directory"
+        )
+    return {target}
+
+
 def _check_writable(outputs: ReplayOutputs, config: PipelineConfig) -> None:
+    from pipeline.outputs.sinks import is_one_video
+
     check_writable("--events", outputs.events.parent)
     check_writable("--output", config.output)
     if outputs.tracks is not None:
         check_writable("--tracks", outputs.tracks)
     if (drawn := outputs.annotated) is not None:
-        is_file = drawn.suffix.lower() == ".mp4" and not drawn.is_dir()
-        check_writable("--annotated", drawn.parent if is_file else drawn)
+        check_writable("--annotated", drawn.parent if is_one_video(drawn) else drawn)
 
 
 def _open_sinks(

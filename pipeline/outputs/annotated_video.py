@@ -19,7 +19,7 @@ from pipeline.errors import PipelineError
 from pipeline.events import ActionEvent
 from pipeline.outputs.drawing import draw_frame
 from pipeline.outputs.output_lock import lock_output
-from pipeline.outputs.sinks import CameraFilesSink, file_name, writing
+from pipeline.outputs.sinks import CameraFilesSink, file_name, is_one_video, writing
 from pipeline.paths import ffmpeg_url
 from pipeline.printable import printable
 from pipeline.runtime.private_files import open_private
@@ -52,7 +52,7 @@ class AnnotatedVideoSink(CameraFilesSink):
     def __init__(self, target: Path) -> None:
         super().__init__()
         self._target = target
-        self._one_file = target.suffix.lower() == ".mp4" and not target.is_dir()
+        self._one_file = is_one_video(target)
         self._cameras: dict[str, _CameraVideo] = {}
         self._files_made = 0
 

@@ -237,6 +237,15 @@ def file_name(camera_id: str, suffix: str) -> str:
     return encoded[: _NAME_MAX - len(end)].decode("utf-8", "ignore") + end
 
 
+def is_one_video(target: Path) -> bool:
+    """Return whether drawn videos go into one file, `FILE.mp4`, and not into a directory.
+
+    Args:
+        target: a file or a directory, which may be missing yet.
+    """
+    return target.suffix.lower() == ".mp4" and not target.is_dir()
+
+
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
     """Convert an OSError in the block to a PipelineError that names the output."""
