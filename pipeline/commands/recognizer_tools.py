@@ -12,7 +12,6 @@ from rich.console import Console
 from rich.table import Table
 
 from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save_recognizer
-from models.checkpoints.label_sets import choose_labels
 from models.slowfast.complexity import CONVENTION, measure_complexity
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
@@ -48,12 +47,9 @@ def convert(
     """
     if target.suffix != ".safetensors":
         raise ConfigError(f"{target}: the result is a .safetensors file, name it so")
-    model = _load(source, state_dict)
+    model = _load(source, state_dict, None if labels is None else str(labels))
     try:
-        spec = model.input_spec
-        if labels is not None:
-            spec = replace(spec, labels=choose_labels(str(labels), len(spec.labels)))
-        model = _with_spec(model, replace(spec, **_spec_fields(settings)))
+        model = _with_spec(model, replace(model.input_spec, **_spec_fields(settings)))
         save_recognizer(target, model, half=half)
     except ValueError as error:
         raise ConfigError(str(error)) from error
@@ -131,9 +127,9 @@ def _from_config(path: Path) -> Recognizer3D:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _load(path: Path, state_dict: str | None = None) -> Recognizer3D:
+def _load(path: Path, state_dict: str | None = None, labels: str | None = None) -> Recognizer3D:
     try:
-        return load_recognizer(path, state_dict=state_dict)
+        return load_recognizer(path, state_dict=state_dict, labels=labels)
     except CheckpointError as error:
         raise ConfigError(str(error)) from error
 

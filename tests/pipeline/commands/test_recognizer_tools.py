@@ -33,10 +33,13 @@ def foreign(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_converted_file_scores_like_its_source(foreign: Path, tmp_path: Path) -> None:
+def test_a_converted_file_scores_like_its_source(
+    foreign: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     labels, target = tmp_path / "names.txt", tmp_path / "sub" / "ours.safetensors"
     labels.write_text("run\nwalk\nsit\nstand\nfall\n")
     run("convert", str(foreign), str(target), "--labels", str(labels), "--set", "clip_len=16")
+    assert "does not name its" not in caplog.text  # --labels does
     source, converted = load_recognizer(foreign), load_recognizer(target)
     assert converted.input_spec.labels == ("run", "walk", "sit", "stand", "fall")
     assert converted.input_spec.clip_len == 16
