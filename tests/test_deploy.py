@@ -109,7 +109,7 @@ def test_compose_shows_the_health_port_to_its_own_machine_only() -> None:
 
 
 @pytest.mark.parametrize("name", ["camera", "redis", "pipeline"])
-def test_a_service_of_compose_writes_nothing_but_volumes_and_can_become_nobody(name: str) -> None:
+def test_a_service_of_compose_writes_nothing_but_volumes_and_keeps_its_user(name: str) -> None:
     service = compose_services()[name]
     assert service["read_only"] is True
     assert service["cap_drop"] == ["ALL"]

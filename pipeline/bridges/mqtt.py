@@ -182,7 +182,7 @@ class _Connection:
         self._answer: ReasonCode | None = None
         self._receipts: dict[int, ReasonCode] = {}  # by number of the message
         self._connected = self._lost = False
-        self.end: ReasonCode | None = None  # why the broker ended the connection, if it told
+        self.end: ReasonCode | None = None  # why the broker ended the connection, if it sent that
         client.on_connect = self._on_connect
         client.on_disconnect = self._on_disconnect
         client.on_publish = self._on_publish

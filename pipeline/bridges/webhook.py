@@ -139,7 +139,7 @@ class WebhookBridge:
 
 
 class _Session(requests.Session):
-    """A session that does not even look at where a redirect leads: it may be no URL at all."""
+    """A session that does not even parse where a redirect leads: it may be no URL at all."""
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None

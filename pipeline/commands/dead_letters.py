@@ -1,4 +1,4 @@
-"""The commands `dead-letters list`, `replay` and `drop`: what bridges and groups gave up."""
+"""The commands `dead-letters list`, `replay` and `drop`: events that failed too often."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from pipeline.time_text import format_utc
 if TYPE_CHECKING:
     from pipeline.subscriber.dead_letters import DeadLetters, StoredLetter
 
-_SHOWN = 20  # letters that `list` shows unless it is told otherwise
+_SHOWN = 20  # letters that `list` shows without --limit
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -74,7 +74,7 @@ def list_letters(
     settings: Settings = None,
     output: OutputDir = None,
 ) -> None:
-    """Print dead letters: when it was given up, whose, its id, how often it was tried, and what."""
+    """Print dead letters: time, group, id, number of tries, event and reason."""
     with _opened(redis, config_file, settings, output) as letters:
         shown = 0
         for name in _groups(letters, group, bridge):
@@ -188,7 +188,7 @@ def _line(letter: StoredLetter) -> str:
 
     event = letter.event
     what = f"no event: {event.problem}" if isinstance(event, BadEntry) else format_event(event)
-    start = f"{_given_up_at(letter)}  {letter.group}  {letter.letter_id}  {letter.tries} tries"
+    start = f"{_time_of(letter)}  {letter.group}  {letter.letter_id}  {letter.tries} tries"
     why = "" if letter.reason is None else f"  ({letter.reason})"
     return printable(f"{start}  {what}{why}")
 
@@ -202,7 +202,7 @@ def _document(letter: StoredLetter) -> str:
     fields = {
         "id": letter.letter_id,
         "group": letter.group,
-        "time": _given_up_at(letter),
+        "time": _time_of(letter),
         "tries": letter.tries,
         "reason": letter.reason,
         "event": None if isinstance(event, BadEntry) else json.loads(encode_event(event)),
@@ -211,7 +211,7 @@ def _document(letter: StoredLetter) -> str:
     return json.dumps(fields, separators=(",", ":"))
 
 
-def _given_up_at(letter: StoredLetter) -> str:
+def _time_of(letter: StoredLetter) -> str:
     try:
         return format_utc(int(letter.letter_id.partition("-")[0]) / 1e3)
     except (ValueError, OverflowError, OSError):  # an id that another program chose

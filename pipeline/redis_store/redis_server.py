@@ -1,8 +1,8 @@
 """Start a private redis-server on a directory, inspect it and stop it.
 
-It listens on a Unix socket that only its user can reach, never on a port: whoever may connect to a
-Redis server without restrictions writes files and runs code as its user. Its clients may do what
-programs do with a stream; what administrates a server is off, even for them.
+It listens on a Unix socket that only its user can reach, never on a port: a client of a Redis
+server without restrictions can write files and run code as its user. Clients of this one may do
+what programs do with a stream; what administrates a server is off, even for them.
 """
 
 from __future__ import annotations
@@ -166,7 +166,7 @@ def stop_process(handle: int) -> bool:
 def remove_socket(url: str) -> None:
     """Remove the temporary folder of a socket, if it is in one and its server has ended.
 
-    It may live: that of the folder from which somebody copied ours, with the URL in it.
+    It may live: that of a folder of which ours is a copy, with the URL in it.
     """
     path = _path_of(url)
     if not path.parent.name.startswith(_TEMPORARY):
@@ -182,8 +182,8 @@ def remove_socket(url: str) -> None:
 def _process_id(url: str, server: dict[str, Any]) -> int:
     """Return the process that listens, as the kernel knows it.
 
-    What the server says of itself is a number of its own namespace: in another container a
-    stranger may have it.
+    What the server reports is a number of its own namespace, perhaps of another container: here
+    another process may have it.
 
     Raises:
         OSError: if it is not in our namespace, or nothing listens.

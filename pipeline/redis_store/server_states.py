@@ -87,7 +87,7 @@ def may_have_moved(error: Exception) -> bool:
 
 
 def advice_on(error: Exception) -> str:
-    """Return what a user can do about a state; empty where the server's own text says it."""
+    """Return what a user can do about a state; empty where the server's own text has it."""
     if isinstance(error, MovedError):
         return " (it is a node of a cluster: connect by redis+cluster://)"
     if state_of(error) in _DEMOTED:

@@ -1,4 +1,4 @@
-"""Read the URL of a Redis server strictly: what is wrong with it is said without a piece of it.
+"""Read the URL of a Redis server strictly: what is wrong with it is reported without a piece of it.
 
 redis-py takes a URL apart by its special characters, so that one of them in a password moves the
 password's pieces to where host, port and options are, from where they get into error messages. It

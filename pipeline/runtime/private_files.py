@@ -1,4 +1,4 @@
-"""Folders and files for their owner alone, whatever the umask: what cameras saw is nobody else's.
+"""Folders and files for their owner alone, whatever the umask: no other user sees what cameras saw.
 
 A folder or file that exists keeps its mode, because its owner may share it on purpose.
 """

@@ -1,4 +1,4 @@
-"""The events that groups failed to handle too often: look at them, put them back, drop them."""
+"""The events that groups failed to handle too often: list them, put them back, drop them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ return 1
 
 @dataclass(frozen=True, slots=True)
 class StoredLetter:
-    """One event that a group gave up."""
+    """One event that a group dead-lettered."""
 
     letter_id: str  # of the entry on the stream of dead letters; it begins with the time, Unix ms
     group: str
@@ -99,7 +99,7 @@ class DeadLetters:
         """Put a letter back: its group gets the event again, and no other reader does.
 
         Returns:
-            False if somebody else put it back or dropped it meanwhile.
+            False if another command put it back or dropped it meanwhile.
 
         Raises:
             EventStoreError: if no such group reads the stream.
@@ -118,7 +118,7 @@ class DeadLetters:
         """Delete a letter for good.
 
         Returns:
-            False if somebody else put it back or dropped it meanwhile.
+            False if another command put it back or dropped it meanwhile.
         """
         with reporting(self.name):
             key = self._keys.dead_letters(letter.group)

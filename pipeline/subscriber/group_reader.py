@@ -133,7 +133,7 @@ class GroupReader:
         yield Command("eval", (CREATE_GROUP, len(keys), *keys, self._settings.group, start))
 
     def _read_new(self) -> Steps:
-        """Look at the next entries, decide which are events, and take all of them or none."""
+        """Peek at the next entries, decide which are events, and take all of them or none."""
         group, stream = self._settings.group, self._keys.stream
         peek = Command("eval", (PEEK, 1, stream, group, self._settings.count))
         position, newest, rows = yield peek

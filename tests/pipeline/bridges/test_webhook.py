@@ -152,7 +152,7 @@ def test_a_receiver_that_hangs_is_unavailable_within_the_time_limit(receiver: Re
 
 @contextmanager
 def trickling(first: bytes) -> Iterator[int]:
-    """A port that answers at once with some bytes, and then with one more every 50 ms."""
+    """A port that answers immediately with some bytes, and then with one more every 50 ms."""
     stop = threading.Event()
 
     def trickle() -> None:

@@ -160,7 +160,7 @@ def test_the_last_to_leave_stops_the_successor_of_a_server_that_died(
         later = Command(directory)
         successor_url = later.url()
         later.leave()
-        assert successor_url == url  # who holds it goes on with the successor
+        assert successor_url == url  # its holder continues with the successor
         assert not is_free(directory)  # we are still inside
 
     assert is_free(directory)

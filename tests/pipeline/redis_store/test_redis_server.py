@@ -27,7 +27,7 @@ from pipeline.subscriber import AsyncSubscriber, Subscriber
 from tests.pipeline.decided_items import make_event, stored
 from tests.pipeline.redis_store.test_topologies import check_round_trip
 
-NOBODY = 65534
+OTHER_USER = 65534
 CONNECT = """
 import os, socket, sys
 os.setgroups([]); os.setgid(65534); os.setuid(65534)
@@ -181,7 +181,7 @@ def test_an_address_that_another_user_wrote_is_not_used(
     directory.mkdir()
     file = directory / URL_FILE
     file.write_text(f"unix://{directory}/{redis_server.SOCKET_FILE}")
-    os.chown(file, NOBODY, NOBODY)
+    os.chown(file, OTHER_USER, OTHER_USER)
     monkeypatch.setattr(os, "geteuid", lambda: 12345)  # neither root nor that user
     assert redis_server.recorded_url(directory) is None
     os.chown(file, 12345, 12345)

@@ -1,4 +1,4 @@
-"""Real sentinels with passwords and IPv6: the master is found, or the reason is said."""
+"""Real sentinels with passwords and IPv6: the master is found, or the reason is reported."""
 
 from __future__ import annotations
 
@@ -83,11 +83,11 @@ def refused(url: str) -> redis.RedisError:
         asyncio.run(twin())
     assert type(other_failure.value) is type(failure.value)
     for error in (failure.value, other_failure.value):
-        said = str(explained(error, "NAME"))
-        assert "object at" not in said
-        assert "\n" not in said
-        assert SENTINEL not in said
-        assert "master pw" not in said
+        message = str(explained(error, "NAME"))
+        assert "object at" not in message
+        assert "\n" not in message
+        assert SENTINEL not in message
+        assert "master pw" not in message
     return failure.value
 
 
@@ -105,9 +105,9 @@ def test_an_ipv6_sentinel_behind_one_that_is_not_there(site: Site) -> None:
 def test_sentinels_that_refuse_the_password_are_a_refusal(site: Site, query: str) -> None:
     error = refused(site.url("127.0.0.1:PORT", tail=f"alarms{query}"))
     assert isinstance(error, redis.AuthenticationError)  # final, for a subscriber
-    said = str(explained(error, "NAME"))
-    assert f"127.0.0.1 port {site.port}" in said
-    assert "the sentinels' own password is ?sentinel_password=..." in said
+    message = str(explained(error, "NAME"))
+    assert f"127.0.0.1 port {site.port}" in message
+    assert "the sentinels' own password is ?sentinel_password=..." in message
 
 
 def test_a_server_that_refuses_the_password_is_not_a_sentinel(site: Site) -> None:
@@ -121,10 +121,10 @@ def test_each_sentinel_s_reason_is_said(site: Site) -> None:
     tail = f"other?sentinel_password={SENTINEL}"
     error = refused(site.url("127.0.0.1:1,127.0.0.1:PORT", tail=tail))
     assert isinstance(error, MasterUnknownError)
-    said = str(explained(error, "NAME"))
-    assert said.startswith("Redis at NAME: no sentinel names the master of 'other': ")
-    assert "127.0.0.1 port 1: Error 111" in said
-    assert f"127.0.0.1 port {site.port} does not know it" in said
+    message = str(explained(error, "NAME"))
+    assert message.startswith("Redis at NAME: no sentinel names the master of 'other': ")
+    assert "127.0.0.1 port 1: Error 111" in message
+    assert f"127.0.0.1 port {site.port} does not know it" in message
 
 
 def test_a_service_without_a_name_is_no_url() -> None:

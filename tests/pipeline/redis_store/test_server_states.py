@@ -48,7 +48,7 @@ PASSING = {
     "ERR max number of clients reached": "ConnectionError",
     "ERR problem with LDAP service": "ExternalAuthProviderError",
     "BUSYKEY of a future version": "BUSYKEY",
-    "ERR something that nobody has seen yet": "ResponseError",
+    "ERR something that was never seen yet": "ResponseError",
 }
 
 

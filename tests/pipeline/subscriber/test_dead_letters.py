@@ -1,4 +1,4 @@
-"""What a group gave up goes back to that group, and to nobody else."""
+"""What a group dead-lettered goes back to that group, and to no other reader."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ DEAD = f"{{{STREAM}}}:dead:alarms"
 
 
 def give_up(server: str, seqs: set[int], count: int) -> None:
-    """A consumer of `alarms` handles so many events, and gives up those of some numbers."""
+    """A consumer of `alarms` handles so many events, and dead-letters those of some numbers."""
     with Reader(server, group="alarms", max_tries=1, retry_after_s=0.0) as reader:
 
         def handle(event: Event) -> None:

@@ -221,7 +221,7 @@ def test_a_state_that_passes_is_waited_for_and_reported_once(
             end()
         client.config_set("replica-serve-stale-data", "yes")
     waits = [record.message for record in caplog.records if WAITING in record.message]
-    # Of a demotion two changes are reported: who was blocked in a command is told something else.
+    # Of a demotion two changes are reported: a client blocked in a command gets another error.
     assert len(waits) <= (2 if state in (demoted, demoted_without_a_primary) else 1)
     assert bool(waits) >= noticed
 

@@ -179,7 +179,7 @@ def test_a_server_that_lost_its_newest_entries_is_not_read_again_from_its_beginn
 def test_a_replaced_stream_whose_ids_were_read_is_not_the_stream_that_was_read(
     client: redis.Redis, server: str
 ) -> None:
-    """The ids of a server whose clock was ahead go on from one frozen millisecond."""
+    """The ids of a server whose clock was ahead continue from one frozen millisecond."""
     for seq in (1, 2, 3):
         add(client, f"{FUTURE}-{seq}", make_event(seq))
     with Reader(server) as reader:
