@@ -82,14 +82,25 @@ class TrackedPerson:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class TrackedGroup:
+    """People who are close to each other for a while, in one frame."""
+
+    group_id: int  # unique in (camera_id, run), never reused
+    members: tuple[int, ...]  # track ids, sorted; one may be missing in this frame
+    xyxy: FloatArray  # float32 (4,) pixels, around the newest boxes of all members
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class TrackedFrame:
-    """A frame, its tracked people, and the tracks that ended at it."""
+    """A frame, its tracked people and their groups, and the tracks and groups that ended at it."""
 
     frame: Frame
     people: tuple[TrackedPerson, ...]
     ended: tuple[int, ...]  # track ids that were deleted at this frame
     detected_at: float  # Unix seconds
     tracked_at: float  # Unix seconds
+    groups: tuple[TrackedGroup, ...] = ()  # sorted by id; empty where nobody judges groups
+    ended_groups: tuple[int, ...] = ()  # ids of groups that ceased at this frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -113,7 +112,7 @@ def load_recognizer(
     fresh_head = num_classes is not None and num_classes != len(spec.labels)
     if num_classes is not None and fresh_head:
         log.info("%s: a fresh classifier for %d classes", file.path, num_classes)
-        spec = replace(spec, labels=numbered_labels(num_classes))
+        spec = spec.relabelled(numbered_labels(num_classes))
     model = Recognizer3D(architecture, spec)
     wanted = model.state_dict()
     tensors = _match(file, wanted, name, fresh_head=fresh_head)
@@ -128,7 +127,7 @@ def load_recognizer(
 
 def _relabelled(path: Path, spec: InputSpec, labels: str) -> InputSpec:
     try:
-        return replace(spec, labels=choose_labels(labels, len(spec.labels)))
+        return spec.relabelled(choose_labels(labels, len(spec.labels)))
     except ValueError as error:
         raise CheckpointError(f"{path}: labels: {error}") from error
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import MISSING, asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields, replace
 from typing import Any, Literal, get_args
 
 from models.slowfast.slowfast import SlowSampling
@@ -41,6 +41,8 @@ class InputSpec:
     mean: RgbTriple  # on 0..255, in the order of the colours
     std: RgbTriple  # on 0..255, in the order of the colours
     colour_order: ColourOrder = "rgb"  # of the network's input
+    group_labels: tuple[str, ...] = ()  # those of a group of people; all others are of one person
+    group_margin: float = 0.12  # fraction of the longer side of the group's hull, on each side
 
     def __post_init__(self) -> None:
         for name in ("clip_len", "frame_interval", "target_fps", "crop_size", "alpha"):
@@ -56,11 +58,21 @@ class InputSpec:
             raise ValueError(f"labels must be there and differ, got {self.labels}")
         if not (math.isfinite(self.crop_margin) and self.crop_margin >= 0):
             raise ValueError(f"crop_margin must be 0 or more, got {self.crop_margin}")
+        self._check_groups()
         self._check_colours()
         if self.slow_sampling not in get_args(SlowSampling):
             raise ValueError(
                 f"slow_sampling must be one of {get_args(SlowSampling)}, got {self.slow_sampling!r}"
             )
+
+    def _check_groups(self) -> None:
+        unknown = [label for label in self.group_labels if label not in self.labels]
+        if unknown or len(set(self.group_labels)) != len(self.group_labels):
+            raise ValueError(
+                f"group_labels must be among the labels and differ, got {self.group_labels}"
+            )
+        if not (math.isfinite(self.group_margin) and self.group_margin >= 0):
+            raise ValueError(f"group_margin must be 0 or more, got {self.group_margin}")
 
     def _check_colours(self) -> None:
         if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
@@ -77,6 +89,17 @@ class InputSpec:
     def interval_s(self) -> float:
         """Seconds between two frames of the clip."""
         return self.frame_interval / self.target_fps
+
+    def relabelled(self, labels: tuple[str, ...]) -> InputSpec:
+        """Return this spec with other names; a group's label stays one if the number is the same.
+
+        Raises:
+            ValueError: if the labels do not differ.
+        """
+        renamed = dict(zip(self.labels, labels, strict=False))
+        same_classes = len(labels) == len(self.labels)
+        group_labels = (renamed[label] for label in self.group_labels) if same_classes else ()
+        return replace(self, labels=labels, group_labels=tuple(group_labels))
 
     def to_json(self) -> str:
         """Encode as one line of JSON."""

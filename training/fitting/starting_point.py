@@ -176,7 +176,8 @@ def with_classes(
     Raises:
         ConfigError: if the input does not go with the network.
     """
-    spec = replace(spec, labels=tuple(labels))
+    group_labels = tuple(label for label in spec.group_labels if label in labels)
+    spec = replace(spec, labels=tuple(labels), group_labels=group_labels)
     try:
         fitted = Recognizer3D(model.architecture, spec, dropout_ratio=dropout)
     except ValueError as error:

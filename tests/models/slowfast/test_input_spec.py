@@ -30,6 +30,8 @@ def test_json_brings_back_the_same_spec() -> None:
         ({"std": (1.0, 0.0, 1.0)}, "std above 0"),
         ({"crop_margin": -0.1}, "crop_margin must be 0 or more"),
         ({"slow_sampling": "random"}, "slow_sampling must be one of"),
+        ({"group_labels": ("jump",)}, "group_labels must be among the labels"),
+        ({"group_margin": -0.1}, "group_margin must be 0 or more"),
         ({"colour_order": "gbr"}, "colour_order must be one of"),
     ],
 )
@@ -49,6 +51,18 @@ def test_a_field_with_a_default_may_be_missing() -> None:
     values = json.loads(SPEC.to_json())
     del values["colour_order"], values["target_fps"]
     assert InputSpec.from_json(json.dumps(values)) == SPEC
+
+
+def test_a_file_of_before_groups_has_labels_of_persons_alone() -> None:
+    values = json.loads(SPEC.to_json())
+    del values["group_labels"], values["group_margin"]
+    assert InputSpec.from_json(json.dumps(values)).group_labels == ()
+
+
+def test_other_names_keep_who_a_label_is_of_and_other_classes_do_not() -> None:
+    spec = replace(SPEC, labels=("stand", "fight", "hug"), group_labels=("fight", "hug"))
+    assert spec.relabelled(("a", "b", "c")).group_labels == ("b", "c")
+    assert spec.relabelled(("a", "b")).group_labels == ()
 
 
 def test_interval_is_in_seconds() -> None:
