@@ -6,8 +6,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from models.slowfast.input_spec import InputSpec
 from pipeline.stages.recognition import ClipScorer
 from training.crops.clip_choice import evaluation_clips
@@ -18,8 +16,7 @@ from training.evaluation.clip_results import (
     CachedView,
     ClipScore,
     UnreadableClip,
-    mean_scores,
-    most_typical,
+    clip_score,
 )
 from training.labels.samples import Sample
 
@@ -35,11 +32,14 @@ def score_cached_clips(
     cache: Path,
     people: PeopleFinder,
     advanced: Callable[[int, int], None],
+    *,
+    background: Sequence[int] = (),
 ) -> Iterator[ClipScore | UnreadableClip]:
     """Score every sample from the cached crops of its people.
 
-    Where no person is tracked, the whole frame is shown, and where a person is seen for less than a
-    clip, the first and last crop are repeated. The live pipeline does neither.
+    A clip in which no person is tracked has no scores: the pipeline sees nobody there either. Where
+    a person is seen for less than a clip, the first and last crop are repeated; the live pipeline
+    does not do that.
 
     Args:
         samples: of any number of videos.
@@ -48,6 +48,7 @@ def score_cached_clips(
         cache: folder of the crops.
         people: who finds them where they are not in the cache yet.
         advanced: called with how many of the videos that are not in the cache are cut.
+        background: columns of the labels that never become an event.
 
     Yields:
         One item per sample.
@@ -60,19 +61,21 @@ def score_cached_clips(
     for track in prepared.tracks:
         by_sample[track.sample].append(track)
     for sample, tracks in by_sample.items():
-        yield _score(sample, tracks, recognizer, spec)
+        tracked = [track for track in tracks if not track.whole_frame]
+        yield _score(sample, tracked, recognizer, spec, background)
 
 
 def _score(
-    sample: Sample, tracks: Sequence[CachedTrack], recognizer: ClipScorer, spec: InputSpec
+    sample: Sample,
+    tracks: Sequence[CachedTrack],
+    recognizer: ClipScorer,
+    spec: InputSpec,
+    background: Sequence[int],
 ) -> ClipScore:
-    rows, views = [], []
+    subjects, views = [], []
     for track in tracks:  # one after the other: the crops of all would be large
         scores = recognizer.predict(evaluation_clips(track, spec))
-        rows += list(scores)
-        views += [CachedView(track, number) for number in range(len(scores))]
-    people = 0 if tracks[0].whole_frame else len(tracks)
-    if not rows:
-        return ClipScore(sample, None, 0, people, None)
-    mean = mean_scores(np.stack(rows))
-    return ClipScore(sample, mean, len(rows), people, views[most_typical(np.stack(rows))])
+        if len(scores):
+            subjects.append(scores)
+            views += [CachedView(track, number) for number in range(len(scores))]
+    return clip_score(sample, len(tracks), subjects, views, background)

@@ -12,6 +12,7 @@ from models.boxes import FloatArray
 from training.crops.crop_cache import CachedTrack
 from training.crops.person_tracks import PersonPath
 from training.labels.samples import Sample
+from training.metrics.best_subject import most_active_subject
 from training.metrics.clip_metrics import ScoredClips
 from training.metrics.label_mapping import LabelMapping
 from training.metrics.resampling import Interval
@@ -36,13 +37,18 @@ class CachedView:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClipScore:
-    """The scores of a clip, averaged over its views, and the view to show if they are wrong."""
+    """The scores of a clip by subject, and the view to show if they are wrong."""
 
     sample: Sample
-    scores: FloatArray | None  # float32 (M,) of the model's labels; None: there was no view
-    views: int  # people times points in time
-    people: int  # tracked; 0 if the whole frame was shown instead
-    view: VideoView | CachedView | None  # the one with the highest score of the answer
+    subjects: FloatArray  # float32 (S, M) of the model's labels, averaged over time; S may be 0
+    views: int  # subjects times points in time
+    people: int  # tracked
+    view: VideoView | CachedView | None  # of the subject that decides; None: there is none
+
+    @property
+    def scored(self) -> bool:
+        """True if there was anybody to score."""
+        return len(self.subjects) > 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +62,33 @@ class UnreadableClip:
         return f"{self.sample.origin}: {self.sample.path}: {self.reason}"
 
 
+def clip_score(
+    sample: Sample,
+    people: int,
+    subjects: Sequence[FloatArray],
+    views: Sequence[VideoView | CachedView],
+    background: Sequence[int],
+) -> ClipScore:
+    """Average every subject over time, and choose the view to show.
+
+    Args:
+        sample: of the clip.
+        people: who were tracked.
+        subjects: per subject float32 (V, M), its V >= 1 views in the order of time.
+        views: of all subjects, one subject after the other.
+        background: columns of the labels that never become an event.
+    """
+    if not subjects:
+        return ClipScore(sample, np.zeros((0, 0), np.float32), 0, people, None)
+    means = np.stack([mean_scores(rows) for rows in subjects])
+    shown = most_active_subject(means, background)
+    first = sum(map(len, subjects[:shown]))
+    view = views[first + most_typical(subjects[shown])]
+    return ClipScore(sample, means, len(views), people, view)
+
+
 def mean_scores(rows: FloatArray) -> FloatArray:
-    """Average the V >= 1 views of a clip: float32 (V, M) -> (M,)."""
+    """Average the V >= 1 views of a subject: float32 (V, M) -> (M,)."""
     return np.asarray(rows.mean(axis=0, dtype=np.float64), np.float32)
 
 
@@ -135,8 +166,13 @@ class ClipEvaluation:
 
     @property
     def silent(self) -> int:
-        """Number of clips in which no person could be scored."""
-        return sum(score.scores is None for score in self.scores)
+        """Number of clips in which nobody could be scored."""
+        return sum(not score.scored for score in self.scores)
+
+    @property
+    def untracked(self) -> int:
+        """Number of clips in which nobody was tracked."""
+        return sum(not score.people for score in self.scores)
 
     def value(self, name: str) -> float | None:
         """Return the value of a measure by its name."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
+from models.boxes import FloatArray
 from training.evaluation.clip_results import (
     CalibrationBin,
     ClassResult,
@@ -18,6 +19,7 @@ from training.evaluation.clip_results import (
 )
 from training.labels.samples import Sample
 from training.metrics import clip_metrics as metrics
+from training.metrics.best_subject import judge_by_best_subject
 from training.metrics.clip_metrics import ScoredClips, Values, Weights, plain_weights
 from training.metrics.label_mapping import LabelMapping
 from training.metrics.resampling import interval
@@ -28,6 +30,7 @@ MEASURES: dict[str, Callable[[ScoredClips, Weights], Values]] = {
     "mean_class_accuracy": metrics.mean_class_accuracy,
     "mean_average_precision": metrics.mean_average_precision,
     "calibration_error": metrics.calibration_error,
+    "area_under_curve": metrics.area_under_curve,
 }
 
 
@@ -65,13 +68,11 @@ def _scored(
     table = np.zeros((len(scores), classes), np.float32)
     confidence = np.full(len(scores), np.nan, np.float32)
     for row, score in enumerate(scores):
-        if score.scores is not None:
-            table[row] = mapping.best_scores(score.scores)
-            total = mapping.total_scores(score.scores) if sums else table[row]
-            confidence[row] = total[table[row].argmax()]
+        if score.scored:
+            table[row], confidence[row] = _judged(score, mapping, sums=sums)
         elif mapping.background is not None:
             table[row, mapping.background] = 1.0
-    answered = [score.scores is not None or mapping.background is not None for score in scores]
+    answered = [score.scored or mapping.background is not None for score in scores]
     return ScoredClips(
         classes=mapping.classes,
         truth=np.stack([mapping.truth(score.sample.labels) for score in scores]),
@@ -80,7 +81,23 @@ def _scored(
         confidence=confidence,
         groups=tuple(group_of(score.sample) for score in scores),
         multi_label=multi_label,
+        background=mapping.background,
     )
+
+
+def _judged(score: ClipScore, mapping: LabelMapping, *, sums: bool) -> tuple[FloatArray, float]:
+    """Return the scores of the classes, float32 (K,), and the confidence of the answer.
+
+    The confidence is the probability of the answer in the subject that decides: of an action
+    where it is the highest, of the background where it is the lowest.
+    """
+    quiet = [] if mapping.background is None else [mapping.background]
+    classes = judge_by_best_subject(np.stack([*map(mapping.best_scores, score.subjects)]), quiet)
+    answer = int(classes.argmax())
+    if not sums:
+        return classes, float(classes[answer])
+    total = np.stack([mapping.total_scores(row) for row in score.subjects])[:, answer]
+    return classes, float(total.min() if answer in quiet else total.max())
 
 
 def group_of(sample: Sample) -> str:
@@ -93,6 +110,8 @@ def _measure(name: str, clips: ScoredClips, seed: int) -> Measure:
         return Measure(name, None, None)  # there is no single class to be right about
     if name == "top5" and len(clips.classes) <= 5:
         return Measure(name, None, None)  # always right
+    if name == "area_under_curve" and (len(clips.classes) != 2 or clips.multi_label):
+        return Measure(name, None, None)  # there is no single threshold
 
     def measure(weights: Weights) -> Values:
         return MEASURES[name](clips, weights)

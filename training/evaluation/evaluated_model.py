@@ -86,6 +86,11 @@ class EvaluatedModel:
         """Labels that never become an event."""
         return self.config.decision.background
 
+    @property
+    def background_columns(self) -> tuple[int, ...]:
+        """Columns of the scores of these labels."""
+        return tuple(n for n, label in enumerate(self.labels) if label in self.background)
+
     def document(self) -> dict[str, Any]:
         """Describe the recognizer for the JSON document."""
         file = self.config.recognizer.weights
@@ -105,7 +110,12 @@ class EvaluatedModel:
         """
         if through_pipeline:
             span_s = self.components.clip_spec.span_s
-            return score_clips(samples, lambda path: self.score_video(path, None), span_s)
+            return score_clips(
+                samples,
+                lambda path: self.score_video(path, None),
+                span_s,
+                background=self.background_columns,
+            )
         if isinstance(self.recognizer, SceneRecognizer):
             raise ConfigError(
                 f"{self.name} sees whole scenes and not single people: add --through-pipeline"
@@ -117,6 +127,7 @@ class EvaluatedModel:
             self._cache,
             self._people,
             lambda done, total: progress.show("videos whose people are cut", done, total),
+            background=self.background_columns,
         )
 
     def score_video(self, video: Path, progress: ProgressPrinter | None) -> VideoScores:

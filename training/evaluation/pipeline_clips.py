@@ -15,8 +15,7 @@ from training.evaluation.clip_results import (
     ClipScore,
     UnreadableClip,
     VideoView,
-    mean_scores,
-    most_typical,
+    clip_score,
 )
 from training.evaluation.video_scores import VideoScores
 from training.labels.samples import Sample
@@ -24,7 +23,11 @@ from training.metrics.event_matching import is_where
 
 
 def score_clips(
-    samples: Sequence[Sample], run: Callable[[Path], VideoScores], span_s: float
+    samples: Sequence[Sample],
+    run: Callable[[Path], VideoScores],
+    span_s: float,
+    *,
+    background: Sequence[int] = (),
 ) -> Iterator[ClipScore | UnreadableClip]:
     """Score every sample from one run over its video.
 
@@ -32,6 +35,7 @@ def score_clips(
         samples: any number of samples of each video.
         run: see `pipeline_scores.score_video`.
         span_s: seconds from the first to the last frame of a clip.
+        background: columns of the labels that never become an event.
 
     Yields:
         One item per sample; the samples of one video one after the other.
@@ -45,28 +49,22 @@ def score_clips(
                 yield UnreadableClip(sample, str(error).removeprefix(f"{path}: "))
             continue
         for sample in group:
-            yield _score(video, sample, span_s)
-
-
-def _score(video: VideoScores, sample: Sample, span_s: float) -> ClipScore:
-    rows, views = views_of(video, sample, span_s)
-    if not views:
-        return ClipScore(sample, None, 0, video.people, None)
-    return ClipScore(sample, mean_scores(rows), len(views), video.people, views[most_typical(rows)])
+            subjects, views = views_of(video, sample, span_s)
+            yield clip_score(sample, video.people, subjects, views, background)
 
 
 def views_of(
     video: VideoScores, sample: Sample, span_s: float
-) -> tuple[FloatArray, list[VideoView]]:
+) -> tuple[list[FloatArray], list[VideoView]]:
     """Select the clips of a sample's people whose middle lies in its stretch of time.
 
     Returns:
-        Scores float32 (V, M) and where the V views are from; V may be 0.
+        Per person with such clips its scores float32 (V, M), and where the views of all are from.
     """
     region = region_of(sample, video.wh, video.frame_pts_s)
     start_s = sample.start_s or 0.0
     end_s = np.inf if sample.end_s is None else sample.end_s
-    rows = [np.zeros((0, len(video.labels)), np.float32)]
+    rows: list[FloatArray] = []
     views: list[VideoView] = []
     for track in video.tracks:
         path, ends_s = track.path, track.path.pts_s
@@ -74,4 +72,4 @@ def views_of(
         if inside.any() and is_where(path, region, start_s, min(end_s, video.duration_s)):
             rows.append(track.scores[inside])
             views += [VideoView(path, end - span_s, end) for end in ends_s[inside].tolist()]
-    return np.concatenate(rows), views
+    return rows, views

@@ -35,6 +35,7 @@ class ScoredClips:
     confidence: FloatArray  # float32 (N,) probability of the predicted class; nan: unknown
     groups: tuple[str, ...]  # N; what is drawn together in a confidence interval
     multi_label: bool  # several classes may be true of a clip
+    background: int | None = None  # the class that stands for no action
 
     def __post_init__(self) -> None:
         shape = (len(self.groups), len(self.classes))
@@ -120,6 +121,22 @@ def class_average_precisions(clips: ScoredClips, weights: Weights) -> NDArray[np
 def mean_average_precision(clips: ScoredClips, weights: Weights) -> Values:
     """Average the average precision over the classes that occur."""
     return _mean_of_known(class_average_precisions(clips, weights))
+
+
+def area_under_curve(clips: ScoredClips, weights: Weights) -> Values:
+    """Compute the area under the ROC curve of two classes.
+
+    It is the probability that a clip of the action has a higher score of it than one without
+    (Hanley and McNeil 1982); equal scores count half. The action is the class that is not the
+    background, or the first one.
+    """
+    action = 1 if clips.background == 0 else 0
+    _, rank = np.unique(clips.scores[:, action], return_inverse=True)
+    at = np.eye(rank.max() + 1)[rank]  # (N, distinct scores)
+    with_it = (weights * clips.truth[:, action]) @ at
+    without = (weights * ~clips.truth[:, action]) @ at
+    below = without.cumsum(axis=1) - without / 2
+    return _ratio((with_it * below).sum(axis=1), with_it.sum(axis=1) * without.sum(axis=1))
 
 
 def calibration_bins(

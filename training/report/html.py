@@ -12,6 +12,7 @@ from training.console import number, percent, seconds
 from training.evaluation.clip_results import ClipEvaluation, GroupSpread, group_spread
 from training.evaluation.videos import EventEvaluation
 from training.report.plots import reliability_svg, threshold_svg
+from training.report.tables import nobody_text
 
 SHOWN_GROUPS = 30
 MOST_CLASSES = 60  # of a confusion matrix that is shown; the JSON has any
@@ -46,6 +47,12 @@ class ClipPage:
 
     result: ClipEvaluation
     mistakes: tuple[MistakeImage, ...]  # of clips that are wrong
+
+    @property
+    def nobody(self) -> str:
+        """In how many clips nobody was tracked, as a sentence."""
+        text = nobody_text(self.result)
+        return f"{text[0].upper()}{text[1:]}."
 
     @property
     def wrong(self) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from models.boxes import FloatArray
 from training.evaluation.clip_results import ClipEvaluation, ClipScore, group_spread
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.threshold_search import RuleCounts
 from training.evaluation.videos import ActionEvents, EventEvaluation
-from training.metrics.clip_metrics import ScoredClips
+from training.metrics.best_subject import judge_by_best_subject
 from training.metrics.event_metrics import EventCounts
 from training.metrics.label_mapping import LabelMapping
 
@@ -44,11 +45,11 @@ def clips_document(evaluation: ClipEvaluation) -> dict[str, Any]:
         "group_spread": asdict(group_spread(evaluation.per_group)),
         "calibration": [asdict(bin) for bin in evaluation.calibration if bin.count],
         "number_of_clips": len(evaluation.scores),
-        "clips_without_people": sum(not score.people for score in evaluation.scores),
+        "clips_without_people": evaluation.untracked,
         "clips_without_a_view": evaluation.silent,
         "label_counting": mapping_document(evaluation.mapping),
         "seed": evaluation.seed,
-        "clips": [_clip(score, row, clips) for row, score in enumerate(evaluation.scores)],
+        "clips": [_clip(score, row, evaluation) for row, score in enumerate(evaluation.scores)],
     }
 
 
@@ -108,7 +109,8 @@ def counts_document(counts: EventCounts) -> dict[str, Any]:
     }
 
 
-def _clip(score: ClipScore, row: int, clips: ScoredClips) -> dict[str, Any]:
+def _clip(score: ClipScore, row: int, evaluation: ClipEvaluation) -> dict[str, Any]:
+    clips, mapping = evaluation.clips, evaluation.mapping
     sample, predicted = score.sample, int(clips.predicted[row])
     return {
         "path": str(sample.path),
@@ -119,16 +121,21 @@ def _clip(score: ClipScore, row: int, clips: ScoredClips) -> dict[str, Any]:
         "label_in_data": list(sample.labels),
         "predicted": None if predicted < 0 else clips.classes[predicted],
         "right": bool(clips.hits()[row]),
-        "scores": None if score.scores is None else _scores(score),
+        "scores": _rounded_all(_judged(score, mapping)) if score.scored else None,
+        "subjects": [_rounded_all(row) for row in score.subjects],
         "views": score.views,
         "people": score.people,
     }
 
 
-def _scores(score: ClipScore) -> list[float]:
-    """Round the scores, in the order of the model's own labels."""
-    assert score.scores is not None
-    return [_rounded(value, 5) for value in score.scores.tolist()]
+def _judged(score: ClipScore, mapping: LabelMapping) -> FloatArray:
+    """Combine the subjects, in the order of the model's own labels: float32 (M,)."""
+    quiet = [n for n, of in enumerate(mapping.class_of_score) if of == mapping.background]
+    return judge_by_best_subject(score.subjects, quiet)
+
+
+def _rounded_all(scores: FloatArray) -> list[float]:
+    return [_rounded(value, 5) for value in scores.tolist()]
 
 
 def _action(action: ActionEvents) -> dict[str, Any]:

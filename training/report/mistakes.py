@@ -48,9 +48,7 @@ def clip_mistakes(evaluation: ClipEvaluation, spec: InputSpec) -> tuple[MistakeI
         predicted = int(clips.predicted[row])
         said = "nothing" if predicted < 0 else clips.classes[predicted]
         value = clips.confidence[row]
-        confidence_text = (
-            "no person to score" if np.isnan(value) else f"{100 * value:.0f} % confident"
-        )
+        confidence_text = "nobody to score" if np.isnan(value) else f"{100 * value:.0f} % confident"
         true = "|".join(evaluation.scores[row].sample.labels)
         title = f"{true}, called {said} ({confidence_text})"
         mistakes.append(MistakeImage(title, str(evaluation.scores[row].sample.path), jpeg))

@@ -26,13 +26,23 @@ def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
     console.print(
         f"{len(evaluation.scores)} clips in {spread.groups} groups; top-1 of a group from "
         f"{percent(spread.lowest)} to {percent(spread.highest)}, median {percent(spread.median)}; "
-        f"{evaluation.silent} clips in which no person could be scored",
+        f"{nobody_text(evaluation)}",
         highlight=False,
     )
     console.print(_classes(evaluation))
     confusion = _confusion(evaluation)
     if confusion is not None:
         console.print(confusion)
+
+
+def nobody_text(evaluation: ClipEvaluation) -> str:
+    """State in how many clips nobody was tracked or could be scored, and what that counts as."""
+    untracked, silent = evaluation.untracked, evaluation.silent
+    more = f", in {silent - untracked} more nobody could be scored" if silent > untracked else ""
+    if not silent:
+        return "somebody was tracked and scored in every clip"
+    counted = "no answer" if evaluation.mapping.background is None else "background"
+    return f"nobody was tracked in {untracked} clips{more}: a miss, counted as {counted}"
 
 
 def print_events(console: Console, evaluation: EventEvaluation) -> None:

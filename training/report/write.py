@@ -106,10 +106,11 @@ def write_report(path: Path, results: Results, origin: Origin, model: EvaluatedM
 def _how(*, through_pipeline: bool) -> str:
     if through_pipeline:
         return (
-            "Scores are averaged over what detector, tracker and clip cutting of the live pipeline "
-            "make of each file; a file in which they find no person counts as background."
+            "A clip is judged by its best subject, whose scores are averaged over what detector, "
+            "tracker and clip cutting of the live pipeline make of it; a clip in which nobody is "
+            "tracked is a miss and counts as background."
         )
     return (
-        "Scores are averaged over every tracked person every half second; where no person is "
-        "tracked, the whole frame is shown."
+        "A clip is judged by its best subject, whose scores are averaged over every half second; "
+        "a clip in which nobody is tracked is a miss and counts as background."
     )

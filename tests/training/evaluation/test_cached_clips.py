@@ -63,14 +63,21 @@ def test_views_are_every_person_every_half_second(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4", level=200)  # 3 s: clips of 2 s end at 2.0 and 2.5 s
     score = one_score(scores_of(tmp_path, Sample(video, ("walk",)), boxes=(LEFT, RIGHT)))
     assert (score.people, score.views) == (2, 4)
-    assert score.scores is not None
-    assert score.scores[1] == pytest.approx(0.77, abs=0.03)  # grey 200 of 255, and the square
+    assert score.subjects.shape == (2, 2)
+    assert score.subjects[:, 1] == pytest.approx(0.77, abs=0.05)  # grey 200 of 255, and the square
 
 
-def test_where_no_person_is_tracked_the_whole_frame_is_shown(tmp_path: Path) -> None:
+def test_a_clip_in_which_nobody_is_tracked_has_no_scores(tmp_path: Path) -> None:
     video = write_scene(tmp_path / "a.mp4")
     score = one_score(scores_of(tmp_path, Sample(video, ("walk",))))
-    assert (score.people, score.views) == (0, 2)
+    assert (score.scored, score.people, score.views) == (False, 0, 0)
+
+
+def test_the_whole_frame_is_shown_where_the_user_asks_for_it(tmp_path: Path) -> None:
+    video = write_scene(tmp_path / "a.mp4")
+    sample = Sample(video, ("walk",), box=PersonBox((0.0, 0.0, 1.0, 1.0), normalized=True))
+    score = one_score(scores_of(tmp_path, sample))
+    assert (score.scored, score.people, score.views) == (True, 1, 2)
 
 
 def test_a_given_box_is_the_person(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def evaluated(
     scores = [
         ClipScore(
             Sample(Path(f"{n}.mp4"), tuple(label.split("|")), group=group),
-            None if values is None else np.array(values, np.float32),
+            np.zeros((0, 4), np.float32) if values is None else np.array([values], np.float32),
             views=0 if values is None else 3,
             people=0 if values is None else 1,
             view=None,
@@ -53,6 +53,29 @@ def test_a_person_classified_as_a_walker_is_not_a_fighter() -> None:
     assert result.confusion.tolist() == [[1, 0, 0], [1, 1, 0]]
     # Its confidence that the second one is no fight was 0.8, counting walk, nothing and kick.
     assert result.clips.confidence == pytest.approx([0.7, 0.8, 0.4])
+
+
+def test_the_best_subject_decides_and_not_the_average() -> None:
+    onlooker, fighter = [0.0, 0.1, 0.9, 0.0], [0.0, 0.7, 0.3, 0.0]
+    sample = Sample(Path("a.mp4"), ("fight",))
+    subjects = np.array([onlooker, onlooker, fighter], np.float32)
+    scores = [ClipScore(sample, subjects, views=9, people=3, view=None)]
+    mapping = map_labels([("fight",), ("nothing",)], MODEL, ("nothing",), {})
+    result = evaluate_clips(scores, mapping, model_multi_label=False, seed=0)
+    assert result.clips.hits().tolist() == [True]
+    assert result.clips.confidence == pytest.approx([0.7])
+    [clip] = clips_document(result)["clips"]
+    assert clip["scores"] == [0, 0.7, 0.3, 0]
+    assert len(clip["subjects"]) == 3
+
+
+def test_two_classes_have_an_area_under_the_curve() -> None:
+    rows: list[Row] = [
+        ("fight", [0, 0.9, 0.1, 0], "a"), ("fight", [0, 0.4, 0.6, 0], "b"),
+        ("nothing", [0, 0.5, 0.5, 0], "c"), ("nothing", None, "d"),
+    ]  # fmt: skip
+    assert evaluated(rows).value("area_under_curve") == 0.75
+    assert evaluated([("walk", [1, 0, 0, 0], None)]).value("area_under_curve") is None
 
 
 def test_a_clip_without_people_is_background() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from pipeline.errors import SourceError
@@ -24,8 +23,8 @@ RIGHT = track_of([0.5 + 0.01 * n for n in range(20)], track_id=2, x=300)
 def scores_of(sample: Sample, *tracks: object) -> list[float]:
     video = video_of(*(tracks or (LEFT, RIGHT)), duration_s=12.0)  # type: ignore[arg-type]
     rows, views = views_of(video, sample, SPAN_S)
-    assert len(rows) == len(views)
-    return [round(float(value), 2) for value in rows[:, 0]]
+    assert sum(map(len, rows)) == len(views)
+    return [round(float(value), 2) for of_one in rows for value in of_one[:, 0]]
 
 
 def test_without_a_stretch_every_clip_of_every_person_counts() -> None:
@@ -56,14 +55,14 @@ def test_a_track_chooses_its_person(tmp_path: Path) -> None:
         scores_of(sample)
 
 
-def test_scores_are_averaged_and_the_most_confident_view_is_kept() -> None:
-    [score] = list(score_clips([Sample(VIDEO, ("fight",))], run, SPAN_S))
+def test_people_are_averaged_over_time_and_the_best_one_is_shown() -> None:
+    [score] = list(score_clips([Sample(VIDEO, ("fight",))], run, SPAN_S, background=[2]))
     assert isinstance(score, ClipScore)
-    assert score.scores is not None
-    assert score.scores[0] == pytest.approx(np.mean([LEFT.scores[:, 0], RIGHT.scores[:, 0]]))
+    wanted = [LEFT.scores[:, 0].mean(), RIGHT.scores[:, 0].mean()]
+    assert score.subjects[:, 0] == pytest.approx(wanted)
     assert (score.views, score.people) == (40, 2)
-    assert isinstance(score.view, VideoView)  # nothing is the answer: the quietest clip
-    assert (score.view.person, score.view.end_s) == (LEFT.path, 2.0)
+    assert isinstance(score.view, VideoView)  # a fight of the right one, who says so more and more
+    assert (score.view.person, score.view.end_s) == (RIGHT.path, 11.5)
 
 
 def test_a_video_is_run_once_whatever_the_order_of_its_samples() -> None:
@@ -86,7 +85,7 @@ def test_a_clip_without_people_is_distinguished_from_no_clip() -> None:
     sample = Sample(VIDEO, ("fight",), origin="labels.csv:2")
     [empty] = list(score_clips([sample], lambda path: video_of(), SPAN_S))
     assert isinstance(empty, ClipScore)
-    assert (empty.scores, empty.views) == (None, 0)
+    assert (empty.scored, empty.people, empty.views) == (False, 0, 0)
     [missing] = list(score_clips([sample], fails, SPAN_S))
     assert isinstance(missing, UnreadableClip)
     assert str(missing) == "labels.csv:2: a.mp4: no such file"

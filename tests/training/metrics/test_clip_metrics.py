@@ -53,6 +53,20 @@ FOUR = clips(
 )
 
 
+def test_the_area_under_the_curve_is_that_of_scikit_learn() -> None:
+    rng = np.random.default_rng(5)
+    scores = rng.integers(0, 8, (60, 2)) / 8
+    truth = np.eye(2)[rng.integers(0, 2, 60)]
+    weights = rng.integers(0, 3, (4, 60)).astype(float)
+    two = clips(scores, truth)
+    found = metrics.area_under_curve(two, weights)
+    wanted = [
+        independent.roc_auc_score(truth[:, 0], scores[:, 0], sample_weight=w) for w in weights
+    ]
+    assert found == pytest.approx(wanted)
+    assert np.isnan(metrics.area_under_curve(two, weights * truth[:, 0])).all()
+
+
 def test_accuracies_are_those_counted_by_hand() -> None:
     ones = plain_weights(FOUR)
     assert one(metrics.top_k(FOUR, ones, 1)) == 0.5

@@ -50,7 +50,7 @@ def clips() -> ClipEvaluation:
     scores = [
         ClipScore(
             Sample(Path(f"{EVIL}{n}.mp4"), (label,)),
-            None if values is None else np.array(values, np.float32),
+            np.zeros((0, 3), np.float32) if values is None else np.array([values], np.float32),
             1,
             1,
             None,

@@ -56,9 +56,9 @@ def test_wrong_clips_have_images_the_most_confident_first(tmp_path: Path) -> Non
     small = cached(tmp_path, "walk", 100)
     scores = []
     for score in (0.6, 0.9):
-        values = np.array([1 - score, 0, score], np.float32)
+        values = np.array([[1 - score, 0, score]], np.float32)
         scores.append(ClipScore(small.sample, values, 1, 1, CachedView(small, 0)))
-    scores.append(ClipScore(small.sample, np.array([1, 0, 0], np.float32), 1, 1, None))
+    scores.append(ClipScore(small.sample, np.array([[1, 0, 0]], np.float32), 1, 1, None))
     mapping = map_labels([("walk",)] * 3, MODEL, (), {})
     result = evaluate_clips(scores, mapping, model_multi_label=False, seed=0)
     first, second = clip_mistakes(result, replace(spec, crop_size=32))
