@@ -22,11 +22,11 @@ from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
+from pipeline.config.network import ModelConfig
 from pipeline.config.schema import (
     ClipConfig,
     DecisionConfig,
     DetectorConfig,
-    ModelConfig,
     PipelineConfig,
     RecognizerConfig,
     TrackerConfig,

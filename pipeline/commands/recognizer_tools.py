@@ -18,7 +18,7 @@ from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import untrained_recognizer
 from pipeline.config.loading import parse_value
-from pipeline.config.schema import load_model_config
+from pipeline.config.network import load_model_config
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 

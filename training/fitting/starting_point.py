@@ -16,7 +16,7 @@ from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import untrained_recognizer
-from pipeline.config.schema import ModelConfig, load_model_config
+from pipeline.config.network import ModelConfig, load_model_config
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 from training.config import NetworkConfig, TrainConfig

@@ -6,7 +6,8 @@ import pytest
 
 from pipeline.config.explanation import OTHER_NAMES, suggestion
 from pipeline.config.loading import Section
-from pipeline.config.schema import ModelConfig, PipelineConfig
+from pipeline.config.network import ModelConfig
+from pipeline.config.schema import PipelineConfig
 from training.config import TrainConfig
 
 

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel
 
 from pipeline.config.explanation import PATTERNS
-from pipeline.config.schema import PipelineConfig, load_config, load_model_config
+from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 
@@ -337,14 +337,3 @@ def test_a_digest_is_that_of_a_file() -> None:
     assert load_config(None, settings).detector.sha256 == digest.lower()
     assert "detector.sha256" in fails("detector.sha256=abc")
     assert "sha256 belongs to a file" in fails(settings[0], "detector.weights=compact")
-
-
-def test_a_mistake_in_a_network_names_its_file_once(tmp_path: Path) -> None:
-    path = tmp_path / "mine.yaml"
-    path.write_text("num_classes: 0\nmulti_label: 1\n")
-    with pytest.raises(ConfigError) as caught:
-        load_model_config(path)
-    first, *_ = str(caught.value).splitlines()
-    assert first.startswith(f"{path}")
-    assert str(caught.value).count(f"{path}, line 1: num_classes: should be greater than 0") == 1
-    assert f"{path}: {path}" not in str(caught.value)

@@ -12,7 +12,7 @@ from models.checkpoints.checkpoint import load_recognizer, save_recognizer
 from models.checkpoints.naming_schemes import NAMING_SCHEMES
 from models.slowfast.heads import SlowFastHead
 from models.slowfast.recognizer3d import Recognizer3D
-from pipeline.config.schema import load_model_config
+from pipeline.config.network import load_model_config
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import in_naming_scheme, small_network
