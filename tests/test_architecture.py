@@ -42,6 +42,7 @@ ROOM_MAY_IMPORT = {
     "models.checkpoints": "slowfast",
     "models.inference": "slowfast boxes",
     "models.detectors": "inference boxes detections cache_folder",
+    "models.pose": "detectors inference boxes cache_folder",
     # pipeline: time, identity, threads, input and output
     "pipeline": "",
     "pipeline.errors": "",

@@ -13,6 +13,7 @@ ASSETS_URL = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
 _NAMES = re.compile(
     r"yolo(v5[nsmlx]6?u|v8[nsmlx]|v9[tsmce]|v10[nsmblx]|11[nsmlx]|12[nsmlx]|26[nsmlx])\.pt"
 )
+_POSE_NAMES = re.compile(r"yolo(v8|11|26)[nsmlx]-pose\.pt")
 # Digests of the release's files on which several projects that publish them agree. The others of
 # the release are pinned by their first download.
 SHA256 = {
@@ -38,6 +39,11 @@ _DIGEST = re.compile(r"[0-9a-f]{64}\b")
 def is_official(weights: str) -> bool:
     """Return whether this is the name of weights of the ultralytics release, not a path."""
     return _NAMES.fullmatch(weights) is not None
+
+
+def is_official_pose(weights: str) -> bool:
+    """Return whether this is the name of pose weights of the ultralytics release, not a path."""
+    return _POSE_NAMES.fullmatch(weights) is not None
 
 
 def sha256_of(path: Path) -> str:

@@ -15,7 +15,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from models.detectors.official_weights import (
@@ -41,6 +41,7 @@ def find_or_fetch_weights(
     limit_s: float = 120.0,
     base_url: str = ASSETS_URL,
     sha256: str | None = None,
+    is_known: Callable[[str], bool] = is_official,
 ) -> Path | None:
     """Resolve a path or an official name to weights on disk.
 
@@ -55,6 +56,7 @@ def find_or_fetch_weights(
         limit_s: seconds that the whole download may take.
         base_url: where official weights are, without a slash at the end.
         sha256: digest that the file must have, whichever it is; None: see above.
+        is_known: whether a text is the name of official weights of the wanted kind.
 
     Returns:
         The path, or None if official weights are not on disk and cannot be downloaded; the
@@ -69,16 +71,16 @@ def find_or_fetch_weights(
             if sha256 is not None:
                 _check_own(candidate, sha256)
             return candidate
-    if not is_official(weights):
+    if not is_known(weights):
         raise FileNotFoundError(f"no detector weights at {weights}")
     cached, expected = cache_dir / weights, sha256 or expected_sha256(weights, cache_dir)
     if cached.exists() and _is_intact(cached, expected):
         return cached
     log.info("fetching %s from %s, %g s at most", weights, base_url, limit_s)
     url = f"{base_url}/{weights}"
-    reason = _fetch(url, cached, expected, decide_s=decide_s, limit_s=limit_s)
+    reason = fetch_file(url, cached, expected, decide_s=decide_s, limit_s=limit_s)
     if reason is not None:
-        log.info("detector weights %s could not be fetched: %s", weights, reason)
+        log.info("weights %s could not be fetched: %s", weights, reason)
         return None
     if expected is None:
         log.info("the SHA-256 of %s is now pinned: %s", cached, pin_sha256(weights, cache_dir))
@@ -106,10 +108,21 @@ def _is_intact(cached: Path, expected: str | None) -> bool:
     return True
 
 
-def _fetch(
+def fetch_file(
     url: str, target: Path, sha256: str | None, *, decide_s: float, limit_s: float
 ) -> str | None:
-    """Download in a child process with a time limit; return None, or the reason of a failure."""
+    """Download a file in a child process with a time limit.
+
+    Args:
+        url: of the file.
+        target: what it becomes once it is complete and verified.
+        sha256: digest that it must have; None: any.
+        decide_s: seconds within which the server must send its first byte.
+        limit_s: seconds that the whole download may take.
+
+    Returns:
+        None, or the reason of a failure.
+    """
     target.parent.mkdir(parents=True, exist_ok=True)
     # One file per process: two runs that fetch at the same time do not write into each other's.
     part = target.absolute().with_name(f"{target.name}.{os.getpid()}.part")

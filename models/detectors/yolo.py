@@ -74,7 +74,7 @@ class YoloPersonDetector:
             raise FileNotFoundError(f"no detector weights at {weights}")
         self._options = {"conf": confidence, "iou": iou, "imgsz": image_size, "device": device}
         self._load(weights)
-        _refuse_nan(weights, self._model.model)
+        refuse_nan(weights, self._model.model)
         backend = self._model.predictor.model
         self._options["classes"] = [class_index(person_class, backend.names, weights)]
         on_gpu = backend.device.type == "cuda"
@@ -131,7 +131,7 @@ class YoloPersonDetector:
         return [np.asarray(result.boxes.data.cpu(), np.float32) for result in results]
 
 
-def _refuse_nan(weights: Path, model: Any) -> None:
+def refuse_nan(weights: Path, model: Any) -> None:
     """Refuse weights that hold NaN: such a detector finds no person and reports no error.
 
     Raises:

@@ -1,0 +1,4 @@
+"""Networks that estimate the key points of people.
+
+May import detectors, inference, boxes and cache_folder.
+"""
