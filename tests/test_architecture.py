@@ -43,6 +43,7 @@ ROOM_MAY_IMPORT = {
     "models.inference": "slowfast boxes",
     "models.detectors": "inference boxes detections cache_folder",
     "models.pose": "detectors inference boxes cache_folder",
+    "models.skeleton": "pose inference boxes",
     # pipeline: time, identity, threads, input and output
     "pipeline": "",
     "pipeline.errors": "",
