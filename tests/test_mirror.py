@@ -10,7 +10,11 @@ PACKAGES = ("models", "pipeline", "training")
 # Source files without a test file of their name, by the test that covers them (below `tests/`):
 # they are one half of what the other test is about, or need the whole program around them.
 TESTED_IN = {
-    "models/detectors/test_weights_download.py": ["models/detectors/official_weights.py"],
+    "models/detectors/test_weights_download.py": [
+        "models/detectors/official_weights.py",
+        "models/downloads/digests.py",
+        "models/downloads/fetch.py",
+    ],
     "models/detectors/test_yolo.py": ["models/detectors/ultralytics_import.py"],
     "models/inference/test_action_recognizer.py": ["models/inference/device.py"],
     "models/inference/test_scene_recognizer.py": ["models/slowfast/roi_head.py"],

@@ -1,4 +1,4 @@
 """Networks that find people in an image and describe their appearance.
 
-May import inference, boxes, detections and cache_folder.
+May import inference, boxes, detections, downloads and cache_folder.
 """

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
-from contextlib import suppress
 from pathlib import Path
+
+from models.downloads.digests import pinned_sha256
 
 # The release that ultralytics 8.4.190 takes its own weights from (utils/downloads.py:584).
 ASSETS_URL = "https://github.com/ultralytics/assets/releases/download/v8.4.0"
@@ -33,7 +33,6 @@ SHA256 = {
     "yolo26l.pt": "9fe3c544f2b19bebad7ea41e76d7ad3d88b7c2f10d11d24430c5311f6b32db26",
     "yolo26x.pt": "9fdd44a31c504547ffb81d2c6d9e6dac3493c8eaa8b0398d3f43bae6c7003e92",
 }
-_DIGEST = re.compile(r"[0-9a-f]{64}\b")
 
 
 def is_official(weights: str) -> bool:
@@ -46,27 +45,6 @@ def is_official_pose(weights: str) -> bool:
     return _POSE_NAMES.fullmatch(weights) is not None
 
 
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in lower case hexadecimal digits.
-
-    Raises:
-        OSError: if it cannot be read.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def check_sha256(path: Path, expected: str) -> None:
-    """Compare a file with its digest.
-
-    Raises:
-        ValueError: if it is another file; the message has its digest.
-        OSError: if it cannot be read.
-    """
-    if (found := sha256_of(path)) != expected:
-        raise ValueError(f"its SHA-256 is {found}, not {expected}")
-
-
 def expected_sha256(name: str, cache_dir: Path) -> str | None:
     """Return the digest that the bytes of official weights must have.
 
@@ -77,27 +55,4 @@ def expected_sha256(name: str, cache_dir: Path) -> str | None:
     Returns:
         The digest; None if it is not known and the weights were never downloaded.
     """
-    if name in SHA256:
-        return SHA256[name]
-    try:
-        pinned = _pin(name, cache_dir).read_text()
-    except (OSError, UnicodeDecodeError):
-        return None
-    found = _DIGEST.match(pinned)
-    return found[0] if found else None
-
-
-def pin_sha256(name: str, cache_dir: Path) -> str:
-    """Keep the digest of downloaded weights, for the next start to compare; return it.
-
-    Raises:
-        OSError: if the weights cannot be read.
-    """
-    digest = sha256_of(cache_dir / name)
-    with suppress(OSError):  # of a cache that may not be written
-        _pin(name, cache_dir).write_text(f"{digest}  {name}\n")  # as sha256sum -c reads it
-    return digest
-
-
-def _pin(name: str, cache_dir: Path) -> Path:
-    return cache_dir / f"{name}.sha256"
+    return SHA256.get(name) or pinned_sha256(cache_dir / name)

@@ -1,4 +1,4 @@
 """Networks that estimate the key points of people.
 
-May import detectors, inference, boxes and cache_folder.
+May import detectors, downloads, inference, boxes and cache_folder.
 """
