@@ -12,8 +12,6 @@ PACKAGES = ("models", "pipeline", "training")
 TESTED_IN = {
     "models/detectors/test_weights_download.py": [
         "models/detectors/official_weights.py",
-        "models/downloads/digests.py",
-        "models/downloads/fetch.py",
     ],
     "models/detectors/test_yolo.py": ["models/detectors/ultralytics_import.py"],
     "models/inference/test_action_recognizer.py": ["models/inference/device.py"],

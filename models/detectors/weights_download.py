@@ -8,7 +8,7 @@ from pathlib import Path
 
 from models.detectors.official_weights import ASSETS_URL, expected_sha256, is_official
 from models.downloads.digests import check_sha256, pin_sha256
-from models.downloads.fetch import fetch
+from models.downloads.fetch import FetchLimits, fetch
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +59,7 @@ def find_or_fetch_weights(
         return cached
     log.info("fetching %s from %s, %g s at most", weights, base_url, limit_s)
     url = f"{base_url}/{weights}"
-    reason = fetch(url, cached, expected, decide_s=decide_s, limit_s=limit_s)
+    reason = fetch(url, cached, expected, FetchLimits(decide_s=decide_s, limit_s=limit_s))
     if reason is not None:
         log.info("weights %s could not be fetched: %s", weights, reason)
         return None

@@ -1,112 +1,204 @@
-"""Download a file in a child process, which is this module.
+"""Download a file in a child process, `models.downloads.transfer`, and put it in its place.
 
 A name look-up that hangs inside the C library cannot be interrupted, but a process can be killed.
 """
 
 from __future__ import annotations
 
-import http.client
+import fcntl
 import os
 import select
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from models.downloads.digests import check_sha256
+from models.downloads.transfer import ANSWERED, validator_file
 
-CHUNK_BYTES = 1 << 16
-ANSWERED = b"answered\n"  # the child's one line once the server sends the file
+Progress = Callable[[int, int], None]  # bytes that are here, and of the whole file
+
+_PROGRESS_S = 5.0  # between two reports
+_LOCK_S = 0.2  # between two looks at a download of another process
+_REPOSITORY = Path(__file__).resolve().parents[2]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FetchLimits:
+    """What a download may cost."""
+
+    decide_s: float  # until the first byte
+    limit_s: float  # for everything
+    stall_s: float | None = None  # without a byte; None: limit_s
+    max_bytes: int = 1 << 30
 
 
 def fetch(
-    url: str, target: Path, sha256: str | None, *, decide_s: float, limit_s: float
+    url: str,
+    target: Path,
+    sha256: str | None,
+    limits: FetchLimits,
+    *,
+    resume: bool = False,
+    progress: Progress | None = None,
 ) -> str | None:
-    """Download in a child process with a time limit; return None, or the reason of a failure."""
-    target.parent.mkdir(parents=True, exist_ok=True)
-    # One file per process: two runs that fetch at the same time do not write into each other's.
-    part = target.absolute().with_name(f"{target.name}.{os.getpid()}.part")
-    started = time.monotonic()
-    command = [
-        sys.executable,
-        "-m",
-        "models.downloads.fetch",
-        url,
-        str(part),
-        str(limit_s),
-    ]
-    repository = Path(__file__).resolve().parents[2]
+    """Download a file within its limits, check it, and only then put it in its place.
+
+    Proxies are taken from the usual environment variables, as everywhere in Python.
+
+    Args:
+        url: http or https.
+        target: replaced in one step; its folder is made.
+        sha256: the digest that it must have, or the first digits of it; None: any.
+        limits: in time and bytes.
+        resume: keep what has arrived in `TARGET.part` when a download ends early, and continue
+            there; two processes that want the same file then take turns.
+        progress: called every few seconds.
+
+    Returns:
+        None, or the reason why the file is not there.
+    """
+    deadline = time.monotonic() + limits.limit_s
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with ExitStack() as stack:
+            if resume:
+                part = target.absolute().with_name(f"{target.name}.part")
+                if not stack.enter_context(_only_one(part, target, deadline)):
+                    return None  # another process has fetched it meanwhile
+            else:  # one file per process: two do not write into each other's
+                part = target.absolute().with_name(f"{target.name}.{os.getpid()}.part")
+                stack.callback(_remove, part)
+            reason = _transfer(url, part, limits, deadline, resume=resume, progress=progress)
+            return _kept(part, reason) if reason else _place(part, target, sha256)
+    except OSError as error:
+        return str(error)
+
+
+def _place(part: Path, target: Path, sha256: str | None) -> str | None:
+    try:
+        if sha256 is not None:
+            check_sha256(part, sha256)
+    except ValueError as error:
+        _remove(part)
+        return str(error)
+    part.replace(target)
+    _remove(part)
+    return None
+
+
+def _kept(part: Path, reason: str) -> str:
+    """Append what of a download that ended early the next one starts with."""
+    try:
+        size = part.stat().st_size if validator_file(part).exists() else 0
+    except OSError:
+        return reason
+    return f"{reason}; {size / 1e6:.1f} MB are kept, and the next try continues" if size else reason
+
+
+def _remove(part: Path) -> None:
+    for path in (part, validator_file(part)):
+        path.unlink(missing_ok=True)
+
+
+@contextmanager
+def _only_one(part: Path, target: Path, deadline: float) -> Iterator[bool]:
+    """Lock a part file; yields False if the process that had it has put the file in its place.
+
+    Raises:
+        TimeoutError: if another process still fetches the file at the deadline.
+    """
+    before = _identity(target)
+    with ExitStack() as stack:
+        while True:
+            file = stack.enter_context(part.open("ab"))
+            _lock(file, deadline)
+            if _identity(part) == _identity_of(os.fstat(file.fileno())):
+                break
+        yield _identity(target) == before
+        if part.exists() and part.stat().st_size == 0:
+            _remove(part)
+
+
+def _lock(file: IO[bytes], deadline: float) -> None:
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            pass
+        except OSError:  # a network share without locks
+            return
+        if time.monotonic() > deadline:
+            raise TimeoutError("another process is still fetching it")
+        time.sleep(_LOCK_S)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        return _identity_of(path.stat())
+    except OSError:
+        return None
+
+
+def _identity_of(state: os.stat_result) -> tuple[int, int]:
+    return state.st_dev, state.st_ino
+
+
+def _transfer(
+    url: str,
+    part: Path,
+    limits: FetchLimits,
+    deadline: float,
+    *,
+    resume: bool,
+    progress: Progress | None,
+) -> str | None:
+    """Run the child process; return None if the whole file is in `part`, else the reason."""
+    stall_s = limits.limit_s if limits.stall_s is None else limits.stall_s
+    arguments = [url, str(part), str(stall_s), str(limits.max_bytes), str(int(resume))]
     child = subprocess.Popen(  # noqa: S603 - our own module, no shell
-        command,
-        cwd=repository,
+        [sys.executable, "-m", "models.downloads.transfer", *arguments],
+        cwd=_REPOSITORY,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
     )
     try:
-        reason = _supervise(child, decide_s, started + limit_s)
-        if reason is not None:
-            return reason
-        try:
-            if sha256 is not None:
-                check_sha256(part, sha256)
-            part.replace(target)
-        except (OSError, ValueError) as error:
-            return str(error)
-        return None
+        return _supervise(child, part, limits.decide_s, deadline, progress)
     finally:
         child.kill()
         child.communicate()
-        part.unlink(missing_ok=True)
 
 
-def _supervise(child: subprocess.Popen[bytes], decide_s: float, deadline: float) -> str | None:
-    """Wait for the child's first line and its end; return None if it has the whole file."""
+def _supervise(
+    child: subprocess.Popen[bytes],
+    part: Path,
+    decide_s: float,
+    deadline: float,
+    progress: Progress | None,
+) -> str | None:
+    """Wait for the child's first line and its end."""
     assert child.stdout is not None
     answered, _, _ = select.select([child.stdout], [], [], decide_s)  # its end counts too
     if not answered:
         return f"no answer within {decide_s:g} s"
-    try:
-        _, error = child.communicate(timeout=max(0.0, deadline - time.monotonic()))
-    except subprocess.TimeoutExpired:
-        return "the download took too long"
-    if child.returncode == 0:
-        return None
-    return error.decode(errors="replace").strip().rpartition("\n")[2] or "it was stopped"
-
-
-def _download(url: str, part: Path, limit_s: float) -> None:
-    """Write the whole body into `part`.
-
-    Raises:
-        OSError: if the server cannot be reached or refuses, or the body is not of the announced
-            length.
-    """
-    # The scheme is ours: ASSETS_URL, or the loopback server of a test.
-    with urllib.request.urlopen(url, timeout=limit_s) as response, part.open("wb") as file:  # noqa: S310
-        announced = response.headers.get("Content-Length")
-        first = response.read(1)
-        sys.stdout.buffer.write(ANSWERED)
-        sys.stdout.buffer.flush()
-        file.write(first)
-        while chunk := response.read(CHUNK_BYTES):
-            file.write(chunk)
-        written = file.tell()
-    if not written or announced is None or written != int(announced):
-        raise OSError(f"got {written} bytes of {announced or 'an unknown number'}")
-
-
-def main(url: str, part: str, limit_s: str) -> int:
-    """The child process: exit code 0 when the file is complete, else the reason on stderr."""
-    try:
-        _download(url, Path(part), float(limit_s))
-    except (OSError, urllib.error.URLError, http.client.HTTPException) as error:
-        sys.stderr.write(f"{url}: {error}\n")
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(*sys.argv[1:]))
+    line = child.stdout.readline()
+    total = int(line.removeprefix(ANSWERED)) if line.startswith(ANSWERED) else 0
+    while True:
+        left_s = deadline - time.monotonic()
+        try:
+            _, error = child.communicate(timeout=max(0.0, min(left_s, _PROGRESS_S)))
+        except subprocess.TimeoutExpired:
+            if left_s <= _PROGRESS_S and time.monotonic() >= deadline:
+                return "the download took too long"
+            if progress is not None and total:
+                progress(part.stat().st_size if part.exists() else 0, total)
+            continue
+        if child.returncode == 0:
+            return None
+        return error.decode(errors="replace").strip().rpartition("\n")[2] or "it was stopped"

@@ -8,7 +8,7 @@ import tarfile
 from pathlib import Path
 
 from models.downloads.digests import check_sha256
-from models.downloads.fetch import fetch
+from models.downloads.fetch import FetchLimits, fetch
 
 NPM_REGISTRY = "https://registry.npmjs.org"
 PACKAGE = "@mediapipe/pose"  # Apache-2.0
@@ -48,7 +48,7 @@ def find_or_fetch_blazepose(
     package = cache_dir / f"blazepose-{VERSION}.{os.getpid()}.tgz"
     url = f"{registry}/{PACKAGE}/-/{PACKAGE.rpartition('/')[2]}-{VERSION}.tgz"
     log.info("fetching %s from %s, %g s at most", name, url, limit_s)
-    reason = fetch(url, package, PACKAGE_SHA256, decide_s=decide_s, limit_s=limit_s)
+    reason = fetch(url, package, PACKAGE_SHA256, FetchLimits(decide_s=decide_s, limit_s=limit_s))
     if reason is not None:
         raise ValueError(f"{name} could not be fetched from {url}: {reason}")
     try:

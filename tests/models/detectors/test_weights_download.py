@@ -8,8 +8,6 @@ import re
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,38 +16,11 @@ from models.detectors import official_weights
 from models.detectors.official_weights import SHA256, is_official
 from models.detectors.ultralytics_import import import_ultralytics
 from models.detectors.weights_download import find_or_fetch_weights
+from testbed.file_server import http_server, send
 
 WEIGHTS = bytes(range(256)) * 1000
 SHA256_OF_WEIGHTS = hashlib.sha256(WEIGHTS).hexdigest()
 FetchLog = pytest.LogCaptureFixture
-
-
-@contextmanager
-def http_server(answer: Callable[[http.server.BaseHTTPRequestHandler], None]) -> Iterator[str]:
-    """A server on loopback that answers every GET with `answer`; yields its base URL."""
-
-    class Handler(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            answer(self)
-
-        def log_message(self, *args: object) -> None:
-            """Nothing on the terminal."""
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        try:
-            yield f"http://127.0.0.1:{server.server_address[1]}"
-        finally:
-            server.shutdown()
-            thread.join()
-
-
-def send(handler: http.server.BaseHTTPRequestHandler, body: bytes, announced: int) -> None:
-    handler.send_response(200)
-    handler.send_header("Content-Length", str(announced))
-    handler.end_headers()
-    handler.wfile.write(body)
 
 
 def fetch(base_url: str, cache: Path, decide_s: float = 20.0, limit_s: float = 30.0) -> Path | None:

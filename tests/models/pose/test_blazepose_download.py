@@ -11,7 +11,7 @@ import pytest
 
 from models.pose import blazepose_download
 from models.pose.blazepose_download import PACKAGE, VERSION, find_or_fetch_blazepose
-from tests.models.detectors.test_weights_download import http_server, send
+from testbed.file_server import http_server, send
 
 NETWORK = b"a landmark network" * 100
 MEMBER = "package/pose_landmark_lite.tflite"
