@@ -40,7 +40,7 @@ class SplitName(StrEnum):
     test = "test"
 
 
-# What is evaluated: at least one of --data, --events, --tracking and --detection.
+# What is evaluated: at least one of the first five.
 ClipLabels = Annotated[
     Path | None,
     typer.Option(
@@ -54,6 +54,15 @@ EventLabels = Annotated[
         callback=at_home,
         help="Long videos: a CSV with path, label, start, end and perhaps a box or track. A "
         "row with a background label only adds its video to the camera hours.",
+    ),
+]
+EverydayVideo = Annotated[
+    Path | None,
+    typer.Option(
+        callback=at_home,
+        metavar="FOLDER|CSV",
+        help="Video without any action to be found: false alarms per hour. A folder below it, or "
+        "a column kind, names what is seen: hug, sport, crowd.",
     ),
 ]
 TrackingTruth = Annotated[
@@ -139,6 +148,8 @@ HtmlReport = Annotated[
 
 `behaviour-stream replay street.mp4 --config rules.yaml`  and use the rules that it found
 
+`behaviour-stream evaluate --everyday quiet/ --action fight --action punch`
+
 `behaviour-stream evaluate --tracking gt.txt --video street.mp4 --set tracker.name=bytetrack`
 
 `behaviour-stream evaluate --detection people/ --set detector.weights=yolo11s.pt`
@@ -147,6 +158,7 @@ HtmlReport = Annotated[
 def evaluate(
     data: ClipLabels = None,
     events: EventLabels = None,
+    everyday: EverydayVideo = None,
     tracking: TrackingTruth = None,
     video: TrackedVideo = None,
     detection: DetectionTruth = None,
@@ -177,6 +189,7 @@ def evaluate(
         request = EvaluateRequest(
             data=data,
             events=events,
+            everyday=everyday,
             tracking=tracking,
             video=video,
             detection=detection,

@@ -11,10 +11,12 @@ from training.console import ProgressPrinter
 from training.evaluation.clip_results import ClipEvaluation, ClipScore
 from training.evaluation.clips import evaluate_clips
 from training.evaluation.evaluated_model import EvaluatedModel
+from training.evaluation.everyday import EverydayEvaluation, evaluate_everyday
 from training.evaluation.labelled_videos import score_labelled_videos
 from training.evaluation.videos import (
     EventEvaluation,
     actions_to_evaluate,
+    checked_actions,
     evaluate_events,
 )
 from training.labels.samples import DataError, Sample
@@ -92,6 +94,36 @@ def evaluate_video_samples(
         tried=lambda action: progress.show(f"rules tried, now of {action}", next(tries), 0),
     )
     _warn_of_limits(evaluation)
+    return evaluation, left_out
+
+
+def evaluate_everyday_samples(
+    samples: Sequence[Sample],
+    request: EvaluateRequest,
+    model: EvaluatedModel,
+    progress: ProgressPrinter,
+) -> tuple[EverydayEvaluation, list[str]]:
+    """Run the pipeline over everyday video and count its false alarms.
+
+    Returns:
+        The evaluation, and what could not be read.
+
+    Raises:
+        DataError: if --action names no action of the model, or nothing could be read.
+    """
+    policy = model.components.policy
+    evaluation, left_out = evaluate_everyday(
+        samples,
+        lambda path: model.score_video(path, progress),
+        policy,
+        checked_actions(policy, request.actions) or tuple(policy.rules),
+        aliases=request.aliases,
+        span_s=model.components.clip_spec.span_s,
+    )
+    for failure in left_out:
+        log.error("skipped: %s", failure)
+    if not evaluation.result.negatives and not evaluation.too_short:
+        raise DataError(f"{request.everyday}: none of its videos could be read")
     return evaluation, left_out
 
 

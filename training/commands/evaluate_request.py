@@ -20,6 +20,7 @@ class EvaluateRequest:
 
     data: Path | None  # labelled clips
     events: Path | None  # true intervals of long videos
+    everyday: Path | None  # video in which no action is to be found
     tracking: Path | None  # MOTChallenge ground truth of `video`
     video: Path | None
     detection: Path | None  # images and labels in YOLO's format
@@ -38,9 +39,10 @@ class EvaluateRequest:
     command: str  # as it was typed, for the report
 
     def __post_init__(self) -> None:
-        if self.data is self.events is self.tracking is self.detection is None:
+        sources = self.data, self.events, self.everyday, self.tracking, self.detection
+        if all(source is None for source in sources):
             raise ConfigError(
-                "nothing to evaluate: give --data, --events, --tracking or --detection"
+                "nothing to evaluate: give --data, --events, --everyday, --tracking or --detection"
             )
         if self.report is not None and self.data is self.events is None:
             raise ConfigError("--report shows clips and events: give --data or --events")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,18 +13,40 @@ from pipeline.components import build_detector, choose_device, tracker_factory
 from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.sources.file_decoder import DecodeError
-from training.commands.evaluate_data import evaluate_clip_samples, evaluate_video_samples
+from training.commands.evaluate_data import (
+    evaluate_clip_samples,
+    evaluate_everyday_samples,
+    evaluate_video_samples,
+)
 from training.commands.evaluate_request import EvaluateRequest
 from training.console import ProgressPrinter
 from training.evaluation.evaluated_model import EvaluatedModel
+from training.evaluation.everyday import read_everyday
 from training.labels.label_files import read_samples
 from training.labels.samples import DataError, Sample
+from training.report.negatives import print_everyday
 from training.report.tables import print_clips, print_events
 from training.report.write import Origin, Results, write_json, write_report, write_rules
 
 if TYPE_CHECKING:  # their packages take seconds to load
     from training.metrics.detection import DetectionScore
     from training.metrics.tracking import TrackingScore
+
+
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """The labelled data; empty where it was not asked for."""
+
+    clips: Sequence[Sample]
+    events: Sequence[Sample]
+    everyday: Sequence[Sample]
+
+    @classmethod
+    def read(cls, request: EvaluateRequest) -> _Given:
+        everyday: list[Sample] = []
+        if request.everyday is not None:
+            everyday = read_everyday(request.everyday, label_file=request.label_file)
+        return cls(_samples(request.data, request), _samples(request.events, request), everyday)
 
 
 def run_evaluation(
@@ -44,15 +67,14 @@ def run_evaluation(
     Raises:
         PipelineError: if the labels, the model or an option cannot be used.
     """
-    clip_samples = _samples(request.data, request)
-    event_samples = _samples(request.events, request)
+    given = _Given.read(request)
     for path in (request.json_file, request.report, request.rules_file):
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
     model = EvaluatedModel(config, project, request.cache)
     try:
         with ProgressPrinter(err) as progress:
-            results = _evaluate(request, model, clip_samples, event_samples, progress)
+            results = _evaluate(request, model, given, progress)
     except KeyboardInterrupt:
         err.print(f"stopped; what was cut and scored so far is kept in {request.cache}")
         raise
@@ -64,24 +86,26 @@ def run_evaluation(
 def _evaluate(
     request: EvaluateRequest,
     model: EvaluatedModel,
-    clip_samples: Sequence[Sample],
-    event_samples: Sequence[Sample],
+    given: _Given,
     progress: ProgressPrinter,
 ) -> Results:
-    clips = events = tracking = detection = None
+    clips = events = everyday = tracking = detection = None
     left_out: list[str] = []
-    if clip_samples:
-        clips, unreadable = evaluate_clip_samples(clip_samples, request, model, progress)
+    if given.clips:
+        clips, unreadable = evaluate_clip_samples(given.clips, request, model, progress)
         left_out += unreadable
-    if event_samples:
-        events, unreadable = evaluate_video_samples(event_samples, request, model, progress)
+    if given.events:
+        events, unreadable = evaluate_video_samples(given.events, request, model, progress)
+        left_out += unreadable
+    if given.everyday:
+        everyday, unreadable = evaluate_everyday_samples(given.everyday, request, model, progress)
         left_out += unreadable
     if request.tracking is not None and request.video is not None:
         parts = model.config, model.project
         tracking = score_tracker(request.tracking, request.video, *parts, progress)
     if request.detection is not None:
         detection = score_detector(request.detection, model.config, model.project, progress)
-    return Results(clips, events, tracking, detection, tuple(left_out))
+    return Results(clips, events, everyday, tracking, detection, tuple(left_out))
 
 
 def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
@@ -107,6 +131,8 @@ def _print(results: Results, request: EvaluateRequest, out: Console) -> None:
         print_clips(out, results.clips)
     if results.events is not None:
         print_events(out, results.events)
+    if results.everyday is not None:
+        print_everyday(out, results.everyday)
     if results.tracking is not None:
         out.print(results.tracking.to_table(str(request.video)))
     if results.detection is not None:

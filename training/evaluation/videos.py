@@ -74,16 +74,25 @@ def actions_to_evaluate(
     Raises:
         DataError: if an action is asked for that never makes an event.
     """
+    if wanted:
+        return checked_actions(policy, wanted)
+    labelled = {mapping.classes[number] for number in mapping.class_of_label.values()}
+    return tuple(action for action in policy.rules if action in labelled) or tuple(policy.rules)
+
+
+def checked_actions(policy: DecisionPolicy, wanted: Sequence[str]) -> tuple[str, ...]:
+    """Return the actions that are asked for, each once.
+
+    Raises:
+        DataError: if one of them never makes an event.
+    """
     for action in wanted:
         if action not in policy.rules:
             raise DataError(
                 f"--action {action}: not an action that this model makes events of; "
                 f"these are {', '.join(policy.rules)}"
             )
-    if wanted:
-        return tuple(dict.fromkeys(wanted))
-    labelled = {mapping.classes[number] for number in mapping.class_of_label.values()}
-    return tuple(action for action in policy.rules if action in labelled) or tuple(policy.rules)
+    return tuple(dict.fromkeys(wanted))
 
 
 def evaluate_events(

@@ -32,6 +32,8 @@ FIELDS = (
     "track_id",  # the person in it
     "split",  # train, val or test
     "group",  # recordings that belong together
+    "kind",  # of everyday behaviour, for false alarms: hug, sport, dance, crowd
+    "source",  # file and seconds that a piece of a recording put together is from
 )
 CORNERS = ("x1", "y1", "x2", "y2")
 SHOWN_ERRORS = 10
@@ -172,8 +174,10 @@ def sample_of(row: Row, origin: str, folder: Path) -> Sample:
         start_s=_number(given, "start"),
         end_s=_number(given, "end"),
         box=_box(given, folder),
-        group=None if "group" not in given else str(given["group"]).strip(),
+        group=_text(given, "group"),
         split=_split(given),
+        kind=_text(given, "kind"),
+        source=_text(given, "source"),
         origin=origin,
     )
 
@@ -203,6 +207,10 @@ def _labels(given: Row) -> tuple[str, ...]:
     if not all(isinstance(part, str | int | float) for part in parts):
         raise DataError(f"label: expected a name or a list of names, got {value!r}")
     return tuple(str(part).strip() for part in parts)
+
+
+def _text(given: Row, key: str) -> str | None:
+    return str(given[key]).strip() if key in given else None
 
 
 def _number(given: Row, key: str) -> float | None:

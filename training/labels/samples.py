@@ -60,6 +60,8 @@ class Sample:
     box: PersonBox | TrackFile | None = None  # None: the people that are detected and tracked
     group: str | None = None  # recordings that belong together and are never split
     split: Split | None = None  # None: to be drawn
+    kind: str | None = None  # of everyday behaviour: hug, sport, dance, crowd
+    source: str | None = None  # of a piece of a recording that was put together
     origin: str = ""  # file and line, for messages: "labels.csv:17"
 
     def __post_init__(self) -> None:

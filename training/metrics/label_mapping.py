@@ -24,6 +24,7 @@ class LabelMapping:
     aliases: Mapping[str, str]  # as the user gave them: label of the data -> label of the model
     taken_as_background: Mapping[str, int]  # labels the model does not have -> number of clips
     merged_predictions: tuple[str, ...]  # labels of the model that count as background
+    without_positives: bool = False  # every clip is background
 
     def truth(self, labels: Sequence[str]) -> Flags:
         """Encode the labels of one clip: bool (K,)."""
@@ -63,6 +64,14 @@ class LabelMapping:
                 f"the data has background clips and none of {', '.join(self.merged_predictions)}: "
                 "a prediction of one of these counts as background"
             )
+        if self.without_positives:
+            assert self.background is not None
+            name = self.classes[self.background]
+            warnings.append(
+                f"the data has background clips alone: one is right if {name!r} is the highest of "
+                "all labels of the model; where others are everyday behaviour as well, list them: "
+                f"--set decision.background=[{name},LABEL]"
+            )
         return warnings
 
     def _taken(self) -> list[tuple[str, int]]:
@@ -83,7 +92,7 @@ def map_labels(
     * A label that the model does not have is background, if the model has a background label.
     * While background clips are among the data, labels of the model that the data does not
       contain are background too: in data of fights, a person called a walker was not called a
-      fighter.
+      fighter. Not where background is all there is: every answer would be right.
 
     Args:
         clips: the labels of every clip.
@@ -106,7 +115,8 @@ def map_labels(
         raise _nowhere_to_put(unknown, model_labels)
     meant |= dict.fromkeys(unknown, quiet[0] if quiet else "")
     merged: list[str] = []
-    if merge_predictions and set(quiet) & set(meant.values()):
+    without_positives = bool(counts) and set(meant.values()) <= set(quiet)
+    if merge_predictions and not without_positives and set(quiet) & set(meant.values()):
         merged = [name for name in model_labels if name not in {*meant.values(), *quiet}]
     classes, index = _classes(model_labels, quiet, merged)
     return LabelMapping(
@@ -117,6 +127,7 @@ def map_labels(
         aliases=dict(aliases),
         taken_as_background={label: counts[label] for label in unknown},
         merged_predictions=tuple(merged),
+        without_positives=merge_predictions and without_positives,
     )
 
 

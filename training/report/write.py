@@ -11,10 +11,12 @@ from pipeline.components import decision_policy
 from pipeline.config.schema import load_config
 from training.evaluation.clip_results import ClipEvaluation
 from training.evaluation.evaluated_model import EvaluatedModel
+from training.evaluation.everyday import EverydayEvaluation
 from training.evaluation.rule_config import rules_yaml
 from training.evaluation.videos import EventEvaluation
 from training.labels.samples import Split
 from training.report.json_document import clips_document, events_document, to_json
+from training.report.negatives import everyday_document
 
 if TYPE_CHECKING:  # their packages take seconds to load
     from training.metrics.detection import DetectionScore
@@ -29,6 +31,7 @@ class Results:
 
     clips: ClipEvaluation | None
     events: EventEvaluation | None
+    everyday: EverydayEvaluation | None
     tracking: TrackingScore | None
     detection: DetectionScore | None
     left_out: tuple[str, ...]  # what could not be read, and why
@@ -51,7 +54,8 @@ def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedMod
         **model.parts_document(),
         "left_out": list(results.left_out),
     }
-    if results.clips is not None or results.events is not None:
+    judged = results.clips, results.events, results.everyday
+    if any(each is not None for each in judged):
         document["model"] = model.document()
         document["split"] = origin.split
     if results.clips is not None:
@@ -59,6 +63,8 @@ def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedMod
         document |= clips_document(results.clips)
     if results.events is not None:
         document["events"] = events_document(results.events)
+    if results.everyday is not None:
+        document["everyday"] = everyday_document(results.everyday)
     if results.tracking is not None:
         document["tracking"] = results.tracking.to_json()
     if results.detection is not None:

@@ -90,8 +90,10 @@ def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path
     data = table(folder / "events.csv", [("one.mp4", "walk", "0.2", "0.8", ""),
                                          ("two.mp4", "walk", "0.2", "1", BOX)])  # fmt: skip
     out, rules, report = tmp_path / "o.json", tmp_path / "rules.yaml", tmp_path / "r.html"
+    quiet = folder / "quiet.csv"
+    quiet.write_text("path,label,kind\ndark.mp4,nothing,hall\none.mp4,nothing,shop\n")
     done = evaluate(
-        folder, "--events", data, "--data", data, "--through-pipeline",
+        folder, "--events", data, "--data", data, "--through-pipeline", "--everyday", quiet,
         "--target-false-alarms", "0.5", "--write-config", rules, "--json", out,
         "--report", report, "--set", "decision.background=[stand]",
         "--set", "redis.url=redis://me:s3cret and more@host/0", expect=0,
@@ -103,6 +105,12 @@ def test_long_videos_become_rules_that_the_pipeline_takes(folder: Path, tmp_path
     assert walk["searched"]["reached"] is True
     assert document["events"]["camera_hours"] == pytest.approx(2 / 3600, rel=0.01)
     assert list(document["events"]["actions"]) == ["walk"]
+    everyday = document["everyday"]
+    assert (everyday["total"]["alarms"], everyday["without_people"]) == (0, 1)
+    assert everyday["total"]["hours"] == pytest.approx(3 / 3600, rel=0.01)
+    assert [kind["kind"] for kind in everyday["kinds"]] == ["hall"]
+    assert len(everyday["too_short"]) == 1  # of one second
+    assert "no alarm in 0.1 minutes rules out more than" in done.stdout
     # Of the same files as clips: no person there is background, which is wrong.
     assert (document["top1"], document["clips_without_a_view"]) == (0.0, 2)
     loaded = load_config(rules)
@@ -127,7 +135,7 @@ def test_labels_that_the_model_lacks_are_an_error_that_lists_its_labels(folder: 
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ([], "give --data, --events, --tracking or --detection"),
+        ([], "give --data, --events, --everyday, --tracking or --detection"),
         (["--tracking", "gt.txt"], "--tracking and --video belong together"),
         (["--detection", "d", "--report", "r.html"], "--report shows clips and events"),
         (["--data", "a.csv", "--target-false-alarms", "1"], "give --events"),

@@ -14,8 +14,8 @@ from training.labels.samples import DataError, PersonBox, TrackFile
 def test_a_csv_has_labels_times_boxes_tracks_groups_and_splits(tmp_path: Path) -> None:
     path = tmp_path / "mine.csv"
     path.write_text(
-        "\ufeffpath,Label,start,end,x1,y1,x2,y2,track,track_id,group,split\n"
-        "a.mp4,walk|point,1.5,4,10,20,30,60,,,g1,train\n"
+        "\ufeffpath,Label,start,end,x1,y1,x2,y2,track,track_id,group,split,kind,source\n"
+        "a.mp4,walk|point,1.5,4,10,20,30,60,,,g1,train,crowd,b.mp4 2-5\n"
         "\n"
         "b.mp4,hug,,,,,,,b.txt,3,,val\n"
     )
@@ -24,6 +24,7 @@ def test_a_csv_has_labels_times_boxes_tracks_groups_and_splits(tmp_path: Path) -
     assert (first.start_s, first.end_s) == (1.5, 4.0)
     assert first.box == PersonBox((10, 20, 30, 60))
     assert (first.group, first.split, first.origin) == ("g1", "train", f"{path}:2")
+    assert (first.kind, first.source) == ("crowd", "b.mp4 2-5")
     assert second.box == TrackFile(tmp_path / "b.txt", 3)
     assert (second.start_s, second.group, second.split) == (None, None, "val")
     assert second.origin == f"{path}:4"

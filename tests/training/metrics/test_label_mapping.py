@@ -45,6 +45,15 @@ def test_a_prediction_of_a_label_the_data_lacks_is_background_while_there_is_bac
     assert mapping.merged_predictions == ("walk", "kick")
 
 
+def test_where_background_is_all_there_is_no_other_answer_counts_as_background() -> None:
+    mapping = map_labels([("noFight",), ("noFight",)], MODEL, ("nothing",), {"noFight": "nothing"})
+    assert mapping.classes == MODEL
+    assert mapping.merged_predictions == ()
+    (warning,) = mapping.warnings()
+    assert "background clips alone" in warning
+    assert "decision.background=[nothing,LABEL]" in warning
+
+
 def test_events_are_of_one_label_each_whatever_the_data_contains() -> None:
     mapping = map_labels([("nothing",)], MODEL, ("nothing",), {}, merge_predictions=False)
     assert mapping.classes == MODEL
