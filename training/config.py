@@ -60,6 +60,11 @@ class DataConfig(Section):
         description="fraction of the sample (or of a clip, if that is shorter) for which a person "
         "must be detected",
     )
+    group_labels: tuple[str, ...] | None = Field(
+        None,
+        description="labels that are shown by a group of people, e.g. [fight, hug]; all others are "
+        "a person's. null: as the checkpoint has it",
+    )
     val_share: BelowOne = Field(
         0.2,
         description="fraction of the samples held out for validation where no split is given; 0: "
@@ -124,6 +129,9 @@ class InputConfig(Section):
     crop_margin: NonNegativeFloat | None = Field(
         None, description="added on each side, fraction of the box's longer side"
     )
+    group_margin: NonNegativeFloat | None = Field(
+        None, description="added on each side of a group, fraction of its hull's longer side"
+    )
 
 
 class TestViewsConfig(Section):
@@ -180,6 +188,17 @@ class AugmentationConfig(Section):
         0.3, description="fraction of the clips that are blurred, as if people were far away"
     )
     grey_share: Fraction = Field(0.15, description="fraction of the clips without colour")
+    infrared_share: Fraction = Field(
+        0.0, description="fraction of the clips that look as if recorded at night in infrared"
+    )
+    cutout_share: Fraction = Field(
+        0.0, description="fraction of the clips in which a rectangle is hidden"
+    )
+    mix_share: Fraction = Field(
+        0.0,
+        description="fraction of the clips behind which an image of another clip shows through, "
+        "so that the place alone decides nothing",
+    )
     colour: NonNegativeFloat = Field(
         1.0, description="strength of brightness, contrast, gamma and tint; 0: off"
     )

@@ -18,7 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.slowfast.input_spec import InputSpec
-from training.labels.samples import Sample, TrackFile
+from pipeline.stages.groups import GroupSpec
+from training.labels.samples import Sample, SubjectKind, TrackFile, subjects_of
 
 # A cached crop is this much wider than the network's, so that training can shift and scale it as a
 # detector's boxes shift and scale; what lies further outside repeats the border. Both have the
@@ -27,6 +28,7 @@ CACHE_WIDTH = 9 / 7
 JPEG_QUALITY = 95  # a tenth of the raw size, and no worse than the videos it comes from
 
 Crops = NDArray[np.uint8]  # (T, C, C, 3) BGR
+GROUP = "group"  # begins the `who` of a group
 FORMAT = 1  # of the cache; another one makes new entries
 
 
@@ -41,12 +43,22 @@ class CutSpec:
     min_track_fraction: (
         float  # of its sample in which a person must be seen, or of a clip if shorter
     )
+    group_labels: tuple[str, ...] = ()  # of the network; see `subjects_of`
+    group_margin: float = 0.12  # of the network, on each side of a group's hull
 
     @classmethod
     def of(cls, spec: InputSpec, *, fps: float, min_track_fraction: float) -> CutSpec:
         """Derive what a network needs from its input."""
         span_s = (spec.clip_len - 1) * spec.interval_s
-        return cls(fps, spec.crop_size, spec.crop_margin, span_s, min_track_fraction)
+        return cls(
+            fps,
+            spec.crop_size,
+            spec.crop_margin,
+            span_s,
+            min_track_fraction,
+            spec.group_labels,
+            spec.group_margin,
+        )
 
     @property
     def cache_size(self) -> int:
@@ -57,7 +69,15 @@ class CutSpec:
     @property
     def cache_margin(self) -> float:
         """Margin of a cached crop on each side, as a fraction of the box's longer side."""
-        wide = (1 + 2 * self.crop_margin) * self.cache_size / self.crop_size
+        return self._widened(self.crop_margin)
+
+    @property
+    def cache_group_margin(self) -> float:
+        """Margin of a cached group's window, as a fraction of the hull's longer side."""
+        return self._widened(self.group_margin)
+
+    def _widened(self, margin: float) -> float:
+        wide = (1 + 2 * margin) * self.cache_size / self.crop_size
         return (wide - 1) / 2
 
 
@@ -71,6 +91,12 @@ class CachedTrack:
     offsets: NDArray[np.int64]  # (N,) bytes in the file
     lengths: NDArray[np.int64]  # (N,) bytes
     whole_frame: bool  # no person was tracked: the crops show the whole frame
+    who: str = ""  # the same for all clips of one group of the sample; "" for a person
+
+    @property
+    def subject(self) -> SubjectKind:
+        """A person, or a group of people."""
+        return "group" if self.who.startswith(GROUP) else "person"
 
     def __len__(self) -> int:
         return len(self.pts_s)
@@ -83,6 +109,7 @@ class TrackIndex:
     pts_s: list[float]
     offsets: list[int]
     lengths: list[int]
+    who: str = ""  # see `CachedTrack.who`
 
     def add(self, pts_s: float, offset: int, length: int) -> None:
         """Add the place of one crop."""
@@ -107,13 +134,16 @@ def entry_of(sample: Sample, spec: CutSpec, cache: Path, people: str) -> Path | 
         spec: how.
         cache: folder of the entries.
         people: identity of the detector and the tracker.
+
+    Raises:
+        DataError: if a label of a group is said to be a person's.
     """
     identity = file_identity(sample.path)
     if identity is None:
         return None
     box = None if sample.box is None else asdict(sample.box)
     track = file_identity(sample.box.path) if isinstance(sample.box, TrackFile) else None
-    parts = {
+    parts: dict[str, object] = {
         "format": [FORMAT, CACHE_WIDTH, JPEG_QUALITY],
         "video": identity,
         "stretch": [sample.start_s, sample.end_s],
@@ -127,6 +157,9 @@ def entry_of(sample: Sample, spec: CutSpec, cache: Path, people: str) -> Path | 
         },
         "people": people if box is None else None,
     }
+    subjects = subjects_of(sample, spec.group_labels)
+    if "group" in subjects:  # the entries of people alone keep their name
+        parts["groups"] = [subjects, spec.group_margin, asdict(GroupSpec())]
     key = hashlib.sha256(json.dumps(parts, sort_keys=True, default=str).encode()).hexdigest()
     return cache / f"{key[:32]}.json"
 
@@ -188,6 +221,7 @@ def read_entry(path: Path, sample: Sample) -> list[CachedTrack] | None:
             np.array(track["offsets"], np.int64),
             np.array(track["lengths"], np.int64),
             bool(content["whole_frame"]),
+            str(track.get("who", "")),
         )
         for track in content["tracks"]
     ]

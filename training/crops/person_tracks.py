@@ -65,16 +65,30 @@ def read_mot_tracks(path: Path) -> list[PersonTrack]:
     return tracks
 
 
+def read_members(file: TrackFile) -> dict[int, list[FloatArray]]:
+    """Read the boxes of the members of a group: float32 (4,) pixels each, by frame index.
+
+    Args:
+        file: with the members alone, or with one track id: the person is the group.
+
+    Raises:
+        DataError: if the file cannot be read, or has no track of that number.
+    """
+    tracks = [read_track(file)] if file.track_id is not None else _read_tracks(file.path)
+    boxes: dict[int, list[FloatArray]] = {}
+    for track in tracks:
+        for frame, box in zip(track.frames.tolist(), track.xyxy, strict=True):
+            boxes.setdefault(frame, []).append(box)
+    return boxes
+
+
 def read_track(file: TrackFile) -> PersonTrack:
     """Read the one person that a sample means.
 
     Raises:
         DataError: if the file cannot be read, or which person is meant is not clear.
     """
-    try:
-        tracks = read_mot_tracks(file.path)
-    except (OSError, ValueError, IndexError) as error:
-        raise DataError(f"track {file.path}: cannot be read as MOTChallenge ({error})") from error
+    tracks = _read_tracks(file.path)
     ids = ", ".join(str(track.person) for track in tracks)
     if file.track_id is not None:
         tracks = [track for track in tracks if track.person == file.track_id]
@@ -82,6 +96,13 @@ def read_track(file: TrackFile) -> PersonTrack:
         wanted = "a track_id is needed" if file.track_id is None else f"no track {file.track_id}"
         raise DataError(f"track {file.path}: {wanted}; it has {ids}")
     return tracks[0]
+
+
+def _read_tracks(path: Path) -> list[PersonTrack]:
+    try:
+        return read_mot_tracks(path)
+    except (OSError, ValueError, IndexError) as error:
+        raise DataError(f"track {path}: cannot be read as MOTChallenge ({error})") from error
 
 
 def region_of(

@@ -1,4 +1,4 @@
-"""Cut the people of one sample out of the frames of its video, as they are decoded."""
+"""Cut the people and groups of one sample out of the frames of its video, as they are decoded."""
 
 from __future__ import annotations
 
@@ -10,9 +10,10 @@ import numpy as np
 from models.boxes import FloatArray
 from pipeline.stages.clip_sampling import crop_person
 from pipeline.types import Frame
-from training.crops.crop_cache import CutSpec, TrackIndex, encode_crop, write_index
-from training.crops.person_tracks import read_track
-from training.labels.samples import DataError, PersonBox, Sample, TrackFile
+from training.crops.crop_cache import GROUP, CutSpec, TrackIndex, encode_crop, write_index
+from training.crops.group_cut import GroupCut, hull_at
+from training.crops.person_tracks import read_members, read_track
+from training.labels.samples import DataError, PersonBox, Sample, TrackFile, subjects_of
 
 MIN_SEEN = 0.5  # fraction of a given box that must be in the frame
 MIN_SIDE = 4  # pixels of a given box
@@ -32,12 +33,14 @@ class SampleCut:
         entry: KEY.json of the cache.
 
     Raises:
-        DataError: if the sample's track file cannot be read.
+        DataError: if the sample's track file cannot be read, or its subject cannot be right.
     """
 
     def __init__(self, sample: Sample, spec: CutSpec, entry: Path) -> None:
         self.sample, self._spec, self._entry = sample, spec, entry
-        self._given = _given_box(sample)
+        self._subjects = subjects_of(sample, spec.group_labels)
+        self._given = _given_box(sample, of_group="group" in self._subjects)
+        self._groups = GroupCut(spec.span_s, spec.cache_group_margin, self._write_group)
         self._from_s, self._to_s = stretch_s(sample, spec.span_s)
         self._people: dict[str, TrackIndex] = {}
         self._seen: list[float] = []  # times of all frames of the stretch
@@ -66,9 +69,16 @@ class SampleCut:
             people = self._where_given(frame)
         elif not self._good_tracks():  # until a person was seen long enough
             width, height = frame.wh
-            self._write(frame, WHOLE_FRAME, np.array([0, 0, width, height], np.float32))
-        for who, xyxy in people:
-            self._write(frame, who, xyxy)
+            whole = np.array([0, 0, width, height], np.float32)
+            self._write(frame, WHOLE_FRAME, whole, self._spec.cache_margin)
+        people = list(people)
+        if "person" in self._subjects:
+            for who, xyxy in people:
+                self._write(frame, who, xyxy, self._spec.cache_margin)
+        if "group" in self._subjects and self._given is not None:
+            self._groups.add_hulls(frame, dict(enumerate(xyxy for _, xyxy in people)))
+        elif "group" in self._subjects:
+            self._groups.add(frame, people)
 
     def finish(self) -> None:
         """Make the entry whole.
@@ -76,6 +86,7 @@ class SampleCut:
         Raises:
             DataError: if there are too few frames or boxes.
         """
+        self._groups.finish()
         self._jpegs.close()
         tracks = self._good_tracks()
         whole_frame = not tracks and self.wants_people
@@ -99,15 +110,20 @@ class SampleCut:
             self._problem, box = str(error), None
         return () if box is None else ((GIVEN, box),)
 
-    def _write(self, frame: Frame, who: str, xyxy: FloatArray) -> None:
-        size, margin = self._spec.cache_size, self._spec.cache_margin
+    def _write_group(self, frame: Frame, who: str, window: FloatArray) -> None:
+        self._write(frame, who, window, margin=0.0)
+
+    def _write(self, frame: Frame, who: str, xyxy: FloatArray, margin: float) -> None:
+        size = self._spec.cache_size
         data = encode_crop(crop_person(frame.image, xyxy, size=size, margin=margin))
         self._jpegs.write(data)
-        self._people.setdefault(who, TrackIndex([], [], [])).add(frame.pts_s, self._end, len(data))
+        of_group = who.partition("/")[0] if who.startswith(GROUP) else ""
+        index = self._people.setdefault(who, TrackIndex([], [], [], of_group))
+        index.add(frame.pts_s, self._end, len(data))
         self._end += len(data)
 
     def _good_tracks(self) -> list[TrackIndex]:
-        """Return the people who were seen long enough, or the one whose box was given."""
+        """Return the groups and the people who were seen long enough, or whose box was given."""
         if self._given is not None:
             return [track for track in self._people.values() if len(track.pts_s) >= MIN_CROPS]
         longest_s = self._seen[-1] - self._seen[0] if self._seen else 0.0
@@ -115,7 +131,9 @@ class SampleCut:
         return [
             track
             for who, track in self._people.items()
-            if who != WHOLE_FRAME and len(track.pts_s) >= MIN_CROPS and track.seen_s >= needed_s
+            if who != WHOLE_FRAME
+            and len(track.pts_s) >= MIN_CROPS
+            and (track.who or track.seen_s >= needed_s)
         ]
 
     def _what_is_missing(self) -> str:
@@ -137,9 +155,12 @@ def stretch_s(sample: Sample, span_s: float) -> tuple[float, float]:
     return max(0.0, start - missing_s / 2), end + missing_s / 2
 
 
-def _given_box(sample: Sample) -> BoxAt | None:
+def _given_box(sample: Sample, *, of_group: bool) -> BoxAt | None:
     if sample.box is None:
         return None
+    if isinstance(sample.box, TrackFile) and of_group:
+        members = read_members(sample.box)
+        return lambda frame: _inside(hull_at(members, frame.index), frame.wh)
     if isinstance(sample.box, TrackFile):
         track = read_track(sample.box)
         boxes = dict(zip(track.frames.tolist(), track.xyxy, strict=True))

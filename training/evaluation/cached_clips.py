@@ -6,6 +6,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from models.slowfast.input_spec import InputSpec
 from pipeline.stages.recognition import ClipScorer
 from training.crops.clip_choice import evaluation_clips
@@ -73,9 +75,16 @@ def _score(
     background: Sequence[int],
 ) -> ClipScore:
     subjects, views = [], []
-    for track in tracks:  # one after the other: the crops of all would be large
-        scores = recognizer.predict(evaluation_clips(track, spec))
-        if len(scores):
-            subjects.append(scores)
+    by_subject: dict[str, list[CachedTrack]] = defaultdict(list)
+    for number, track in enumerate(tracks):  # the clips of a group are one subject
+        by_subject[track.who or f"person {number}"].append(track)
+    for mine in by_subject.values():
+        rows = []
+        for track in mine:  # one after the other: the crops of all would be large
+            scores = recognizer.predict(evaluation_clips(track, spec))
+            rows += list(scores)
             views += [CachedView(track, number) for number in range(len(scores))]
-    return clip_score(sample, len(tracks), subjects, views, background)
+        if rows:
+            subjects.append(np.stack(rows))
+    people = sum(track.subject == "person" for track in tracks)
+    return clip_score(sample, people or len(by_subject), subjects, views, background)

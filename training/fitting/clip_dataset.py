@@ -12,7 +12,7 @@ from torch.utils.data import Dataset
 
 from models.slowfast.input_spec import InputSpec
 from training.crops.clip_choice import choose_frames, end_range_s, time_grid
-from training.crops.crop_cache import CachedTrack, read_crops
+from training.crops.crop_cache import CachedTrack, Crops, read_crops
 from training.fitting.augmentation import ViewSpec, augment
 
 Place = tuple[int, int, int]  # epoch, position in it, number of the track
@@ -88,8 +88,20 @@ class ClipDataset(Dataset[tuple[Tensor, Tensor]]):
         if mirrored:
             labels = self._mirror.mirrored(labels)
         crops = read_crops(track, self._rows(track, rng))
-        view = augment(crops, self._spec.crop_size, self._views, rng, mirrored=mirrored)
+        view = augment(
+            crops,
+            self._spec.crop_size,
+            self._views,
+            rng,
+            mirrored=mirrored,
+            behind=self._other_image(rng) if self._views.mix_prob else None,
+        )
         return torch.from_numpy(view), target_of(labels, self._spec)
+
+    def _other_image(self, rng: np.random.Generator) -> Crops:
+        """Read one crop of any clip: uint8 (1, C, C, 3)."""
+        other = self._tracks[int(rng.integers(len(self._tracks)))]
+        return read_crops(other, [int(rng.integers(len(other)))])
 
     def _rows(self, track: CachedTrack, rng: np.random.Generator) -> np.ndarray:
         end_s = rng.uniform(*end_range_s(track.pts_s, self._grid.span_s))

@@ -88,6 +88,9 @@ def view_spec(section: AugmentationConfig) -> ViewSpec:
         max_cut=section.max_cut,
         blur_prob=section.blur_share,
         grey_prob=section.grey_share,
+        infrared_prob=section.infrared_share,
+        cutout_prob=section.cutout_share,
+        mix_prob=section.mix_share,
         colour=section.colour,
     )
 

@@ -57,7 +57,7 @@ def build_starting_point(
     spec = fit_input(model.input_spec, changes, name=name, multi_label=multi_label)
     if section.dropout is not None:
         dropout = section.dropout
-    return with_classes(model, spec, labels, dropout=dropout)
+    return with_classes(model, spec, labels, dropout=dropout, group_labels=config.data.group_labels)
 
 
 def describe_origin(section: NetworkConfig) -> str:
@@ -163,7 +163,12 @@ def fit_input(
 
 
 def with_classes(
-    model: Recognizer3D, spec: InputSpec, labels: Sequence[str], *, dropout: float
+    model: Recognizer3D,
+    spec: InputSpec,
+    labels: Sequence[str],
+    *,
+    dropout: float,
+    group_labels: Sequence[str] | None = None,
 ) -> Recognizer3D:
     """Keep the backbone and fit a classifier, a fresh one unless the classes are the same.
 
@@ -172,12 +177,20 @@ def with_classes(
         spec: of the new network, its labels aside.
         labels: the classes.
         dropout: in front of the classifier.
+        group_labels: the classes of groups of people; None: those that the network had.
 
     Raises:
-        ConfigError: if the input does not go with the network.
+        ConfigError: if the input does not go with the network, or a group's label is no class.
     """
-    group_labels = tuple(label for label in spec.group_labels if label in labels)
-    spec = replace(spec, labels=tuple(labels), group_labels=group_labels)
+    if group_labels is None:
+        group_labels = [label for label in spec.group_labels if label in labels]
+    unknown = sorted(set(group_labels).difference(labels))
+    if unknown:
+        raise ConfigError(
+            f"data.group_labels: there is no label {', '.join(unknown)}; "
+            f"there are {', '.join(labels)}"
+        )
+    spec = replace(spec, labels=tuple(labels), group_labels=tuple(dict.fromkeys(group_labels)))
     try:
         fitted = Recognizer3D(model.architecture, spec, dropout_ratio=dropout)
     except ValueError as error:

@@ -14,7 +14,16 @@ from typing import Any, TypeVar
 
 from models.checkpoints.text_files import read_text
 from pipeline.paths import expand_user
-from training.labels.samples import SPLITS, DataError, PersonBox, Sample, Split, TrackFile
+from training.labels.samples import (
+    SPLITS,
+    SUBJECTS,
+    DataError,
+    PersonBox,
+    Sample,
+    Split,
+    SubjectKind,
+    TrackFile,
+)
 
 # Every field of a row. Only path and label (or labels) are needed.
 FIELDS = (
@@ -29,7 +38,8 @@ FIELDS = (
     "x2",
     "y2",
     "track",  # instead of a box: a MOTChallenge file, relative to the table
-    "track_id",  # the person in it
+    "track_id",  # the person in it; without it the only one, or all members of a group
+    "subject",  # person or group: who does it
     "split",  # train, val or test
     "group",  # recordings that belong together
     "kind",  # of everyday behaviour, for false alarms: hug, sport, dance, crowd
@@ -175,6 +185,7 @@ def sample_of(row: Row, origin: str, folder: Path) -> Sample:
         end_s=_number(given, "end"),
         box=_box(given, folder),
         group=_text(given, "group"),
+        subject=_subject(given),
         split=_split(given),
         kind=_text(given, "kind"),
         source=_text(given, "source"),
@@ -264,4 +275,14 @@ def _split(given: Row) -> Split | None:
     found = next((split for split in SPLITS if split == name), None)
     if found is None:
         raise DataError(f"split: expected one of {', '.join(SPLITS)}, got {given['split']!r}")
+    return found
+
+
+def _subject(given: Row) -> SubjectKind | None:
+    if "subject" not in given:
+        return None
+    name = str(given["subject"]).strip().lower()
+    found = next((subject for subject in SUBJECTS if subject == name), None)
+    if found is None:
+        raise DataError(f"subject: expected {' or '.join(SUBJECTS)}, got {given['subject']!r}")
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,6 +11,8 @@ from pipeline.errors import ConfigError
 
 Split = Literal["train", "val", "test"]
 SPLITS: tuple[Split, ...] = ("train", "val", "test")
+SubjectKind = Literal["person", "group"]
+SUBJECTS: tuple[SubjectKind, ...] = ("person", "group")
 Xyxy = tuple[float, float, float, float]
 
 
@@ -59,6 +61,7 @@ class Sample:
     end_s: float | None = None  # None: its end
     box: PersonBox | TrackFile | None = None  # None: the people that are detected and tracked
     group: str | None = None  # recordings that belong together and are never split
+    subject: SubjectKind | None = None  # who does it; None: see `subjects_of`
     split: Split | None = None  # None: to be drawn
     kind: str | None = None  # of everyday behaviour: hug, sport, dance, crowd
     source: str | None = None  # of a piece of a recording that was put together
@@ -73,6 +76,33 @@ class Sample:
             raise ValueError(f"start {self.start_s:g} is before the video begins")
         if self.end_s is not None and self.end_s <= (self.start_s or 0.0):
             raise ValueError(f"end {self.end_s:g} is not after start {self.start_s or 0.0:g}")
+
+
+def subjects_of(sample: Sample, group_labels: Collection[str]) -> tuple[SubjectKind, ...]:
+    """Return whose clips a sample is cut into.
+
+    A label of a group is shown by groups alone. Every other label is shown by people and, if the
+    network has labels of groups and no box says who is meant, by groups too: a network that saw
+    groups in fights only would call every group a fight.
+
+    Args:
+        sample: its `subject` decides, if it has one.
+        group_labels: of the network.
+
+    Raises:
+        DataError: if a label of a group is said to be a person's.
+    """
+    grouped = sorted(set(sample.labels).intersection(group_labels))
+    if sample.subject == "person" and grouped:
+        raise DataError(
+            f"{sample.origin}: {grouped[0]} is a label of groups (data.group_labels), "
+            "but the subject is a person"
+        )
+    if sample.subject is not None:
+        return (sample.subject,)
+    if grouped:
+        return ("group",)
+    return SUBJECTS if group_labels and sample.box is None else ("person",)
 
 
 def label_names(samples: Iterable[Sample]) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
+from models.slowfast.input_spec import InputSpec
 from tests.training.factories import FixedDetector, MadePeople, small_model, write_scene
 from training.evaluation.cached_clips import score_cached_clips
 from training.evaluation.clip_results import (
@@ -39,13 +40,16 @@ class BrightnessScorer:
 
 
 def scores_of(
-    tmp_path: Path, *samples: Sample, boxes: Sequence[tuple[float, ...]] = ()
+    tmp_path: Path,
+    *samples: Sample,
+    boxes: Sequence[tuple[float, ...]] = (),
+    spec: InputSpec = SPEC,
 ) -> list[ClipScore | UnreadableClip]:
     return list(
         score_cached_clips(
             samples,
             BrightnessScorer(),
-            SPEC,
+            spec,
             tmp_path / "cache",
             MadePeople(FixedDetector(*boxes)),
             lambda done, total: None,
@@ -65,6 +69,15 @@ def test_views_are_every_person_every_half_second(tmp_path: Path) -> None:
     assert (score.people, score.views) == (2, 4)
     assert score.subjects.shape == (2, 2)
     assert score.subjects[:, 1] == pytest.approx(0.77, abs=0.05)  # grey 200 of 255, and the square
+
+
+def test_the_clips_of_a_group_are_one_subject_and_its_people_are_none(tmp_path: Path) -> None:
+    video = write_scene(tmp_path / "a.mp4", level=200)
+    spec = replace(SPEC, labels=("walk", "fight"), group_labels=("fight",))
+    sample = Sample(video, ("fight",))
+    score = one_score(scores_of(tmp_path, sample, boxes=(LEFT, RIGHT), spec=spec))
+    assert len(score.subjects) == 1
+    assert score.views == 2  # every half second
 
 
 def test_a_clip_in_which_nobody_is_tracked_has_no_scores(tmp_path: Path) -> None:

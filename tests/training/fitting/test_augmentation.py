@@ -23,6 +23,9 @@ DIFFERENT = ViewSpec(
     blur_prob=0.3,
     grey_prob=0.15,
     colour=1.0,
+    infrared_prob=0.3,
+    cutout_prob=0.3,
+    mix_prob=0.3,
 )
 
 
@@ -47,7 +50,8 @@ def test_a_view_has_the_network_s_size_and_leaves_the_clip_alone() -> None:
     crops = made_crops()
     before = crops.copy()
     for seed in range(10):
-        view = augment(crops, CROP_SIZE, DIFFERENT, np.random.default_rng(seed), mirrored=False)
+        rng = np.random.default_rng(seed)
+        view = augment(crops, CROP_SIZE, DIFFERENT, rng, mirrored=False, behind=crops[:1])
         assert view.shape == (4, CROP_SIZE, CROP_SIZE, 3)
         assert view.dtype == np.uint8
     np.testing.assert_array_equal(crops, before)
@@ -84,3 +88,32 @@ def test_a_mirrored_view_is_the_mirror_of_the_other() -> None:
         for mirrored in (False, True)
     )
     np.testing.assert_array_equal(mirrored, plain[:, :, ::-1])
+
+
+def augmented(spec: ViewSpec, behind: NDArray[np.uint8] | None = None) -> NDArray[np.uint8]:
+    still = np.repeat(made_crops()[:1], 4, axis=0)
+    return augment(still, CROP_SIZE, spec, np.random.default_rng(0), mirrored=False, behind=behind)
+
+
+def test_an_infrared_view_has_no_colour_and_grain_that_moves() -> None:
+    view = augmented(ViewSpec(infrared_prob=1.0))
+    np.testing.assert_array_equal(view[..., 0], view[..., 2])
+    assert 0.5 < np.abs(np.diff(view.astype(int), axis=0)).mean() < 20
+
+
+def test_a_cutout_hides_one_rectangle_in_all_frames() -> None:
+    plain, view = augmented(ViewSpec()), augmented(ViewSpec(cutout_prob=1.0))
+    hidden = (plain != view).any(axis=(0, 3))
+    rows, columns = np.flatnonzero(hidden.any(axis=1)), np.flatnonzero(hidden.any(axis=0))
+    assert 0.08 < len(rows) / CROP_SIZE < 0.36
+    assert 0.08 < len(columns) / CROP_SIZE < 0.36
+    inside = view[:, rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
+    assert (inside == inside[0, 0, 0]).all()
+
+
+def test_another_clip_shows_through_faintly_and_only_if_there_is_one() -> None:
+    white = np.full((1, CACHE_SIZE, CACHE_SIZE, 3), 255, np.uint8)
+    plain, view = augmented(ViewSpec()), augmented(ViewSpec(mix_prob=1.0), white)
+    share = (view.astype(float) - plain).mean() / (255.0 - plain).mean()
+    assert 0.08 < share < 0.37
+    np.testing.assert_array_equal(plain, augmented(ViewSpec(mix_prob=1.0)))

@@ -46,6 +46,17 @@ def test_other_classes_get_a_fresh_classifier_on_the_same_backbone() -> None:
     assert torch.equal(new.backbone.state_dict()[name], model.backbone.state_dict()[name])
 
 
+def test_labels_of_groups_are_those_of_the_network_or_of_the_configuration() -> None:
+    model = tiny_model("walk", "fight", "hug")
+    with_groups = replace(model.input_spec, group_labels=("fight", "hug"))
+    kept = with_classes(model, with_groups, ["fight", "walk"], dropout=0.2)
+    assert kept.input_spec.group_labels == ("fight",)
+    given = with_classes(model, with_groups, ["fight", "hug"], dropout=0.2, group_labels=["hug"])
+    assert given.input_spec.group_labels == ("hug",)
+    with pytest.raises(ConfigError, match=r"data\.group_labels: there is no label push"):
+        with_classes(model, with_groups, ["fight"], dropout=0.2, group_labels=["push"])
+
+
 def test_the_same_classes_keep_what_the_classifier_knows() -> None:
     model = tiny_model("a", "b")
     new = fitted(model, "a", "b")

@@ -42,6 +42,15 @@ def test_json_gives_the_same_samples_as_csv(tmp_path: Path) -> None:
     assert (second.labels, second.group) == (("hug",), "7")
 
 
+def test_the_subject_of_a_row_is_a_person_or_a_group(tmp_path: Path) -> None:
+    path = tmp_path / "l.csv"
+    path.write_text("path,label,subject\na.mp4,hug,Group\nb.mp4,walk,person\nc.mp4,walk,\n")
+    assert [sample.subject for sample in read_samples(path)] == ["group", "person", None]
+    path.write_text("path,label,subject\na.mp4,hug,crowd\n")
+    with pytest.raises(DataError, match="subject: expected person or group, got 'crowd'"):
+        read_samples(path)
+
+
 def test_a_tilde_in_a_path_is_the_home_directory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
