@@ -21,6 +21,7 @@ from pipeline.commands import config_schema as config_commands
 from pipeline.commands import dead_letters as dead_letter_commands
 from pipeline.commands import events as event_commands
 from pipeline.commands import live as live_commands
+from pipeline.commands import public_recognizers as public_recognizer_commands
 from pipeline.commands import recognizers as recognizer_commands
 from pipeline.commands import replay as replay_commands
 from pipeline.commands.options import PrintableFormatter, console, print_version
@@ -94,6 +95,7 @@ app.add_typer(bridge_commands.app)
 app.add_typer(dead_letter_commands.app, name="dead-letters")
 app.add_typer(config_commands.app)
 app.add_typer(recognizer_commands.app)
+app.add_typer(public_recognizer_commands.app, name="recognizers")
 app.add_typer(train_command.app)
 app.add_typer(evaluate_command.app)
 

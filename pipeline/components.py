@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 
 from models.cache_folder import cache_folder
-from models.checkpoints.checkpoint import CheckpointError, load_recognizer
+from models.checkpoints.checkpoint import CheckpointError
 from models.checkpoints.label_sets import LABEL_SETS, NO_NAMES
 from models.detectors.appearance import AppearanceEncoder
 from models.detectors.factory import build_person_detector
@@ -33,6 +33,7 @@ from pipeline.config.schema import (
 )
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
+from pipeline.recognizer_weights import load_named_recognizer
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.stages.detection import PersonDetector
@@ -244,11 +245,13 @@ def load_model(config: PipelineConfig, project: Path) -> Recognizer3D:
     """
     section = config.recognizer
     try:
-        weights = find_file(section.weights, project)
-        model = load_recognizer(
-            weights, state_dict=section.state_dict, labels=_label_source(section.labels, project)
+        model = load_named_recognizer(
+            section.weights,
+            project,
+            state_dict=section.state_dict,
+            labels=_label_source(section.labels, project),
         )
-    except CheckpointError as error:
+    except (CheckpointError, ConfigError) as error:
         raise ConfigError(f"recognizer.weights: {error}") from error
     try:
         overrides = config.clip.model_dump(include=TRAINED_KEYS, exclude_none=True)

@@ -11,6 +11,7 @@ from models.detectors.official_weights import SHA256, is_official
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 from pipeline.paths import is_there
+from pipeline.recognizer_weights import check_weights_name
 
 if TYPE_CHECKING:
     from pipeline.config.schema import PipelineConfig
@@ -29,9 +30,10 @@ def check_weights(config: PipelineConfig, project: Path) -> None:
         ConfigError: naming every key whose file is not there.
     """
     missing = []
-    recognizer = find_file(config.recognizer.weights, project)
-    if not is_there(recognizer):
-        missing.append(f"recognizer.weights: there is no file {recognizer}")
+    try:
+        check_weights_name(config.recognizer.weights, project)
+    except ConfigError as error:
+        missing.append(f"recognizer.weights: {error}")
     detector = config.detector.weights
     found = is_there(find_file(detector, project))
     if not (found or detector in OWN_DETECTORS or is_official(detector)):

@@ -11,7 +11,8 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save_recognizer
+from models.checkpoints.checkpoint import CheckpointError, save_recognizer
+from models.checkpoints.public_names import looks_public
 from models.slowfast.complexity import CONVENTION, measure_complexity
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
@@ -19,8 +20,9 @@ from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import untrained_recognizer
 from pipeline.config.loading import parse_value
 from pipeline.config.network import load_model_config
-from pipeline.config.shipped_files import find_file
+from pipeline.config.shipped_files import PROJECT, find_file
 from pipeline.errors import ConfigError
+from pipeline.recognizer_weights import load_named_recognizer
 
 
 def convert(
@@ -112,11 +114,11 @@ def _find(name: str) -> Recognizer3D:
     path = find_file(name)
     if path.suffix in (".yaml", ".yml"):
         return _from_config(path)
-    if not path.exists():
+    if not (path.exists() or looks_public(name)):
         raise ConfigError(
             f"{name}: neither a file nor an architecture; there are {', '.join(ARCHITECTURES)}"
         )
-    return _load(path)
+    return _load(name)
 
 
 def _from_config(path: Path) -> Recognizer3D:
@@ -127,9 +129,11 @@ def _from_config(path: Path) -> Recognizer3D:
         raise ConfigError(f"{path}: {error}") from error
 
 
-def _load(path: Path, state_dict: str | None = None, labels: str | None = None) -> Recognizer3D:
+def _load(
+    weights: str | Path, state_dict: str | None = None, labels: str | None = None
+) -> Recognizer3D:
     try:
-        return load_recognizer(path, state_dict=state_dict, labels=labels)
+        return load_named_recognizer(str(weights), PROJECT, state_dict=state_dict, labels=labels)
     except CheckpointError as error:
         raise ConfigError(str(error)) from error
 

@@ -158,7 +158,8 @@ class RecognizerConfig(Section):
 
     weights: UserPathOrName = Field(
         "models/weights/slowfast_compact.safetensors",
-        description="ours, or an unchanged checkpoint of mmaction2, PySlowFast or pytorchvideo",
+        description="ours, or an unchanged checkpoint of mmaction2, PySlowFast or pytorchvideo; or "
+        "the name of a public one (recognizers list), fetched once",
     )
     state_dict: str | None = Field(
         None,

@@ -13,8 +13,8 @@ from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.input_spec import InputSpec
 from pipeline.components import Components, build_components, build_recognizer, choose_device
 from pipeline.config.schema import PipelineConfig
-from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
+from pipeline.recognizer_weights import weights_file
 from training.console import ProgressPrinter
 from training.crops.crop_cache import file_identity
 from training.crops.people_finder import ConfiguredPeopleFinder
@@ -152,7 +152,7 @@ class EvaluatedModel:
     @cached_property
     def _scores(self) -> ScoreCache:
         recognizer, clip = self.config.recognizer, self.config.clip
-        weights = file_identity(find_file(recognizer.weights, self.project))
+        weights = file_identity(weights_file(recognizer.weights, self.project))
         parts = [
             self._people.identity,
             weights,

@@ -11,14 +11,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.checkpoints.checkpoint import CheckpointError, load_recognizer
+from models.checkpoints.checkpoint import CheckpointError
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import untrained_recognizer
 from pipeline.config.network import ModelConfig, load_model_config
-from pipeline.config.shipped_files import find_file
+from pipeline.config.shipped_files import PROJECT, find_file
 from pipeline.errors import ConfigError
+from pipeline.recognizer_weights import load_named_recognizer
 from training.config import NetworkConfig, TrainConfig
 
 DEFAULT_DROPOUT = 0.2  # where neither the configuration nor the file of an architecture has one
@@ -52,7 +53,7 @@ def build_starting_point(
             dropout = described.cls_head.dropout_ratio
             _check_classes(section.architecture, described, labels, multi_label=multi_label)
     else:
-        model = load_checkpoint(find_file(section.weights, project), section.state_dict)
+        model = load_checkpoint(section.weights, section.state_dict, project)
     changes = config.input.model_dump()
     spec = fit_input(model.input_spec, changes, name=name, multi_label=multi_label)
     if section.dropout is not None:
@@ -65,19 +66,22 @@ def describe_origin(section: NetworkConfig) -> str:
     return section.weights if section.architecture is None else f"scratch ({section.architecture})"
 
 
-def load_checkpoint(path: Path, state_dict: str | None = None) -> Recognizer3D:
+def load_checkpoint(
+    weights: str | Path, state_dict: str | None = None, project: Path = PROJECT
+) -> Recognizer3D:
     """Read any checkpoint that the pipeline reads, except networks with a RoI head.
 
     Args:
-        path: of the checkpoint.
+        weights: path of the checkpoint, or the name of a public one.
         state_dict: key of the weights in a file with several; None: the usual one.
+        project: where a relative path may lie.
 
     Raises:
         ConfigError: if it cannot be read or cannot be trained on clips.
     """
     try:
-        return _trainable(load_recognizer(path, state_dict=state_dict))
-    except CheckpointError as error:
+        return _trainable(load_named_recognizer(str(weights), project, state_dict=state_dict))
+    except (CheckpointError, ConfigError) as error:
         raise ConfigError(f"model.weights: {error}") from error
 
 

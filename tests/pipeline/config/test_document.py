@@ -30,6 +30,7 @@ def test_the_file_of_defaults_holds_the_defaults() -> None:
     [
         ("configs/default.yaml", PipelineConfig),
         ("configs/alarms.yaml", PipelineConfig),
+        ("configs/ava.yaml", PipelineConfig),
         ("deploy/live.yaml", PipelineConfig),
         ("configs/train/default.yaml", TrainConfig),
         ("configs/train/compact.yaml", TrainConfig),
