@@ -128,9 +128,9 @@ def _read_stream(url: str, stream: str, findings: Findings, allowances: Allowanc
             event: Any = decode_event(fields[b"event"])
             numbers[event.origin].append(event.seq)
             if event.kind in ("end", "camera_down"):
-                unfinished.discard(event.subject)
+                unfinished.discard(event.interval_id)
             else:
-                unfinished.add(event.subject)
+                unfinished.add(event.interval_id)
         begin = f"({entries[-1][0].decode()}"
     client.close()
     findings.origins = dict(numbers)

@@ -211,7 +211,7 @@ def _check_stream(events: Sequence[Event]) -> list[str]:
             wrong.append(f"number {event.seq} behind {numbers.get(event.origin, 0)}")
         numbers[event.origin] = event.seq
         ends = event.kind in ("end", "camera_down")
-        (unfinished.discard if ends else unfinished.add)(event.subject)
+        (unfinished.discard if ends else unfinished.add)(event.interval_id)
     return [*wrong, *(f"{subject} is never ended" for subject in sorted(unfinished))]
 
 

@@ -10,6 +10,8 @@ from typing import Any
 COLUMNS = (
     "camera_id",
     "track_id",
+    "group_id",
+    "members",
     "action",
     "start_pts_s",
     "end_pts_s",
@@ -25,7 +27,9 @@ def ends(path: Path) -> Iterator[dict[str, Any]]:
         try:
             event = json.loads(line or b"{}")
             if event.get("kind") == "end":
-                yield event | {"seconds": round(event["end_pts_s"] - event["start_pts_s"], 3)}
+                members = " ".join(map(str, event.get("members", ())))  # of a group's action
+                seconds = round(event["end_pts_s"] - event["start_pts_s"], 3)
+                yield event | {"seconds": seconds, "members": members}
         except (ValueError, AttributeError, KeyError, TypeError, RecursionError):
             print(f"line {number} is no event", file=sys.stderr)
 

@@ -9,7 +9,8 @@ for (let id = "$"; ; ) { // "$": only new events; "0": from the beginning
     if (entry.message.only) continue;  // put back for one group
     try {
       const event = JSON.parse(entry.message.event);
-      console.log(event.camera_id, event.kind, event.action ?? "", event.score ?? "");
+      const people = event.track_id == null ? event.members ?? [] : [event.track_id];
+      console.log(event.camera_id, event.kind, event.action ?? "", event.score ?? "", ...people);
     } catch {
       console.error(`entry ${id} is no event`);  // any program may write to a stream
     }

@@ -23,9 +23,10 @@ from pipeline.sources.file_decoder import DecodeOptions, VideoInfo
 from pipeline.sources.interruptions import end_at_interruptions
 from pipeline.sources.recordings import Recording, read_recording
 from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time
-from pipeline.stages.clips import cut_clips, drop_pixels
+from pipeline.stages.clips import drop_pixels
 from pipeline.stages.decisions import EventStamp, decide_actions
 from pipeline.stages.detection import detect_people
+from pipeline.stages.group_clips import cut_subjects
 from pipeline.stages.recognition import SceneScorer, recognize_actions, recognize_scenes
 from pipeline.stages.scene_clips import cut_scenes
 from pipeline.stages.tracking import track_people
@@ -185,8 +186,10 @@ def _perceive(
     detected = Channel[DetectedFrame | StreamEnd](_DETECTED_WAITING)
     stages.start("detect", detect_people(batches, components.detector, time.time), detected)
     tracked = track_people(detected, components.new_tracker, time.time)
-    cut = cut_scenes if isinstance(components.recognizer, SceneScorer) else cut_clips
-    return cut(tracked, components.clip_spec, time.time, stride_s=config.clip.stride_s)
+    spec, stride_s = components.clip_spec, config.clip.stride_s
+    if isinstance(components.recognizer, SceneScorer):
+        return cut_scenes(tracked, spec, time.time, stride_s=stride_s)
+    return cut_subjects(tracked, spec, components.group_spec, time.time, stride_s=stride_s)
 
 
 def _recognize(

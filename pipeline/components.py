@@ -22,6 +22,7 @@ from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
+from pipeline.config.groups import GroupsConfig
 from pipeline.config.network import ModelConfig
 from pipeline.config.schema import (
     ClipConfig,
@@ -37,8 +38,10 @@ from pipeline.recognizer_weights import load_named_recognizer
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.stages.detection import PersonDetector
+from pipeline.stages.group_clips import GroupClipSpec
+from pipeline.stages.groups import GroupSpec
 from pipeline.stages.recognition import ClipScorer, SceneScorer
-from pipeline.stages.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
 from pipeline.stages.tracking import Tracker
 from pipeline.stages.ultralytics_trackers import UltralyticsTracker
 
@@ -62,6 +65,7 @@ class Components:
     model_name: str
     labels: tuple[str, ...]
     policy: DecisionPolicy
+    group_spec: GroupClipSpec | None = None  # None: no label is a group's, so no groups are formed
 
 
 def build_components(
@@ -104,6 +108,7 @@ def build_components(
         model_name=spec.name,
         labels=spec.labels,
         policy=policy,
+        group_spec=group_clip_spec(spec, config.groups),
     )
 
 
@@ -293,6 +298,11 @@ def _check_mode(model: Recognizer3D, mode: str) -> None:
             f"recognizer.mode: {mode}, but {model.input_spec.name} has {has} RoI head; "
             f"set recognizer.mode={required}, or other weights"
         )
+    if mode == "scene" and model.input_spec.group_labels:
+        raise ConfigError(
+            f"recognizer.mode: scene judges persons alone, but {model.input_spec.name} has labels "
+            f"of groups ({', '.join(model.input_spec.group_labels)}); use other weights"
+        )
 
 
 def _prepare(
@@ -315,6 +325,20 @@ def _prepare(
         backend=section.backend,
         cache_dir=cache_dir,
     )
+
+
+def group_clip_spec(spec: InputSpec, section: GroupsConfig) -> GroupClipSpec | None:
+    """Return how groups are judged, or None if no label is a group's."""
+    if not spec.group_labels:
+        return None
+    groups = GroupSpec(
+        together_s=section.together_s,
+        apart_s=section.apart_s,
+        reach=section.reach,
+        max_groups=section.max_groups,
+        max_members=section.max_members,
+    )
+    return GroupClipSpec(groups, spec.group_margin, section.stride_s)
 
 
 def _clip_spec(spec: InputSpec, section: ClipConfig) -> ClipSpec:

@@ -10,15 +10,30 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from pipeline.printable import printable
 
-SCHEMA: Literal[3] = 3  # incremented with every change of a field's name, type or meaning
+SCHEMA: Literal[4] = 4  # incremented with every change of a field's name, type or meaning
 
 EventKind = Literal["start", "update", "end"]
 CameraEventKind = Literal["camera_up", "camera_down"]
-EndReason = Literal["below_threshold", "track_ended", "stream_ended", "camera_down", "interrupted"]
+EndReason = Literal[
+    "below_threshold",
+    "track_ended",  # the person is no longer tracked
+    "group_ended",  # the members of the group parted, are no longer tracked, or joined an older one
+    "stream_ended",
+    "camera_down",
+    "interrupted",
+]
 DownReason = Literal[
     "stream_ended",  # end of a file
     "stopped",  # the run ended, or this camera was removed from it
@@ -38,6 +53,7 @@ DownReason = Literal[
 ]
 
 
+_PERSONS_ONLY = 3  # the schema before: the same without groups, so its events are read as well
 MAX_EVENT_BYTES = 65_536  # longer texts are no events; those of this program have about 1 kB
 _LONGEST_PROBLEM = 200  # characters of a message about a text that is no event
 _EXACT = 2**53 - 1  # the largest integer that every reader of JSON has exactly
@@ -87,7 +103,7 @@ class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     # `schema` is the name on the wire; the attribute differs because pydantic has a method of it.
-    schema_version: Literal[3] = Field(default=SCHEMA, alias="schema")
+    schema_version: Literal[4] = Field(default=SCHEMA, alias="schema")
     event_id: str  # unique; a repeated delivery carries the same one
     camera_id: str
     run_id: str  # one run of the program
@@ -100,11 +116,13 @@ class _Event(BaseModel):
 
 
 class ActionEvent(_Event):
-    """An action of one person starts, goes on, or ends."""
+    """An action of one person, or of one group of people, starts, goes on, or ends."""
 
     kind: EventKind
-    instance_id: str  # one action of one person, shared by its start, updates and end
-    track_id: _Integer  # the person, unique in (camera_id, run_id)
+    instance_id: str  # one action of one subject, shared by its start, updates and end
+    track_id: _Integer | None  # the person, unique in (camera_id, run_id); None: of a group
+    group_id: _Integer | None = None  # the group, unique in (camera_id, run_id); None: of a person
+    members: tuple[_Integer, ...] = ()  # track ids in the group now, ascending; (): of a person
     action: str
     score: float = Field(ge=0, le=1)  # smoothed score at this event
     peak_score: float = Field(ge=0, le=1)  # highest smoothed score of this instance so far
@@ -113,7 +131,8 @@ class ActionEvent(_Event):
     start_time: _UtcText | None  # UTC of start_pts_s, ISO 8601; None without a wall clock
     end_time: _UtcText | None  # UTC of end_pts_s
     frame_index: _Integer = Field(ge=0)  # frame at which the event was decided
-    xyxy: tuple[_Real, _Real, _Real, _Real]  # newest known box, pixels of the original frame
+    xyxy: tuple[_Real, _Real, _Real, _Real]  # newest known box of the person, or
+    # around the group; pixels of the original frame
     frame_wh: tuple[_Integer, _Integer]  # width and height of the original frame, pixels
     model: str  # the recognizer's name
     end_reason: EndReason | None = None  # on `end` only
@@ -121,9 +140,22 @@ class ActionEvent(_Event):
     # one before, the first from capture; total: from capture. Empty without a wall clock
 
     @property
-    def subject(self) -> str:
+    def interval_id(self) -> str:
         """What a start and an end have in common: the instance id."""
         return self.instance_id
+
+    @property
+    def people(self) -> tuple[int, ...]:
+        """Track ids of everyone who does it: the person, or the members of the group."""
+        return self.members if self.track_id is None else (self.track_id,)
+
+    @model_validator(mode="after")
+    def _has_one_subject(self) -> ActionEvent:
+        if (self.track_id is None) == (self.group_id is None):
+            raise ValueError("either track_id or group_id is null, and not both")
+        if (self.group_id is None) != (not self.members):
+            raise ValueError("the event of a group has members, and that of a person has none")
+        return self
 
 
 class CameraEvent(_Event):
@@ -135,7 +167,7 @@ class CameraEvent(_Event):
     reason: DownReason | None = None  # on `camera_down` only
 
     @property
-    def subject(self) -> str:
+    def interval_id(self) -> str:
         """What `camera_up` and `camera_down` have in common: the origin."""
         return self.origin
 
@@ -166,6 +198,9 @@ def encode_event(event: Event) -> str:
 def decode_event(text: str | bytes) -> Event:
     """Decode and validate what `encode_event` wrote.
 
+    An event of schema 3, as an earlier version of this program wrote it, is read as one of today:
+    it is of a person, and has no group.
+
     Args:
         text: one JSON object, str or UTF-8.
 
@@ -184,7 +219,9 @@ def decode_event(text: str | bytes) -> Event:
     except ValueError as error:
         raise EventError(f"an event must be JSON: {error}") from None
     version = fields.get("schema") if isinstance(fields, dict) else None
-    if type(version) is not int or version != SCHEMA:
+    if type(version) is int and version == _PERSONS_ONLY:
+        text = json.dumps(fields | {"schema": SCHEMA})
+    elif type(version) is not int or version != SCHEMA:
         found = repr(version) if isinstance(version, str | int | float | None) else "no number"
         raise EventError(f"this program reads event schema {SCHEMA}, this event has {found}")
     try:

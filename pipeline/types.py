@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pipeline.events import DownReason, Event
 
@@ -22,6 +22,27 @@ if TYPE_CHECKING:  # the command `flush` imports this module where numpy is not 
     from models.detections import Detections
 
 Image: TypeAlias = "NDArray[np.uint8]"
+SubjectKind = Literal["person", "group"]
+SubjectKey: TypeAlias = tuple[SubjectKind, int]  # kind and id
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whose action it is: one person's, or one group's."""
+
+    kind: SubjectKind
+    id: int  # track id of a person, group id of a group
+    members: tuple[int, ...] = ()  # track ids of a group, sorted, as they are now; of a person: ()
+
+    @property
+    def key(self) -> SubjectKey:
+        """What stays the same while the members of a group change."""
+        return self.kind, self.id
+
+    @classmethod
+    def person(cls, track_id: int) -> Subject:
+        """Return the subject of a person's actions."""
+        return cls("person", track_id)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -89,6 +110,11 @@ class TrackedGroup:
     members: tuple[int, ...]  # track ids, sorted; one may be missing in this frame
     xyxy: FloatArray  # float32 (4,) pixels, around the newest boxes of all members
 
+    @property
+    def subject(self) -> Subject:
+        """The subject of the group's actions."""
+        return Subject("group", self.group_id, self.members)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrackedFrame:
@@ -105,14 +131,14 @@ class TrackedFrame:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Clip:
-    """The recognizer's input for one person: `clip_len` crops on a regular time grid."""
+    """The recognizer's input for one subject: `clip_len` crops on a regular time grid."""
 
     camera_id: str
-    track_id: int
+    subject: Subject
     crops: NDArray[np.uint8]  # uint8 (T, S, S, 3) BGR
     start_pts_s: float  # of the first grid point
     end_pts_s: float  # of the newest frame
-    xyxy: FloatArray  # float32 (4,) box in the newest frame
+    xyxy: FloatArray  # float32 (4,) box of the person, or around the group, in the newest frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -130,7 +156,7 @@ class SceneClip:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClippedFrame:
-    """A tracked frame and the clips due at it: one per person, or one of the scene."""
+    """A tracked frame and the clips due at it: of persons and groups, or one of the scene."""
 
     tracked: TrackedFrame
     clips: tuple[Clip, ...]
@@ -142,8 +168,8 @@ class ClippedFrame:
 class Prediction:
     """The recognizer's scores for one clip; the pixels are released."""
 
-    track_id: int
-    xyxy: FloatArray  # float32 (4,) box in the clip's newest frame
+    subject: Subject
+    xyxy: FloatArray  # float32 (4,) box of the subject in the clip's newest frame
     scores: FloatArray  # float32 (num_classes,) after softmax or sigmoid
 
 

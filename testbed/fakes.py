@@ -11,7 +11,7 @@ from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.components import Components
 from pipeline.stages.clip_sampling import ClipSpec
-from pipeline.stages.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
 from pipeline.types import Frame, TrackedPerson
 
 LABELS = ("dark", "bright")

@@ -12,9 +12,10 @@ _VERBS = {"start": "starts", "update": "still", "end": "ended"}
 
 
 def format_event(event: Event, zone: tzinfo | None = None) -> str:
-    """Format an event for people: time of day, camera, media time, person, action, score.
+    """Format an event for people: time of day, camera, media time, who, action, score.
 
     `2026-11-25 11:53:17+01:00  gate  0:12.3  person 7    starts  walking         93%`
+    `2026-11-25 11:53:19+01:00  gate  0:14.3  group 2     starts  hug             85%  persons 7, 9`
 
     Args:
         event: one without a wall clock has no time of day.
@@ -28,15 +29,19 @@ def format_event(event: Event, zone: tzinfo | None = None) -> str:
     is_start = event.kind == "start"
     at = event.start_time if is_start else event.end_time
     when_s = event.start_pts_s if is_start else event.end_pts_s
+    of_group = event.group_id is not None
+    who = f"group {event.group_id}" if of_group else f"person {event.track_id}"
     line = (
         f"{_time_of_day(at, zone)}{event.camera_id}  {format_media_time(when_s):>7}  "
-        f"person {event.track_id:<3} "
+        f"{who:<10} "
         f"{_VERBS[event.kind]:<6}  {event.action:<14}  {event.score:4.0%}"
     )
     if event.kind == "end":
         why = f", {event.end_reason.replace('_', ' ')}" if event.end_reason else ""
         duration_s = event.end_pts_s - event.start_pts_s
         line += f"  after {duration_s:.1f} s, at most {event.peak_score:.0%}{why}"
+    if of_group:
+        line += f"  persons {', '.join(map(str, event.members))}"
     return printable(line)
 
 

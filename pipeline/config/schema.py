@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from pipeline.config.delivery import BridgesConfig, RedisConfig
+from pipeline.config.groups import GroupsConfig
 from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
 from pipeline.sources.pixel_limit import MAX_PIXELS
@@ -308,6 +309,10 @@ class PipelineConfig(Section):
     )
     clip: ClipConfig = Field(
         default_factory=ClipConfig, description="what is cut out of a track for the recognizer"
+    )
+    groups: GroupsConfig = Field(
+        default_factory=GroupsConfig,
+        description="people who are close to each other, for labels that are a group's",
     )
     recognizer: RecognizerConfig = Field(
         default_factory=RecognizerConfig, description="scores the actions of a clip"

@@ -112,9 +112,14 @@ class _CameraVideo:
         while self._latest and self._latest[0].end_pts_s < pts_s - _LISTED_S:
             self._latest.popleft()
         actions: dict[int, list[ActionEvent]] = {}
+        of_groups: dict[int, list[ActionEvent]] = {}
         for event in self._running.values():
-            actions.setdefault(event.track_id, []).append(event)
-        self._writer.write(draw_frame(item.tracked, actions, tuple(self._latest)), pts_s)
+            if event.track_id is not None:
+                actions.setdefault(event.track_id, []).append(event)
+            elif event.group_id is not None:
+                of_groups.setdefault(event.group_id, []).append(event)
+        drawn = draw_frame(item.tracked, actions, tuple(self._latest), of_groups)
+        self._writer.write(drawn, pts_s)
 
     def close(self) -> None:
         self._writer.close()

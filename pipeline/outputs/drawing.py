@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from pipeline.events import ActionEvent
 from pipeline.time_text import format_media_time
-from pipeline.types import Frame, Image, TrackedFrame, TrackedPerson
+from pipeline.types import Frame, Image, TrackedFrame, TrackedGroup
 
 Colour = tuple[int, int, int]  # BGR
 
@@ -20,6 +22,7 @@ _BLACK: Colour = (0, 0, 0)
 # differs too. docs/replay.md has the legend.
 WATCHED: Colour = (233, 180, 86)  # sky blue: a person without an ongoing action
 ACTING: Colour = (0, 159, 230)  # orange: a person with one
+_GROUP_DISTANCE = 0.02  # between the boxes of a group and of its members, of the longer side
 _PANEL_MIN_HEIGHT = 360  # smaller images have no room for the list of events
 _PANEL_DARKENING = 0.45
 
@@ -28,33 +31,47 @@ def draw_frame(
     tracked: TrackedFrame,
     actions: Mapping[int, Sequence[ActionEvent]],
     latest: Sequence[ActionEvent],
+    group_actions: Mapping[int, Sequence[ActionEvent]] | None = None,
 ) -> Image:
     """Draw boxes, labels, the camera's name, media time, and a list of events.
 
     Args:
-        tracked: the frame and its people.
+        tracked: the frame, its people and their groups.
         actions: by track id, the newest event of each ongoing action.
         latest: events to list at the bottom, oldest first.
+        group_actions: by group id, the newest event of each ongoing action.
 
     Returns:
         uint8 (H, W, 3) BGR, a new array.
     """
     canvas = _Canvas(tracked.frame.image.copy())
+    of_groups = group_actions or {}
+    marks = [_group_mark(group, of_groups.get(group.group_id, ())) for group in tracked.groups]
+    members = {
+        track_id: events
+        for group in tracked.groups
+        if (events := of_groups.get(group.group_id))
+        for track_id in group.members
+    }
+    for mark in marks:
+        canvas.draw_box(mark.xyxy, mark.colour)
     for person in tracked.people:
-        canvas.draw_box(person, box_colour(actions.get(person.track_id, ())))
+        mine = actions.get(person.track_id, ())
+        acting = mine or members.get(person.track_id, ())
+        marks.append(_Mark(f"#{person.track_id}", person.xyxy, mine, box_colour(acting)))
+        canvas.draw_box(person.xyxy, box_colour(acting))
     canvas.draw_caption(tracked.frame)
     # From the highest box down: a label whose place is occupied moves up.
-    people = sorted(tracked.people, key=lambda one: (float(one.xyxy[1]), one.track_id))
-    canvas.draw_labels([(person, actions.get(person.track_id, ())) for person in people])
+    canvas.draw_labels(sorted(marks, key=lambda one: float(one.xyxy[1])))
     canvas.draw_panel([event_line(event) for event in latest])
     return canvas.image
 
 
 def box_colour(actions: Sequence[ActionEvent]) -> Colour:
-    """Return the BGR colour of a person's box and labels, which says whether an action is ongoing.
+    """Return the BGR colour of a box and its labels, which says whether an action is ongoing.
 
     Args:
-        actions: the person's ongoing actions.
+        actions: the ongoing actions of the person or group.
     """
     return ACTING if actions else WATCHED
 
@@ -67,7 +84,27 @@ def event_line(event: ActionEvent) -> str:
     else:
         when_s = event.start_pts_s
         what = f"{event.score:.0%}"
-    return f"{format_media_time(when_s)}  #{event.track_id} {event.action} {what}"
+    who = f"#{event.track_id}" if event.group_id is None else f"group {event.group_id}"
+    return f"{format_media_time(when_s)}  {who} {event.action} {what}"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Mark:
+    """A box and what stands above it."""
+
+    name: str
+    xyxy: NDArray[np.float32]  # float32 (4,) pixels
+    actions: Sequence[ActionEvent]
+    colour: Colour
+
+
+def _group_mark(group: TrackedGroup, actions: Sequence[ActionEvent]) -> _Mark:
+    """Return a group's mark, a little outside of its members' boxes, so that all are seen."""
+    members = " ".join(f"#{track_id}" for track_id in group.members)
+    low, high = group.xyxy[:2], group.xyxy[2:]
+    more = max(3.0, _GROUP_DISTANCE * float((high - low).max()))
+    xyxy = np.concatenate([low - more, high + more]).astype(np.float32)
+    return _Mark(f"group {group.group_id} ({members})", xyxy, actions, box_colour(actions))
 
 
 class _Canvas:
@@ -86,20 +123,20 @@ class _Canvas:
         self._row = letter_height + baseline // 2 + 2 * self._padding
         self._labels: list[tuple[int, int, int, int]] = []  # left, top, right, bottom; pixels
 
-    def draw_box(self, person: TrackedPerson, colour: Colour) -> None:
-        x1, y1, x2, y2 = (round(float(side)) for side in person.xyxy)
+    def draw_box(self, xyxy: NDArray[np.float32], colour: Colour) -> None:
+        x1, y1, x2, y2 = (round(float(side)) for side in xyxy)
         cv2.rectangle(self.image, (x1, y1), (x2, y2), _BLACK, self._line + 2, cv2.LINE_AA)
         cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, self._line, cv2.LINE_AA)
 
-    def draw_labels(self, people: Sequence[tuple[TrackedPerson, Sequence[ActionEvent]]]) -> None:
-        """Draw the id and one row per action above each box; higher if the place is occupied."""
+    def draw_labels(self, marks: Sequence[_Mark]) -> None:
+        """Draw the name and one row per action above each box; higher if the place is occupied."""
         placed = []
-        for person, actions in people:
-            texts = [f"{event.action} {event.score:.0%}" for event in actions] or [""]
-            texts[0] = f"#{person.track_id} {texts[0]}".rstrip()
-            left, bottom = round(float(person.xyxy[0])), round(float(person.xyxy[1]))
+        for mark in marks:
+            texts = [f"{event.action} {event.score:.0%}" for event in mark.actions] or [""]
+            texts[0] = f"{mark.name} {texts[0]}".rstrip()
+            left, bottom = round(float(mark.xyxy[0])), round(float(mark.xyxy[1]))
             top = self._reserve(texts, left, bottom - len(texts) * self._row)
-            placed.append((texts, left, top, box_colour(actions)))
+            placed.append((texts, left, top, mark.colour))
             end = (left, min(top + len(texts) * self._row, bottom))
             cv2.line(self.image, (left, bottom), end, placed[-1][3], self._line, cv2.LINE_AA)
         for texts, left, top, colour in placed:  # after all lines, which would cross the labels

@@ -9,7 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.stages.clip_sampling import ClipSpec, ClipWindow, crop_person
-from pipeline.types import Clip, ClippedFrame, Frame, StreamEnd, TrackedFrame, TrackedPerson
+from pipeline.types import (
+    Clip,
+    ClippedFrame,
+    Frame,
+    StreamEnd,
+    Subject,
+    TrackedFrame,
+    TrackedPerson,
+)
 
 
 def cut_clips(
@@ -99,7 +107,7 @@ class TrackBuffer:
             return None
         return Clip(
             camera_id=frame.camera_id,
-            track_id=person.track_id,
+            subject=Subject.person(person.track_id),
             crops=np.stack(crops),
             start_pts_s=frame.pts_s - spec.span_s,
             end_pts_s=frame.pts_s,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import get_args
 
 from pipeline.events import ActionEvent, CameraEvent, CameraEventKind, DownReason, EndReason
-from pipeline.stages.track_decider import Change, DecisionPolicy, Timestamp, TrackDecider
+from pipeline.stages.subject_decider import Change, DecisionPolicy, SubjectDecider, Timestamp
 from pipeline.time_text import format_utc
 from pipeline.types import (
     BestScore,
@@ -14,6 +15,9 @@ from pipeline.types import (
     DecidedFrame,
     RecognizedFrame,
     StreamEnd,
+    Subject,
+    SubjectKey,
+    SubjectKind,
     TrackedFrame,
 )
 
@@ -66,9 +70,14 @@ class CameraDecisions:
     stamp: EventStamp
     now: Callable[[], float]
     seq: int = 0
-    tracks: dict[int, TrackDecider] = field(default_factory=dict)
+    subjects: dict[SubjectKey, SubjectDecider] = field(default_factory=dict)
     newest: RecognizedFrame | None = None  # None: the camera is down
     down_reported: bool = False
+    _policies: dict[SubjectKind, DecisionPolicy] = field(init=False)
+
+    def __post_init__(self) -> None:
+        kinds: tuple[SubjectKind, ...] = get_args(SubjectKind)
+        self._policies = {kind: self.policy.of(kind) for kind in kinds}
 
     def decide(self, item: RecognizedFrame) -> DecidedFrame:
         """Return the frame with the events decided at it; the first one reports `camera_up`."""
@@ -78,16 +87,15 @@ class CameraDecisions:
         self.newest, self.down_reported = item, False
         changes, best = [], None
         for prediction in item.predictions:
-            track = self.tracks.setdefault(
-                prediction.track_id, TrackDecider(prediction.track_id, self.policy)
-            )
+            subject, policy = prediction.subject, self._policies[prediction.subject.kind]
+            decider = self.subjects.setdefault(subject.key, SubjectDecider(subject, policy))
             scores = dict(zip(self.labels, prediction.scores.tolist(), strict=True))
-            changes += track.observe(scores, timestamp, prediction.xyxy)
-            best = self._best(scores, best)
+            changes += decider.observe(scores, timestamp, prediction.xyxy, subject.members)
+            best = _best(scores, policy, best)
         for track_id in item.tracked.ended:
-            track_or_none = self.tracks.pop(track_id, None)
-            if track_or_none is not None:
-                changes += track_or_none.finish("track_ended")
+            changes += self._finish(("person", track_id), "track_ended")
+        for group_id in item.tracked.ended_groups:
+            changes += self._finish(("group", group_id), "group_ended")
         latency_s = {}
         if self.stamp.wall_clock and (item.predictions or changes):
             latency_s = _latency_s(item, self.now())
@@ -104,21 +112,18 @@ class CameraDecisions:
             last = Timestamp(0.0, end.at)
         else:
             ended: EndReason = "stream_ended" if end.at is None else "camera_down"
-            changes = [c for track in self.tracks.values() for c in track.finish(ended)]
+            changes = [c for one in self.subjects.values() for c in one.finish(ended)]
             latency_s = _latency_s(self.newest, self.now()) if self.stamp.wall_clock else {}
             ends = self._events(changes, self.newest, latency_s)
             frame = self.newest.tracked.frame
             last = Timestamp(frame.pts_s, frame.seen_at)
         self.newest, self.down_reported = None, True
-        self.tracks.clear()
+        self.subjects.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
 
-    def _best(self, scores: Mapping[str, float], best: BestScore | None) -> BestScore | None:
-        rules = self.policy.rules
-        action = max(rules, key=lambda label: scores[label], default=None)
-        if action is None or (best is not None and scores[action] <= best.score):
-            return best
-        return BestScore(action, scores[action], rules[action].start_threshold)
+    def _finish(self, key: SubjectKey, reason: EndReason) -> list[Change]:
+        decider = self.subjects.pop(key, None)
+        return [] if decider is None else decider.finish(reason)
 
     def _camera_event(
         self, kind: CameraEventKind, at: Timestamp, reason: DownReason | None = None
@@ -147,15 +152,17 @@ class CameraDecisions:
     def _event(
         self, change: Change, tracked: TrackedFrame, latency_ms: dict[str, float]
     ) -> ActionEvent:
-        origin = f"{self.stamp.run_id}/{self.camera_id}"
+        origin, subject = f"{self.stamp.run_id}/{self.camera_id}", change.subject
         return ActionEvent(
             kind=change.kind,
             event_id=self._next_id(),
-            instance_id=f"{origin}/{change.track_id}/{change.action}/{change.ordinal}",
+            instance_id=f"{origin}/{_name(subject)}/{change.action}/{change.ordinal}",
             camera_id=self.camera_id,
             run_id=self.stamp.run_id,
             seq=self.seq,
-            track_id=change.track_id,
+            track_id=subject.id if subject.kind == "person" else None,
+            group_id=subject.id if subject.kind == "group" else None,
+            members=subject.members,
             action=change.action,
             score=round(change.score, 4),
             peak_score=round(change.peak_score, 4),
@@ -175,6 +182,21 @@ class CameraDecisions:
         if not self.stamp.wall_clock:
             return None
         return format_utc(timestamp.captured_at)
+
+
+def _best(
+    scores: Mapping[str, float], policy: DecisionPolicy, best: BestScore | None
+) -> BestScore | None:
+    rules = policy.rules
+    action = max(rules, key=lambda label: scores[label], default=None)
+    if action is None or (best is not None and scores[action] <= best.score):
+        return best
+    return BestScore(action, scores[action], rules[action].start_threshold)
+
+
+def _name(subject: Subject) -> str:
+    """Return what names the subject in the id of an instance."""
+    return str(subject.id) if subject.kind == "person" else f"group-{subject.id}"
 
 
 def _corners(change: Change) -> tuple[float, float, float, float]:

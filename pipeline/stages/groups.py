@@ -116,6 +116,7 @@ def group_window(xyxy: FloatArray, margin: float) -> FloatArray:
 
     It is centred on the hull of the boxes; its side is the hull's longer side plus `margin` of it
     on each side, as `crop_person` cuts one person. `crop_person(image, window, margin=0)` cuts it.
+    The corners are whole pixels, so that the window stands still to the pixel in every frame.
 
     Args:
         xyxy: float32 (N, 4) boxes of all members in all frames of the clip, pixels, N >= 1.
@@ -126,8 +127,9 @@ def group_window(xyxy: FloatArray, margin: float) -> FloatArray:
     """
     x1, y1, x2, y2 = (float(v) for v in hull(xyxy))
     half = max(x2 - x1, y2 - y1) * (0.5 + margin)
-    x, y = (x1 + x2) / 2, (y1 + y2) / 2
-    return np.array([x - half, y - half, x + half, y + half], np.float32)
+    side = max(2, round(2 * half))
+    left, top = round((x1 + x2) / 2 - half), round((y1 + y2) / 2 - half)
+    return np.array([left, top, left + side, top + side], np.float32)
 
 
 @dataclass(slots=True)

@@ -1,4 +1,4 @@
-"""The recognition stage: score the clips of all cameras and tracks in micro-batches."""
+"""The recognition stage: score the clips of all cameras and subjects in micro-batches."""
 
 from __future__ import annotations
 
@@ -9,14 +9,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
-from pipeline.types import ClippedFrame, Prediction, RecognizedFrame, SceneClip, StreamEnd
+from pipeline.types import (
+    ClippedFrame,
+    Prediction,
+    RecognizedFrame,
+    SceneClip,
+    StreamEnd,
+    Subject,
+)
 
 Batches = Iterable[Sequence[ClippedFrame | StreamEnd]]
 
 
 @runtime_checkable
 class ClipScorer(Protocol):
-    """Interface of a recognizer of person crops."""
+    """Interface of a recognizer of crops, of persons and of groups."""
 
     def predict(self, clips: Sequence[NDArray[np.uint8]]) -> FloatArray:
         """Score clips.
@@ -66,7 +73,7 @@ def recognize_actions(
         clips = [clip for item in batch if isinstance(item, ClippedFrame) for clip in item.clips]
         scores = iter(recognizer.predict([clip.crops for clip in clips]) if clips else ())
         predictions = [
-            [Prediction(clip.track_id, clip.xyxy, next(scores)) for clip in item.clips]
+            [Prediction(clip.subject, clip.xyxy, next(scores)) for clip in item.clips]
             if isinstance(item, ClippedFrame)
             else []
             for item in batch
@@ -100,7 +107,7 @@ def recognize_scenes(
 def _scene_predictions(scene: SceneClip, recognizer: SceneScorer) -> list[Prediction]:
     scores = recognizer.predict_scene(scene.frames, scene.key_xyxy)
     rows = zip(scene.track_ids, scene.xyxy, scores, strict=True)
-    return [Prediction(track_id, xyxy, row) for track_id, xyxy, row in rows]
+    return [Prediction(Subject.person(track_id), xyxy, row) for track_id, xyxy, row in rows]
 
 
 def _recognized(

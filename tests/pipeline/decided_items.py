@@ -22,7 +22,7 @@ from pipeline.types import (
 
 def make_event(seq: int = 1, kind: str = "start", **changes: Any) -> ActionEvent:
     fields = {
-        "schema": 3,
+        "schema": 4,
         "kind": kind,
         "event_id": f"run/gate/{seq}",
         "instance_id": "gate-run-a1",
@@ -48,7 +48,7 @@ def make_event(seq: int = 1, kind: str = "start", **changes: Any) -> ActionEvent
 
 def make_camera_event(seq: int = 1, kind: str = "camera_up", **changes: Any) -> CameraEvent:
     fields = {
-        "schema": 3,
+        "schema": 4,
         "kind": kind,
         "event_id": f"run/gate/{seq}",
         "camera_id": "gate",

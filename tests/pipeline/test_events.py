@@ -43,6 +43,8 @@ EVENT = ActionEvent(
     latency_ms={"total": 12.5},
 )
 
+GROUP_EVENT = EVENT.model_copy(update={"track_id": None, "group_id": 3, "members": (7, 9)})
+
 CAMERA_EVENT = CameraEvent(
     kind="camera_down",
     event_id="r/gate/2",
@@ -62,6 +64,23 @@ def test_what_is_encoded_is_decoded() -> None:
     assert decode_event(encode_event(EVENT).encode()) == EVENT
 
 
+def test_the_event_of_a_group_names_its_members_and_no_person() -> None:
+    fields = json.loads(encode_event(GROUP_EVENT))
+    assert (fields["track_id"], fields["group_id"], fields["members"]) == (None, 3, [7, 9])
+    assert decode_event(encode_event(GROUP_EVENT)) == GROUP_EVENT
+    fields = json.loads(encode_event(EVENT))
+    assert (fields["track_id"], fields["group_id"], fields["members"]) == (EVENT.track_id, None, [])
+
+
+@pytest.mark.parametrize("event", [EVENT, CAMERA_EVENT], ids=["action", "camera"])
+def test_an_event_of_the_schema_before_groups_is_read_as_that_of_a_person(event: Event) -> None:
+    """A stream and an outbox still hold some after an upgrade."""
+    fields = json.loads(encode_event(event)) | {"schema": 3}
+    before = {key: value for key, value in fields.items() if key not in ("group_id", "members")}
+    jsonschema.validate(before, json.loads((PUBLISHED.parent / "event-schema-3.json").read_text()))
+    assert decode_event(json.dumps(before)) == event
+
+
 def test_an_event_is_one_line() -> None:
     assert "\n" not in encode_event(EVENT.model_copy(update={"camera_id": "two\nlines"}))
 
@@ -71,7 +90,9 @@ def test_this_schema_version_is_the_published_one() -> None:
     assert event_json_schema() == json.loads(PUBLISHED.read_text())
 
 
-@pytest.mark.parametrize("event", [EVENT, CAMERA_EVENT], ids=["action", "camera"])
+@pytest.mark.parametrize(
+    "event", [EVENT, GROUP_EVENT, CAMERA_EVENT], ids=["person", "group", "camera"]
+)
 def test_events_fit_the_published_schema(event: Event) -> None:
     schema = json.loads(PUBLISHED.read_text())
     fields = json.loads(encode_event(event))
@@ -101,6 +122,12 @@ def changed(**fields: object) -> str:
         (changed(kind="pause"), "does not match any of the expected tags"),
         (changed(extra=1), "'extra'"),
         (changed(xyxy=[1, 2, 3]), "'xyxy"),
+        (changed(track_id=None), "either track_id or group_id is null"),
+        (changed(group_id=3), "either track_id or group_id is null"),
+        (changed(members=[7, 9]), "that of a person has none"),
+        (changed(track_id=None, group_id=3), "the event of a group has members"),
+        (changed(schema=2), "reads event schema 4, this event has 2"),
+        (changed(schema=3, seq=0), "'seq'"),
     ],
 )
 def test_an_invalid_field_is_named(text: str, message: str) -> None:

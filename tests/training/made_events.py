@@ -7,9 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.stages.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
+from pipeline.types import Subject
 from training.crops.person_tracks import PersonPath
-from training.evaluation.video_scores import TrackScores, VideoScores
+from training.evaluation.video_scores import SubjectScores, VideoScores
 from training.metrics.event_matching import FoundEvent, TrueEvent
 
 LABELS = ("fight", "walk", "nothing")
@@ -38,21 +39,23 @@ def found(
     decided_s: float | None = None,
 ) -> FoundEvent:
     reported_s = start_s if decided_s is None else decided_s
-    return FoundEvent(action, 1, start_s, end_s, reported_s, 0.9, path_at(x, start_s, end_s))
+    return FoundEvent(
+        action, Subject.person(1), start_s, end_s, reported_s, 0.9, path_at(x, start_s, end_s)
+    )
 
 
 def track_of(
     fight: Sequence[float], *, track_id: int = 1, x: float = 0.0, start_s: float = 2.0
-) -> TrackScores:
+) -> SubjectScores:
     """One clip every half second with these scores of fight; what is left is nothing."""
     path = path_at(x, start_s, start_s + STRIDE_S * (len(fight) - 1))
     scores = np.zeros((len(fight), 3), np.float32)
     scores[:, 0] = fight
     scores[:, 2] = 1 - scores[:, 0]
-    return TrackScores(track_id, path, scores)
+    return SubjectScores(Subject.person(track_id), path, scores)
 
 
-def video_of(*tracks: TrackScores, duration_s: float = 100.0, name: str = "a.mp4") -> VideoScores:
+def video_of(*tracks: SubjectScores, duration_s: float = 100.0, name: str = "a.mp4") -> VideoScores:
     times = np.arange(0, duration_s, 0.1)
     return VideoScores(Path(name), LABELS, (640, 480), times, len(tracks), tracks)
 

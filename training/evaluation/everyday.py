@@ -6,12 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 
 from pipeline.errors import SourceError
 from pipeline.sources.video_search import search_folder
-from pipeline.stages.track_decider import DecisionPolicy
+from pipeline.stages.subject_decider import DecisionPolicy
+from pipeline.types import SubjectKind
 from training.evaluation.negatives import Alarm, Negative, NegativeResult, highest_peaks, peaks_of
 from training.evaluation.video_scores import VideoScores, decide_events
 from training.labels.label_files import TABLES, read_samples
@@ -117,13 +119,17 @@ def _negative(
     judged = [action for action in actions if action not in true]
     alarms = [
         Alarm(event.action, event.start_s, event.end_s, event.peak_score, by_rules=True)
-        for event in decide_events(video.tracks, video.labels, policy)
+        for event in decide_events(video.subjects, video.labels, policy)
         if event.action in judged and start_s <= event.decided_s <= end_s
     ]
+    able = {
+        kind: [action for action in judged if action in policy.of(kind).rules]
+        for kind in get_args(SubjectKind)
+    }
     peaks = [
         peak
-        for track in video.tracks
-        for peak in peaks_of(track, video.labels, judged, start_s, end_s)
+        for one in video.subjects
+        for peak in peaks_of(one, video.labels, able[one.subject.kind], start_s, end_s)
     ]
     return Negative(
         path=sample.path,

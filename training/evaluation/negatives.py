@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 
-from training.evaluation.video_scores import TrackScores
+from training.evaluation.video_scores import SubjectScores
 from training.metrics.event_metrics import rate_at_most
 from training.metrics.exact_intervals import fraction_interval, rate_interval
 from training.metrics.resampling import Interval
@@ -168,26 +168,26 @@ def alarm_rate(
 
 
 def peaks_of(
-    track: TrackScores,
+    subject: SubjectScores,
     labels: Sequence[str],
     actions: Sequence[str],
     start_s: float = 0.0,
     end_s: float = math.inf,
 ) -> list[Peak]:
-    """Return the highest score of each action of one track in clips that end in a stretch.
+    """Return the highest score of each action of one subject in clips that end in a stretch.
 
     Args:
-        track: with its scores over time.
+        subject: with its scores over time.
         labels: of the scores, in order.
         actions: of these labels.
         start_s: of the stretch, seconds of the video.
         end_s: of the stretch.
     """
-    ends_s = track.path.pts_s
+    ends_s = subject.path.pts_s
     inside = (ends_s >= start_s) & (ends_s <= end_s)
     if not inside.any():
         return []
-    scores, ends_s = track.scores[inside], ends_s[inside]
+    scores, ends_s = subject.scores[inside], ends_s[inside]
     columns = [(action, scores[:, labels.index(action)]) for action in actions]
     return [
         Peak(action, float(column.max()), float(ends_s[column.argmax()]))

@@ -66,10 +66,12 @@ def views_of(
     end_s = np.inf if sample.end_s is None else sample.end_s
     rows: list[FloatArray] = []
     views: list[VideoView] = []
-    for track in video.tracks:
-        path, ends_s = track.path, track.path.pts_s
+    for one in video.subjects:
+        path, ends_s = one.path, one.path.pts_s
         inside = (ends_s - span_s / 2 >= start_s) & (ends_s - span_s / 2 <= end_s)
-        if inside.any() and is_where(path, region, start_s, min(end_s, video.duration_s)):
-            rows.append(track.scores[inside])
+        until_s = min(end_s, video.duration_s)
+        there = any(is_where(person, region, start_s, until_s) for person in one.people)
+        if inside.any() and there:
+            rows.append(one.scores[inside])
             views += [VideoView(path, end - span_s, end) for end in ends_s[inside].tolist()]
     return rows, views

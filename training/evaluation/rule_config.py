@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from pipeline.stages.track_decider import DecisionPolicy
+from pipeline.stages.subject_decider import DecisionPolicy
 from training.evaluation.threshold_search import RuleChoice
 from training.evaluation.videos import EventEvaluation
 from training.metrics.event_metrics import EventCounts

@@ -9,11 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from pipeline.types import Subject
 from training.crops.crop_cache import file_identity
 from training.crops.person_tracks import PersonPath
-from training.evaluation.video_scores import TrackScores, VideoScores
+from training.evaluation.video_scores import SubjectScores, VideoScores
 
-FORMAT = 1  # another one makes new files
+FORMAT = 2  # another one makes new files
 
 
 class ScoreCache:
@@ -35,17 +36,21 @@ class ScoreCache:
             return None
         with np.load(file, allow_pickle=False) as data:
             head = json.loads(str(data["head"]))
-            tracks = tuple(
-                TrackScores(
-                    track_id,
-                    PersonPath(data[f"pts_s_{track_id}"], data[f"xyxy_{track_id}"]),
-                    data[f"scores_{track_id}"],
+            subjects = tuple(
+                SubjectScores(
+                    Subject(kind, number, tuple(members)),
+                    PersonPath(data[f"pts_s_{n}"], data[f"xyxy_{n}"]),
+                    data[f"scores_{n}"],
+                    tuple(
+                        PersonPath(data[f"pts_s_{n}_{one}"], data[f"xyxy_{n}_{one}"])
+                        for one in members
+                    ),
                 )
-                for track_id in head["track_ids"]
+                for n, (kind, number, members) in enumerate(head["subjects"])
             )
             labels, (width, height) = tuple(head["labels"]), head["wh"]
             return VideoScores(
-                video, labels, (width, height), data["frame_pts_s"], head["people"], tracks
+                video, labels, (width, height), data["frame_pts_s"], head["people"], subjects
             )
 
     def save(self, scores: VideoScores) -> None:
@@ -54,16 +59,21 @@ class ScoreCache:
             "labels": scores.labels,
             "wh": scores.wh,
             "people": scores.people,
-            "track_ids": [track.track_id for track in scores.tracks],
+            "subjects": [
+                (one.subject.kind, one.subject.id, one.subject.members) for one in scores.subjects
+            ],
         }
         arrays: dict[str, Any] = {
             "head": np.array(json.dumps(head)),
             "frame_pts_s": scores.frame_pts_s,
         }
-        for track in scores.tracks:
-            arrays[f"pts_s_{track.track_id}"] = track.path.pts_s
-            arrays[f"xyxy_{track.track_id}"] = track.path.xyxy
-            arrays[f"scores_{track.track_id}"] = track.scores
+        for n, one in enumerate(scores.subjects):
+            arrays[f"pts_s_{n}"] = one.path.pts_s
+            arrays[f"xyxy_{n}"] = one.path.xyxy
+            arrays[f"scores_{n}"] = one.scores
+            for track_id, path in zip(one.subject.members, one.members, strict=True):
+                arrays[f"pts_s_{n}_{track_id}"] = path.pts_s
+                arrays[f"xyxy_{n}_{track_id}"] = path.xyxy
         file = self._file(scores.path)
         file.parent.mkdir(parents=True, exist_ok=True)
         unfinished = file.with_suffix(".part")

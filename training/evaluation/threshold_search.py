@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from pipeline.stages.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
 from training.evaluation.labelled_videos import LabelledVideo
-from training.evaluation.video_scores import TrackScores, VideoScores, decide_events
+from training.evaluation.video_scores import SubjectScores, VideoScores, decide_events
 from training.metrics.event_matching import FoundEvent
 from training.metrics.event_metrics import EventCounts, EventVideo, count_events
 
@@ -48,31 +48,31 @@ class RuleTrial:
         self, videos: Sequence[LabelledVideo], action: str, policy: DecisionPolicy, iou: float
     ) -> None:
         self._videos, self._action, self._policy, self._iou = videos, action, policy, iou
-        self._tracks = [self._with_peaks(video.scores) for video in videos]
+        self._subjects = [self._with_peaks(video.scores) for video in videos]
 
     def evaluate(self, rule: ActionRule) -> EventCounts:
         """Count what the rule finds."""
         judged = []
-        for video, tracks in zip(self._videos, self._tracks, strict=True):
+        for video, subjects in zip(self._videos, self._subjects, strict=True):
             # Who never reaches the threshold starts nothing; most people never do.
-            reaching = [track for track, peak in tracks if peak >= rule.start_threshold]
+            reaching = [one for one, peak in subjects if peak >= rule.start_threshold]
             events = self._decide(reaching, video.scores, rule)
             name, duration_s = str(video.scores.path), video.scores.duration_s
             judged.append(EventVideo(name, duration_s, video.truths, tuple(events)))
         return count_events(judged, self._action, self._iou)
 
-    def _with_peaks(self, scores: VideoScores) -> list[tuple[TrackScores, float]]:
-        """Pair the tracks with their highest smoothed score: the peak of an event without end."""
-        events = self._decide(scores.tracks, scores, ActionRule(0.0, 0.0, 0.0, 0.0))
-        return [
-            (track, event.peak_score) for track, event in zip(scores.tracks, events, strict=True)
-        ]
+    def _with_peaks(self, scores: VideoScores) -> list[tuple[SubjectScores, float]]:
+        """Pair who may do it with their highest smoothed score: the peak of an endless event."""
+        able = "group" if self._action in self._policy.group_actions else "person"
+        subjects = [one for one in scores.subjects if one.subject.kind == able]
+        events = self._decide(subjects, scores, ActionRule(0.0, 0.0, 0.0, 0.0))
+        return [(one, event.peak_score) for one, event in zip(subjects, events, strict=True)]
 
     def _decide(
-        self, tracks: Sequence[TrackScores], scores: VideoScores, rule: ActionRule
+        self, subjects: Sequence[SubjectScores], scores: VideoScores, rule: ActionRule
     ) -> list[FoundEvent]:
         return decide_events(
-            tracks, scores.labels, replace(self._policy, rules={self._action: rule})
+            subjects, scores.labels, replace(self._policy, rules={self._action: rule})
         )
 
 

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -19,13 +19,21 @@ from pipeline.errors import SourceError
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.sources.interruptions import end_at_interruptions
 from pipeline.sources.video_files import VideoFile, in_batches, read_frames
-from pipeline.stages.clips import cut_clips, drop_pixels
+from pipeline.stages.clips import drop_pixels
 from pipeline.stages.detection import detect_people
+from pipeline.stages.group_clips import cut_subjects
 from pipeline.stages.recognition import SceneScorer, recognize_actions, recognize_scenes
 from pipeline.stages.scene_clips import cut_scenes
-from pipeline.stages.track_decider import Change, DecisionPolicy, Timestamp, TrackDecider
+from pipeline.stages.subject_decider import Change, DecisionPolicy, SubjectDecider, Timestamp
 from pipeline.stages.tracking import track_people
-from pipeline.types import ClippedFrame, Prediction, RecognizedFrame, StreamEnd
+from pipeline.types import (
+    ClippedFrame,
+    Prediction,
+    RecognizedFrame,
+    StreamEnd,
+    Subject,
+    SubjectKey,
+)
 from training.crops.person_tracks import PersonPath
 from training.metrics.event_matching import FoundEvent
 
@@ -35,12 +43,18 @@ Advance = Callable[[int, int], object]  # frames done, frames promised or 0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class TrackScores:
-    """Scores of one tracked person, clip after clip."""
+class SubjectScores:
+    """Scores of one tracked person or group, clip after clip."""
 
-    track_id: int
-    path: PersonPath  # at the newest frame of each of the N clips
+    subject: Subject  # a group with everyone who was a member at the end of one of its clips
+    path: PersonPath  # at the newest frame of each of the N clips; of a group: around it
     scores: FloatArray  # float32 (N, num_classes)
+    members: tuple[PersonPath, ...] = ()  # of a group, in the order of `subject.members`
+
+    @property
+    def people(self) -> tuple[PersonPath, ...]:
+        """Where everyone is whose actions these are."""
+        return self.members or (self.path,)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +66,7 @@ class VideoScores:
     wh: tuple[int, int]  # pixels
     frame_pts_s: NDArray[np.float64]  # (F,) of every frame
     people: int  # tracks that were seen, with clips or without
-    tracks: tuple[TrackScores, ...]  # those of which there are clips
+    subjects: tuple[SubjectScores, ...]  # persons, then groups, of which there are clips
 
     @property
     def duration_s(self) -> float:
@@ -99,6 +113,13 @@ def score_video(
     return seen.scores()
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _SeenClip:
+    pts_s: float  # of its newest frame
+    prediction: Prediction
+    members: Mapping[int, FloatArray]  # boxes of a group's members who are seen in that frame
+
+
 @dataclass(slots=True)
 class _Seen:
     """What is kept of the frames of one video."""
@@ -108,22 +129,24 @@ class _Seen:
     wh: tuple[int, int] = (0, 0)
     frame_pts_s: list[float] = field(default_factory=list)
     people: set[int] = field(default_factory=set)
-    clips: dict[int, list[tuple[float, Prediction]]] = field(
-        default_factory=lambda: defaultdict(list)
-    )
+    clips: dict[SubjectKey, list[_SeenClip]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, item: RecognizedFrame) -> None:
         frame = item.tracked.frame
         self.frame_pts_s.append(frame.pts_s)
         self.wh = frame.wh
         self.people.update(person.track_id for person in item.tracked.people)
+        boxes = {person.track_id: person.xyxy for person in item.tracked.people}
         for prediction in item.predictions:
-            self.clips[prediction.track_id].append((frame.pts_s, prediction))
+            members = prediction.subject.members
+            where = {one: boxes[one] for one in members if one in boxes}
+            self.clips[prediction.subject.key].append(_SeenClip(frame.pts_s, prediction, where))
 
     def scores(self) -> VideoScores:
-        tracks = tuple(_track(track_id, self.clips[track_id]) for track_id in sorted(self.clips))
+        persons_first = sorted(self.clips, key=lambda key: (key[0] == "group", key[1]))
+        subjects = tuple(_subject_scores(self.clips[key]) for key in persons_first)
         times = np.array(self.frame_pts_s)
-        return VideoScores(self.path, self.labels, self.wh, times, len(self.people), tracks)
+        return VideoScores(self.path, self.labels, self.wh, times, len(self.people), subjects)
 
 
 def _recognized(
@@ -136,9 +159,12 @@ def _recognized(
         in_batches(frames, components.detect_batch), components.detector, time.time
     )
     tracked = track_people(detected, components.new_tracker, time.time)
-    cut = cut_scenes if isinstance(components.recognizer, SceneScorer) else cut_clips
-    clipped = drop_pixels(cut(tracked, components.clip_spec, time.time, stride_s=stride_s))
-    batches = _batches(clipped, components.recognize_batch)
+    spec = components.clip_spec
+    if isinstance(components.recognizer, SceneScorer):
+        cut = cut_scenes(tracked, spec, time.time, stride_s=stride_s)
+    else:
+        cut = cut_subjects(tracked, spec, components.group_spec, time.time, stride_s=stride_s)
+    batches = _batches(drop_pixels(cut), components.recognize_batch)
     if isinstance(components.recognizer, SceneScorer):
         return recognize_scenes(batches, components.recognizer, time.time)
     return recognize_actions(batches, components.recognizer, time.time)
@@ -161,37 +187,48 @@ def _batches(
         yield batch
 
 
-def _track(track_id: int, clips: list[tuple[float, Prediction]]) -> TrackScores:
-    path = PersonPath(
-        np.array([pts_s for pts_s, _ in clips]), np.stack([clip.xyxy for _, clip in clips])
-    )
-    return TrackScores(track_id, path, np.stack([clip.scores for _, clip in clips]))
+def _subject_scores(clips: Sequence[_SeenClip]) -> SubjectScores:
+    times = np.array([clip.pts_s for clip in clips])
+    path = PersonPath(times, np.stack([clip.prediction.xyxy for clip in clips]))
+    scores = np.stack([clip.prediction.scores for clip in clips])
+    subject = clips[0].prediction.subject
+    if subject.kind == "person":
+        return SubjectScores(subject, path, scores)
+    seen = sorted({one for clip in clips for one in clip.members})
+    members = tuple(_member_path(clips, one) for one in seen)
+    return SubjectScores(replace(subject, members=tuple(seen)), path, scores, members)
+
+
+def _member_path(clips: Sequence[_SeenClip], track_id: int) -> PersonPath:
+    there = [clip for clip in clips if track_id in clip.members]
+    boxes = np.stack([clip.members[track_id] for clip in there])
+    return PersonPath(np.array([clip.pts_s for clip in there]), boxes)
 
 
 def decide_events(
-    tracks: Sequence[TrackScores], labels: Sequence[str], policy: DecisionPolicy
+    subjects: Sequence[SubjectScores], labels: Sequence[str], policy: DecisionPolicy
 ) -> list[FoundEvent]:
     """Run the pipeline's own decisions over scores that are there already.
 
     Args:
-        tracks: the people of one video.
+        subjects: the people and groups of one video.
         labels: of the scores, in order.
         policy: its rules name the actions that are decided.
 
     Returns:
-        Events by track, in the order in which they ended.
+        Events by subject, in the order in which they ended.
     """
     quiet = replace(policy, update_interval_s=math.inf)  # only starts and ends matter here
-    used = [labels.index(action) for action in policy.rules]
-    names = tuple(policy.rules)
-    return [event for track in tracks for event in _events_of(track, names, used, quiet)]
+    return [event for one in subjects for event in _events_of(one, labels, quiet)]
 
 
 def _events_of(
-    track: TrackScores, names: Sequence[str], used: Sequence[int], policy: DecisionPolicy
+    mine: SubjectScores, labels: Sequence[str], policy: DecisionPolicy
 ) -> list[FoundEvent]:
-    decider = TrackDecider(track.track_id, policy)
-    rows = track.scores[:, used].tolist()
+    policy = policy.of(mine.subject.kind)
+    names = tuple(policy.rules)
+    rows = mine.scores[:, [labels.index(name) for name in names]].tolist()
+    decider = SubjectDecider(mine.subject, policy)
     decided_s: dict[tuple[str, int], float] = {}
     events = []
 
@@ -201,22 +238,23 @@ def _events_of(
             if change.kind == "start":
                 decided_s[key] = change.end.pts_s
             else:
-                events.append(_event(change, decided_s[key], track.path))
+                events.append(_event(change, decided_s[key], mine))
 
-    for pts_s, xyxy, row in zip(track.path.pts_s.tolist(), track.path.xyxy, rows, strict=True):
+    for pts_s, xyxy, row in zip(mine.path.pts_s.tolist(), mine.path.xyxy, rows, strict=True):
         scores = dict(zip(names, row, strict=True))
         take(decider.observe(scores, Timestamp(pts_s, pts_s), xyxy))
     take(decider.finish("track_ended"))
     return events
 
 
-def _event(change: Change, decided_s: float, path: PersonPath) -> FoundEvent:
+def _event(change: Change, decided_s: float, mine: SubjectScores) -> FoundEvent:
     return FoundEvent(
         action=change.action,
-        track_id=change.track_id,
+        subject=mine.subject,
         start_s=change.start.pts_s,
         end_s=change.end.pts_s,
         decided_s=decided_s,
         peak_score=change.peak_score,
-        path=path,
+        path=mine.path,
+        members=mine.members,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from pipeline.stages.track_decider import ActionRule, DecisionPolicy
+from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.threshold_search import (
     RuleChoice,
@@ -156,7 +156,7 @@ def _evaluated_events(
     video: LabelledVideo, policy: DecisionPolicy, actions: Sequence[str], iou: float
 ) -> list[EvaluatedEvent]:
     scores = video.scores
-    found = decide_events(scores.tracks, scores.labels, policy)
+    found = decide_events(scores.subjects, scores.labels, policy)
     judged = []
     for action in actions:
         mine = [event for event in found if event.action == action]
@@ -167,4 +167,4 @@ def _evaluated_events(
         verdicts |= dict.fromkeys(matching.repeated, "repeated")
         verdicts |= dict.fromkeys(matching.false_alarms, "false alarm")
         judged += [EvaluatedEvent(scores.path, mine[n], verdicts[n]) for n in range(len(mine))]
-    return sorted(judged, key=lambda one: (one.event.start_s, one.event.track_id))
+    return sorted(judged, key=lambda one: (one.event.start_s, *one.event.subject.key))

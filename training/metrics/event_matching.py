@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 
 from models.boxes import FloatArray
+from pipeline.types import Subject
 from training.crops.person_tracks import PersonPath
 
 # An event of whose time at least this fraction lies inside true intervals is no false alarm,
@@ -23,7 +24,7 @@ Matrix = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrueEvent:
-    """A person does something from `start_s` to `end_s`."""
+    """A person, or a group, does something from `start_s` to `end_s`."""
 
     action: str
     start_s: float  # seconds of the video
@@ -33,15 +34,21 @@ class TrueEvent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FoundEvent:
-    """An action of a person as the pipeline reported it."""
+    """An action of a person or group as the pipeline reported it."""
 
     action: str
-    track_id: int
+    subject: Subject
     start_s: float  # seconds of the video
     end_s: float
     decided_s: float  # when the start was reported
     peak_score: float
-    path: PersonPath  # of the person
+    path: PersonPath  # of the person, or around the group
+    members: tuple[PersonPath, ...] = ()  # of a group
+
+    @property
+    def people(self) -> tuple[PersonPath, ...]:
+        """Where everyone is who does it."""
+        return self.members or (self.path,)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,9 +117,9 @@ def true_fraction(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
 
 
 def is_same_person(truth: TrueEvent, event: FoundEvent) -> bool:
-    """Return whether the event's person is where the truth's person is, while both last."""
+    """Return whether somebody of the event is where the truth's person is, while both last."""
     common = max(truth.start_s, event.start_s), min(truth.end_s, event.end_s)
-    return is_where(event.path, truth.path, *common)
+    return any(is_where(person, truth.path, *common) for person in event.people)
 
 
 def is_where(person: PersonPath, region: PersonPath | None, start_s: float, end_s: float) -> bool:

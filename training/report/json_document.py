@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from models.boxes import FloatArray
+from pipeline.types import Subject
 from training.evaluation.clip_results import ClipEvaluation, ClipScore, group_spread
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.threshold_search import RuleCounts
@@ -78,7 +79,7 @@ def events_document(evaluation: EventEvaluation) -> dict[str, Any]:
             {
                 "path": str(judged.video),
                 "action": judged.event.action,
-                "track_id": judged.event.track_id,
+                **_subject(judged.event.subject),
                 "start": _rounded(judged.event.start_s),
                 "end": _rounded(judged.event.end_s),
                 "decided": _rounded(judged.event.decided_s),
@@ -155,13 +156,23 @@ def _rule_counts(point: RuleCounts) -> dict[str, Any]:
     return {"rule": asdict(point.rule), **counts_document(point.counts)}
 
 
+def _subject(subject: Subject) -> dict[str, Any]:
+    """Name a subject as an event does."""
+    return {
+        "track_id": subject.id if subject.kind == "person" else None,
+        "group_id": subject.id if subject.kind == "group" else None,
+        "members": list(subject.members),
+    }
+
+
 def _video(video: LabelledVideo) -> dict[str, Any]:
     scores = video.scores
     return {
         "path": str(scores.path),
         "duration_s": _rounded(scores.duration_s),
         "people": scores.people,
-        "people_with_clips": len(scores.tracks),
+        "people_with_clips": sum(one.subject.kind == "person" for one in scores.subjects),
+        "groups_with_clips": sum(one.subject.kind == "group" for one in scores.subjects),
         "truths": [
             {"action": truth.action, "start": truth.start_s, "end": _rounded(truth.end_s)}
             for truth in video.truths

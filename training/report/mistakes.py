@@ -65,7 +65,7 @@ def event_mistakes(evaluation: EventEvaluation) -> tuple[MistakeImage, ...]:
         MistakeImage(
             f"{each.event.action}, {each.verdict} (score {each.event.peak_score:.2f})",
             f"{each.video}, {each.event.start_s:.1f} to {each.event.end_s:.1f} s, "
-            f"person {each.event.track_id}",
+            f"{each.event.subject.kind} {each.event.subject.id}",
             jpeg,
         )
         for each, jpeg in zip(shown, strips, strict=True)

@@ -211,7 +211,7 @@ class Outbox:
             newest_seq: the newest number that Redis has of it.
             events: those behind the newest number of this outbox, as far as Redis has them.
         """
-        changes = {event.subject: text_if_open(event) for event in events}
+        changes = {event.interval_id: text_if_open(event) for event in events}
         with self._lock:
             self._last_seq[origin] = newest_seq
             self._note(changes)
@@ -286,7 +286,7 @@ class Outbox:
             is_update = event.kind == "update"
             rows.append(StoredEvent(row_id, origin, prev, event.seq, text, kept_since, is_update))
             last_seq[origin] = event.seq
-            changes[event.subject] = text_if_open(event, text)
+            changes[event.interval_id] = text_if_open(event, text)
         return rows, last_seq, changes
 
     def _note(self, changes: Mapping[str, str | None]) -> None:

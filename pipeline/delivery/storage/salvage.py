@@ -112,7 +112,7 @@ class RescuedRows:
         for row in self.events:
             with suppress(EventError):  # of another version
                 event = decode_event(row.text)
-                changes[event.subject] = text_if_open(event, row.text)
+                changes[event.interval_id] = text_if_open(event, row.text)
         return changes
 
 

@@ -238,7 +238,7 @@ def test_ends_are_numbered_behind_what_a_power_cut_took_and_redis_has(
     publish_left(stream, box)
     entries: list[tuple[bytes, dict[bytes, bytes]]] = client.xrange(STREAM)  # type: ignore[assignment]
     events = [decode_event(fields[b"event"]) for _, fields in entries]
-    ends = [(event.subject, event.seq) for event in events[8:]]
+    ends = [(event.interval_id, event.seq) for event in events[8:]]
     assert ends == [("a", 8), ("c", 9), ("d", 10), ("run/gate", 11), ("run/yard", 2)]
     assert "has lost the events 4 to 7 of run/gate" in caplog.text
 
@@ -275,11 +275,11 @@ def test_what_an_older_version_left_is_delivered_though_it_cannot_be_ended(
     box = Outbox(tmp_path / "run-a1.outbox")
     box.append([make_event(1)])
     box._unfinished = {
-        what: text.replace('"schema":3', '"schema":1') for what, text in box._unfinished.items()
+        what: text.replace('"schema":4', '"schema":1') for what, text in box._unfinished.items()
     }
     publish_left(fake, box)  # type: ignore[arg-type]
     assert fake.entries == [("run/gate", 1)]
-    assert "cannot be ended: this program reads event schema 3" in caplog.text
+    assert "cannot be ended: this program reads event schema 4" in caplog.text
 
 
 def test_a_disk_that_cannot_be_read_delays_as_an_outage_does(

@@ -10,7 +10,7 @@ from pipeline.live.fresh_clips import MOST_CLIPS, FreshClips, Item
 from pipeline.runtime.channel import ChannelCancelled
 from pipeline.telemetry.run_status import RunStatus
 from pipeline.telemetry.snapshots import Snapshot
-from pipeline.types import Clip, ClippedFrame, SceneClip, StreamEnd
+from pipeline.types import Clip, ClippedFrame, SceneClip, StreamEnd, Subject
 from testbed.clock import Clock
 from tests.conftest import make_frame, make_tracked
 
@@ -38,7 +38,7 @@ def clipped(
 ) -> ClippedFrame:
     pixels = np.zeros((1, 2, 2, 3), np.uint8)
     tracked = make_tracked(make_frame(index, camera_id=camera_id), ended=(index,))
-    own = tuple(Clip(camera_id, one, pixels, 0.0, 1.0, BOX) for one in range(clips))
+    own = tuple(Clip(camera_id, Subject.person(one), pixels, 0.0, 1.0, BOX) for one in range(clips))
     whole = SceneClip(camera_id, (1,), pixels, BOX[None], BOX[None], 0.0, 1.0) if scene else None
     return ClippedFrame(tracked, own, at, whole)
 

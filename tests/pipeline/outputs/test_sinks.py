@@ -166,7 +166,7 @@ def test_tracks_of_a_second_run_are_refused_before_they_replace_those_of_the_fir
 @pytest.mark.parametrize(
     ("tail", "is_kept"),
     [
-        (b'{"schema":3,"event_id":"run/gate/2","cam', False),
+        (b'{"schema":4,"event_id":"run/gate/2","cam', False),
         (b"\0" * 300, False),  # what some file systems leave of a power cut
         (b"\xff\xfe", False),
         (encode_event(make_event(2)).encode(), True),  # only the end of the line is missing

@@ -7,8 +7,8 @@ import pytest
 
 from pipeline.events import ActionEvent, CameraEvent
 from pipeline.stages.decisions import EventStamp, decide_actions
-from pipeline.stages.track_decider import ActionRule, DecisionPolicy
-from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd
+from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
+from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd, Subject
 from tests.conftest import make_frame, make_tracked
 
 LABELS = ("walk", "wave")
@@ -24,7 +24,8 @@ def recognized(
 ) -> RecognizedFrame:
     tracked = make_tracked(make_frame(index, camera_id=camera), list(scores), ended)
     predictions = tuple(
-        Prediction(track_id, BOX, np.array(pair, np.float32)) for track_id, pair in scores.items()
+        Prediction(Subject.person(track_id), BOX, np.array(pair, np.float32))
+        for track_id, pair in scores.items()
     )
     at = tracked.tracked_at
     return RecognizedFrame(tracked, predictions, clipped_at=at + 0.1, recognized_at=at + 0.3)
@@ -207,3 +208,60 @@ def test_a_live_camera_that_never_connected_is_reported_down_once() -> None:
     assert (down.kind, down.reason, down.pts_s) == ("camera_down", "stalled", 0.0)
     assert down.time == "1970-01-01T00:33:20.000Z"
     assert second.events == stopped.events == ()
+
+
+GROUP_POLICY = replace(POLICY, group_actions=frozenset({"wave"}))
+
+
+def with_group(
+    index: int, members: tuple[int, ...], pair: tuple[float, float], ended: tuple[int, ...] = ()
+) -> RecognizedFrame:
+    """A frame in which person 7 and group 7 have the same scores."""
+    item = recognized(index, {7: pair})
+    scores = np.array(pair, np.float32)
+    of_group = Prediction(Subject("group", 7, members), BOX, scores)
+    predictions = (*item.predictions, of_group) if members else item.predictions
+    tracked = replace(item.tracked, ended_groups=ended)
+    return replace(item, tracked=tracked, predictions=predictions)
+
+
+def decide_groups(*items: RecognizedFrame | StreamEnd) -> list[DecidedFrame | DecidedEnd]:
+    return list(decide_actions(items, LABELS, GROUP_POLICY, STAMP, now=lambda: 1001.0))
+
+
+def test_a_person_does_a_persons_actions_and_a_group_a_groups() -> None:
+    [frame, _] = decide_groups(with_group(0, (7, 9), (0.9, 0.8)), StreamEnd("gate"))
+    walk, wave = events_of([frame])
+    assert (walk.action, walk.track_id, walk.group_id, walk.members) == ("walk", 7, None, ())
+    assert (wave.action, wave.track_id, wave.group_id, wave.members) == ("wave", None, 7, (7, 9))
+    assert (walk.instance_id, wave.instance_id) == ("run/gate/7/walk/1", "run/gate/group-7/wave/1")
+    assert (walk.people, wave.people) == ((7,), (7, 9))
+    assert isinstance(frame, DecidedFrame)
+    assert frame.best is not None
+    assert (frame.best.action, frame.clips) == ("walk", 2)
+
+
+def test_the_action_of_a_group_goes_on_while_its_members_change() -> None:
+    items = [
+        with_group(0, (7, 9), (0.1, 0.9)),
+        with_group(1, (7, 9, 12), (0.1, 0.9)),
+        with_group(2, (9, 12), (0.1, 0.9)),
+        with_group(3, (), (0.1, 0.9), ended=(7,)),
+    ]
+    start, end = events_of(decide_groups(*items))
+    assert (start.kind, start.members) == ("start", (7, 9))
+    assert (end.kind, end.members, end.end_reason) == ("end", (9, 12), "group_ended")
+    assert (start.instance_id, end.end_pts_s) == (end.instance_id, 0.2)
+
+
+def test_the_end_of_a_camera_ends_the_actions_of_its_groups() -> None:
+    items = decide_groups(with_group(0, (7, 9), (0.1, 0.9)), StreamEnd("gate"))
+    [_, end] = events_of(items)
+    assert (end.kind, end.group_id, end.end_reason) == ("end", 7, "stream_ended")
+
+
+def test_a_track_that_ends_leaves_a_group_of_the_same_number_alone() -> None:
+    first = with_group(0, (7, 9), (0.9, 0.9))
+    second = replace(first, tracked=replace(first.tracked, ended=(7,)), predictions=())
+    *_, end = events_of(decide_groups(first, second))
+    assert (end.kind, end.track_id, end.end_reason) == ("end", 7, "track_ended")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from models.boxes import FloatArray
 from pipeline.stages.recognition import recognize_actions, recognize_scenes
-from pipeline.types import Clip, ClippedFrame, RecognizedFrame, SceneClip, StreamEnd
+from pipeline.types import Clip, ClippedFrame, RecognizedFrame, SceneClip, StreamEnd, Subject
 from tests.conftest import make_frame, make_tracked
 
 
@@ -43,9 +43,9 @@ def test_scores_go_to_the_people_of_their_scene_with_the_newest_box() -> None:
     gate, yard = recognize_scenes([batch], LeftEdge(), lambda: 5.0)
     assert isinstance(gate, RecognizedFrame)
     assert isinstance(yard, RecognizedFrame)
-    assert [(p.track_id, *p.scores) for p in gate.predictions] == [(4, 2, 7), (9, 6, 7)]
+    assert [(p.subject.id, *p.scores) for p in gate.predictions] == [(4, 2, 7), (9, 6, 7)]
     assert [p.xyxy[0] for p in gate.predictions] == [102, 106]
-    assert [(p.track_id, *p.scores) for p in yard.predictions] == [(4, 3, 8)]
+    assert [(p.subject.id, *p.scores) for p in yard.predictions] == [(4, 3, 8)]
     assert gate.recognized_at == 5.0
 
 
@@ -84,7 +84,7 @@ def with_clips(index: int, levels: dict[int, int]) -> ClippedFrame:
     clips = tuple(
         Clip(
             "gate",
-            track_id,
+            Subject.person(track_id),
             np.full((4, 8, 8, 3), level, np.uint8),
             0.0,
             1.0,
@@ -101,7 +101,7 @@ def test_the_clips_of_a_batch_are_scored_in_one_call_and_return_to_their_people(
     items = list(recognize_actions([batch], recognizer, lambda: 5.0))
     assert recognizer.calls == [3]
     found = [
-        [(p.track_id, p.scores[0], p.xyxy[0]) for p in item.predictions]
+        [(p.subject.id, p.scores[0], p.xyxy[0]) for p in item.predictions]
         for item in items
         if isinstance(item, RecognizedFrame)
     ]
@@ -134,5 +134,5 @@ def test_scores_that_are_not_finite_are_counted_and_are_no_prediction() -> None:
     scene = clipped(0, "gate", scene_of("gate", 1, {1: 13.0, 2: 40.0}))
     for (item,) in (list(of_clips), list(recognize_scenes([[scene]], OneBadRow(), lambda: 5.0))):
         assert isinstance(item, RecognizedFrame)
-        assert [(one.track_id, *one.scores) for one in item.predictions] == [(2, 40, 0)]
+        assert [(one.subject.id, *one.scores) for one in item.predictions] == [(2, 40, 0)]
         assert item.unscored == 1

@@ -93,7 +93,7 @@ def test_gaps_duplicates_and_foreign_entries_are_reported_and_the_rest_is_delive
         assert [event.seq for event in reader.subscriber] == [1, 4, 5]
     bad = [report for report in reader.reports if isinstance(report, BadEntry)]
     assert [report.entry_id for report in bad] == [foreign, unknown, broken]
-    assert "this program reads event schema 3, this event has 99" in bad[1].problem
+    assert "this program reads event schema 4, this event has 99" in bad[1].problem
     rest = [report for report in reader.reports if not isinstance(report, BadEntry)]
     assert rest == [SequenceGap("run/gate", 2, 3), Duplicate("run/gate", 4, twice)]
 

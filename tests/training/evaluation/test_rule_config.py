@@ -9,7 +9,7 @@ import pytest
 
 from pipeline.components import decision_policy
 from pipeline.config.schema import load_config
-from pipeline.stages.track_decider import ActionRule
+from pipeline.stages.subject_decider import ActionRule
 from tests.training.made_events import policy_of, track_of, true, video_of
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.rule_config import rules_yaml

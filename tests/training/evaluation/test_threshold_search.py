@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.stages.track_decider import DecisionPolicy
+from pipeline.stages.subject_decider import DecisionPolicy
 from tests.training.made_events import policy_of, track_of, true, video_of
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.threshold_search import (

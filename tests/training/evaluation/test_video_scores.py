@@ -18,12 +18,12 @@ from pipeline.events import ActionEvent
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
 from pipeline.stages.decisions import EventStamp, decide_actions
-from pipeline.stages.track_decider import ActionRule
+from pipeline.stages.subject_decider import ActionRule
 from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd
 from testbed.fakes import BrightnessRecognizer, fake_components
 from tests.conftest import make_frame, make_tracked, write_video
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
-from training.evaluation.video_scores import TrackScores, decide_events, score_video
+from training.evaluation.video_scores import SubjectScores, decide_events, score_video
 
 CONFIG = load_config()
 STRIDE_S = CONFIG.clip.stride_s
@@ -61,7 +61,7 @@ def test_events_of_kept_scores_are_those_of_a_replay(tmp_path: Path) -> None:
         if event.kind == "end"
     }
     scores = score_video(video, components, stride_s=STRIDE_S)
-    ours = decide_events(scores.tracks, scores.labels, components.policy)
+    ours = decide_events(scores.subjects, scores.labels, components.policy)
     assert len(replayed) >= 4
     assert {(e.action, round(e.start_s, 3), round(e.end_s, 3)) for e in ours} == replayed
 
@@ -77,7 +77,7 @@ def test_it_knows_the_video_and_its_people(tmp_path: Path) -> None:
     assert scores.duration_s == pytest.approx(8.0, abs=0.05)
     assert (scores.wh, scores.people) == ((64, 48), 1)
     assert reported[-1] == (160, 160)
-    [track] = scores.tracks
+    [track] = scores.subjects
     assert np.diff(track.path.pts_s) == pytest.approx(STRIDE_S, abs=0.06)
     assert track.scores.shape == (len(track.path.pts_s), 2)
 
@@ -95,7 +95,7 @@ def test_clips_are_recognized_in_batches_with_the_same_result(tmp_path: Path) ->
     components = replace(fake_components(), recognizer=Counting(), recognize_batch=4)
     together = score_video(video, components, stride_s=STRIDE_S)
     assert max(sizes) == 4
-    assert (together.tracks[0].scores == alone.tracks[0].scores).all()
+    assert (together.subjects[0].scores == alone.subjects[0].scores).all()
 
 
 def test_a_broken_file_is_an_error_that_names_it(tmp_path: Path) -> None:
@@ -117,8 +117,7 @@ def test_events_are_those_that_the_decision_stage_makes() -> None:
     for step in range(80):
         frame = make_frame(step, 2.0 + step / 2)
         predictions = tuple(
-            Prediction(track.track_id, track.path.xyxy[step], track.scores[step])
-            for track in tracks
+            Prediction(track.subject, track.path.xyxy[step], track.scores[step]) for track in tracks
         )
         tracked = make_tracked(frame, (1, 2, 3))
         recognized.append(RecognizedFrame(tracked, predictions, 0.0, 0.0))
@@ -133,8 +132,8 @@ def test_events_are_those_that_the_decision_stage_makes() -> None:
 
     ours = decide_events(tracks, LABELS, policy)
     assert len(ours) > 10
-    assert {(e.track_id, e.action, e.start_s, e.end_s) for e in ours} == live["end"]
-    assert {(e.track_id, e.action, e.start_s, e.decided_s) for e in ours} == live["start"]
+    assert {(e.subject.id, e.action, e.start_s, e.end_s) for e in ours} == live["end"]
+    assert {(e.subject.id, e.action, e.start_s, e.decided_s) for e in ours} == live["start"]
 
 
 def test_an_event_is_decided_after_its_minimum_duration() -> None:
@@ -147,7 +146,7 @@ def test_a_video_lasts_until_the_end_of_its_last_frame() -> None:
     assert video_of(duration_s=60.0).duration_s == pytest.approx(60.0)
 
 
-def _random_track(rng: np.random.Generator, track_id: int) -> TrackScores:
+def _random_track(rng: np.random.Generator, track_id: int) -> SubjectScores:
     track = track_of([0.0] * 80, track_id=track_id)
     scores = rng.dirichlet([0.4, 0.4, 0.4], 40).repeat(2, axis=0).astype(np.float32)
-    return TrackScores(track_id, track.path, scores)
+    return SubjectScores(track.subject, track.path, scores)

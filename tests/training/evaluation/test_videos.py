@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pipeline.errors import SourceError
-from pipeline.stages.track_decider import ActionRule
+from pipeline.stages.subject_decider import ActionRule
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
 from training.evaluation.labelled_videos import score_labelled_videos
 from training.evaluation.video_scores import VideoScores
@@ -52,7 +52,7 @@ def test_true_and_false_events_are_judged_per_video() -> None:
     assert result.camera_hours == pytest.approx(0.02)
     assert fight.counts.false_alarms_per_hour == pytest.approx(150)
     assert fight.choice is None
-    verdicts = [(one.video.name, one.event.track_id, one.verdict) for one in result.events]
+    verdicts = [(one.video.name, one.event.subject.id, one.verdict) for one in result.events]
     assert verdicts == [
         ("a.mp4", 1, "right"),
         ("a.mp4", 2, "false alarm"),

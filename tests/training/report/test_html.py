@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pipeline.stages.track_decider import ActionRule
+from pipeline.stages.subject_decider import ActionRule
 from tests.training.made_events import policy_of, track_of, true, video_of
 from training.evaluation.clip_results import ClipEvaluation, ClipScore
 from training.evaluation.clips import evaluate_clips

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from models.slowfast.zoo import slowfast_compact
-from pipeline.stages.track_decider import ActionRule
+from pipeline.stages.subject_decider import ActionRule
 from tests.conftest import write_video
 from tests.training.factories import cached
 from tests.training.made_events import path_at, policy_of, track_of, true, video_of

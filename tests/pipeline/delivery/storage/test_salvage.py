@@ -92,12 +92,14 @@ def test_a_record_whose_values_are_not_what_was_written_is_not_taken_over(tmp_pa
 
 def test_only_an_event_says_that_something_ended_behind_a_break() -> None:
     started, updated, ended = (make_event(seq, kind) for seq, kind in enumerate(KINDS, 1))
-    before = {started.subject: encode_event(started)}
+    before = {started.interval_id: encode_event(started)}
     assert RescuedRows([], {}).changes == {}
     assert RescuedRows([stored(updated)], before).changes == {
-        started.subject: encode_event(updated)
+        started.interval_id: encode_event(updated)
     }
-    assert RescuedRows([stored(updated), stored(ended)], before).changes == {started.subject: None}
+    assert RescuedRows([stored(updated), stored(ended)], before).changes == {
+        started.interval_id: None
+    }
 
 
 def test_a_log_whose_database_is_empty_is_kept(

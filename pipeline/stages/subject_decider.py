@@ -1,15 +1,16 @@
-"""Decide when an action of one track starts and ends: smoothing, hysteresis, minimum duration."""
+"""Decide when an action of one subject starts and ends: smoothing, hysteresis, least duration."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from models.boxes import FloatArray
 from pipeline.events import EndReason, EventKind
+from pipeline.types import Subject, SubjectKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class ActionRule:
 
 @dataclass(frozen=True, slots=True)
 class DecisionPolicy:
-    """How the scores of every track become events.
+    """How the scores of every subject become events.
 
     `rules` holds the actions that produce events; a label without a rule is background.
     """
@@ -32,6 +33,17 @@ class DecisionPolicy:
     rules: Mapping[str, ActionRule]
     smoothing_s: float  # time constant of the exponential average; 0: no smoothing
     update_interval_s: float  # smallest interval between two updates of an action
+    group_actions: frozenset[str] = frozenset()  # of a group; all others are of one person
+
+    def of(self, kind: SubjectKind) -> DecisionPolicy:
+        """Return the policy with the rules of the actions that such a subject can do."""
+        of_group = kind == "group"
+        rules = {
+            action: rule
+            for action, rule in self.rules.items()
+            if (action in self.group_actions) == of_group
+        }
+        return replace(self, rules=rules)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +59,9 @@ class Change:
     """Start, update or end of an action: an event without camera, run and sequence number."""
 
     kind: EventKind
-    track_id: int
+    subject: Subject  # with its newest known members
     action: str
-    ordinal: int  # 1-based count of the instances of this action of this track
+    ordinal: int  # 1-based count of the instances of this action of this subject
     score: float
     peak_score: float
     start: Timestamp
@@ -60,7 +72,7 @@ class Change:
 
 @dataclass(slots=True)
 class _ActionState:
-    """State of one action of one track: idle, or open since `start`."""
+    """State of one action of one subject: idle, or open since `start`."""
 
     above_since: Timestamp | None = None  # idle: score above the start threshold since then
     below_since: Timestamp | None = None  # open: score below the end threshold since then
@@ -73,18 +85,22 @@ class _ActionState:
 
 
 @dataclass(slots=True)
-class TrackDecider:
-    """Decides the actions of one track from its scores over time."""
+class SubjectDecider:
+    """Decides the actions of one person or group from their scores over time."""
 
-    track_id: int
-    policy: DecisionPolicy
+    subject: Subject  # at first; a group's members change
+    policy: DecisionPolicy  # with the rules of such a subject, see `DecisionPolicy.of`
     _smoothed: FloatArray | None = None
     _seen_pts_s: float = 0.0
     _xyxy: FloatArray = field(default_factory=lambda: np.zeros(4, np.float32))
     _states: dict[str, _ActionState] = field(default_factory=dict)
 
     def observe(
-        self, scores: Mapping[str, float], now: Timestamp, xyxy: FloatArray
+        self,
+        scores: Mapping[str, float],
+        now: Timestamp,
+        xyxy: FloatArray,
+        members: tuple[int, ...] = (),
     ) -> list[Change]:
         """Process the scores of one clip.
 
@@ -92,11 +108,13 @@ class TrackDecider:
             scores: by label, each in [0, 1].
             now: time of the newest frame of the clip.
             xyxy: float32 (4,) box in that frame, pixels.
+            members: of a group, in that frame: track ids, sorted.
 
         Returns:
             The starts, updates and ends, in the order of the policy's rules.
         """
         self._xyxy = xyxy
+        self.subject = replace(self.subject, members=members)
         smoothed = self._smooth(np.array(list(scores.values()), np.float32), now.pts_s)
         by_label = dict(zip(scores, smoothed.tolist(), strict=True))
         changes = []
@@ -176,7 +194,7 @@ class TrackDecider:
         assert state.last is not None
         return Change(
             kind=kind,
-            track_id=self.track_id,
+            subject=self.subject,
             action=action,
             ordinal=state.ordinal,
             score=state.score,

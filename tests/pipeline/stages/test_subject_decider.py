@@ -3,13 +3,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pipeline.stages.track_decider import (
+from pipeline.stages.subject_decider import (
     ActionRule,
     Change,
     DecisionPolicy,
+    SubjectDecider,
     Timestamp,
-    TrackDecider,
 )
+from pipeline.types import Subject
 
 BOX = np.array([1, 2, 3, 4], np.float32)
 RULE = ActionRule(start_threshold=0.6, end_threshold=0.4, min_duration_s=1.0, min_gap_s=1.0)
@@ -20,7 +21,7 @@ def decide(
 ) -> list[Change]:
     """Feed one digit (tenths) per step; `finish` at the end."""
     policy = DecisionPolicy({"walk": RULE}, smoothing_s, update_interval_s)
-    track = TrackDecider(7, policy)
+    track = SubjectDecider(Subject.person(7), policy)
     changes = []
     for n, digit in enumerate(scores):
         timestamp = Timestamp(pts_s=n * step_s, captured_at=100 + n * step_s)
@@ -94,7 +95,7 @@ def test_smoothing_follows_time_and_not_the_number_of_clips() -> None:
     policy = DecisionPolicy({"walk": ActionRule(0.0, 0.0, 0.0, 0.0)}, 1.0, 0.0)
     scores = []
     for step_s in (0.25, 0.5):
-        track = TrackDecider(1, policy)
+        track = SubjectDecider(Subject.person(1), policy)
         for n in range(round(3 / step_s) + 1):
             score = 0.0 if n == 0 else 1.0
             [change] = track.observe({"walk": score}, Timestamp(n * step_s, 0.0), BOX)
@@ -104,7 +105,7 @@ def test_smoothing_follows_time_and_not_the_number_of_clips() -> None:
 
 def test_several_actions_of_one_person_run_independently() -> None:
     rules = {"walk": RULE, "point": RULE}
-    track = TrackDecider(1, DecisionPolicy(rules, 0.0, 99.0))
+    track = SubjectDecider(Subject.person(1), DecisionPolicy(rules, 0.0, 99.0))
     changes = []
     for n in range(4):
         changes += track.observe({"walk": 0.9, "point": 0.8}, Timestamp(n * 0.5, 0.0), BOX)
