@@ -94,6 +94,7 @@ def build_components(
     else:
         spec = recognizer.spec
     policy = decision_policy(spec.labels, config.decision)
+    policy = replace(policy, group_actions=frozenset(spec.group_labels))
     if detector is None:
         detector = build_detector(config.detector, project, device)
     if recognizer is None:

@@ -22,7 +22,8 @@ _BLACK: Colour = (0, 0, 0)
 # differs too. docs/replay.md has the legend.
 WATCHED: Colour = (233, 180, 86)  # sky blue: a person without an ongoing action
 ACTING: Colour = (0, 159, 230)  # orange: a person with one
-_GROUP_DISTANCE = 0.02  # between the boxes of a group and of its members, of the longer side
+_GROUP_DISTANCE = 0.02  # between the boxes of a group and its members, of the longer side
+_LEAST_DISTANCE = 6.0  # of the two, pixels: their lines do not touch
 _PANEL_MIN_HEIGHT = 360  # smaller images have no room for the list of events
 _PANEL_DARKENING = 0.45
 
@@ -102,7 +103,7 @@ def _group_mark(group: TrackedGroup, actions: Sequence[ActionEvent]) -> _Mark:
     """Return a group's mark, a little outside of its members' boxes, so that all are seen."""
     members = " ".join(f"#{track_id}" for track_id in group.members)
     low, high = group.xyxy[:2], group.xyxy[2:]
-    more = max(3.0, _GROUP_DISTANCE * float((high - low).max()))
+    more = max(_LEAST_DISTANCE, _GROUP_DISTANCE * float((high - low).max()))
     xyxy = np.concatenate([low - more, high + more]).astype(np.float32)
     return _Mark(f"group {group.group_id} ({members})", xyxy, actions, box_colour(actions))
 

@@ -21,6 +21,7 @@ from training.evaluation.clip_results import (
     clip_score,
 )
 from training.labels.samples import Sample
+from training.metrics.best_subject import of_subject
 
 # As in configs/train/default.yaml, so that both use the same cache.
 FPS = 10.0
@@ -82,6 +83,8 @@ def _score(
         rows = []
         for track in mine:  # one after the other: the crops of all would be large
             scores = recognizer.predict(evaluation_clips(track, spec))
+            kind = track.subject
+            scores = of_subject(scores, kind, spec.labels, spec.group_labels, background)
             rows += list(scores)
             views += [CachedView(track, number) for number in range(len(scores))]
         if rows:

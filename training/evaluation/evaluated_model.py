@@ -115,6 +115,7 @@ class EvaluatedModel:
                 lambda path: self.score_video(path, None),
                 span_s,
                 background=self.background_columns,
+                group_labels=self.spec.group_labels,
             )
         if isinstance(self.recognizer, SceneRecognizer):
             raise ConfigError(

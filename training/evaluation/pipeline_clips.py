@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import numpy as np
 
 from models.boxes import FloatArray
 from pipeline.errors import SourceError
+from pipeline.types import SubjectKind
 from training.crops.person_tracks import region_of
 from training.evaluation.clip_results import (
     ClipScore,
@@ -19,6 +20,7 @@ from training.evaluation.clip_results import (
 )
 from training.evaluation.video_scores import VideoScores
 from training.labels.samples import Sample
+from training.metrics.best_subject import of_subject
 from training.metrics.event_matching import is_where
 
 
@@ -28,6 +30,7 @@ def score_clips(
     span_s: float,
     *,
     background: Sequence[int] = (),
+    group_labels: Collection[str] = (),
 ) -> Iterator[ClipScore | UnreadableClip]:
     """Score every sample from one run over its video.
 
@@ -36,6 +39,7 @@ def score_clips(
         run: see `pipeline_scores.score_video`.
         span_s: seconds from the first to the last frame of a clip.
         background: columns of the labels that never become an event.
+        group_labels: those that a group can have; a person can have all others.
 
     Yields:
         One item per sample; the samples of one video one after the other.
@@ -49,22 +53,27 @@ def score_clips(
                 yield UnreadableClip(sample, str(error).removeprefix(f"{path}: "))
             continue
         for sample in group:
-            subjects, views = views_of(video, sample, span_s)
+            chosen, views = views_of(video, sample, span_s)
+            subjects = [
+                of_subject(scores, kind, video.labels, group_labels, background)
+                for kind, scores in chosen
+            ]
             yield clip_score(sample, video.people, subjects, views, background)
 
 
 def views_of(
     video: VideoScores, sample: Sample, span_s: float
-) -> tuple[list[FloatArray], list[VideoView]]:
-    """Select the clips of a sample's people whose middle lies in its stretch of time.
+) -> tuple[list[tuple[SubjectKind, FloatArray]], list[VideoView]]:
+    """Select the clips of a sample's people and groups whose middle lies in its stretch of time.
 
     Returns:
-        Per person with such clips its scores float32 (V, M), and where the views of all are from.
+        Per subject with such clips its kind and scores float32 (V, M), and where the views of all
+        are from.
     """
     region = region_of(sample, video.wh, video.frame_pts_s)
     start_s = sample.start_s or 0.0
     end_s = np.inf if sample.end_s is None else sample.end_s
-    rows: list[FloatArray] = []
+    rows: list[tuple[SubjectKind, FloatArray]] = []
     views: list[VideoView] = []
     for one in video.subjects:
         path, ends_s = one.path, one.path.pts_s
@@ -72,6 +81,6 @@ def views_of(
         until_s = min(end_s, video.duration_s)
         there = any(is_where(person, region, start_s, until_s) for person in one.people)
         if inside.any() and there:
-            rows.append(one.scores[inside])
+            rows.append((one.subject.kind, one.scores[inside]))
             views += [VideoView(path, end - span_s, end) for end in ends_s[inside].tolist()]
     return rows, views

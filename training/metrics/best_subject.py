@@ -2,11 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 
 from models.boxes import FloatArray
+from pipeline.types import SubjectKind
+
+
+def of_subject(
+    scores: FloatArray,
+    kind: SubjectKind,
+    labels: Sequence[str],
+    group_labels: Collection[str],
+    background: Sequence[int],
+) -> FloatArray:
+    """Keep the labels that such a subject can have; the others count as background.
+
+    A group does not walk, and a person alone does not fight: the pipeline makes no events of such
+    scores. What is not background already is added to the first column of the background.
+
+    Args:
+        scores: float32 (V, K) of one subject.
+        kind: of the subject.
+        labels: the K labels.
+        group_labels: those of groups; all others are of persons. None at all: nothing changes.
+        background: columns that stand for no action.
+
+    Returns:
+        float32 (V, K), each score at most 1.
+    """
+    if not group_labels:
+        return scores
+    is_foreign = [(label in group_labels) != (kind == "group") for label in labels]
+    foreign = [n for n, other in enumerate(is_foreign) if other and n not in background]
+    kept = scores.copy()
+    kept[:, foreign] = 0
+    if background:
+        rest = kept[:, background[0]] + scores[:, foreign].sum(axis=1)
+        kept[:, background[0]] = rest.clip(max=1)
+    return kept
 
 
 def judge_by_best_subject(rows: FloatArray, background: Sequence[int]) -> FloatArray:

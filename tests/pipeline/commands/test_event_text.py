@@ -20,6 +20,12 @@ def test_lines_for_people_state_who_does_what_and_when() -> None:
     assert end.endswith(" 75%  after 2.5 s, at most 80%, track ended")
 
 
+def test_a_line_of_a_group_names_its_members() -> None:
+    of_group = {"track_id": None, "group_id": 3, "members": (7, 9), "action": "hug"}
+    line = format_event(make_event(1, "start", start_pts_s=72.25, **of_group))
+    assert line == "gate   1:12.2  group 3    starts  hug              75%  persons 7, 9"
+
+
 def test_lines_for_people_state_the_status_of_a_camera() -> None:
     assert format_event(make_camera_event(pts_s=3.0)) == "gate   0:03.0  camera up"
     down = make_camera_event(2, "camera_down", pts_s=9.0, reason="stream_ended")

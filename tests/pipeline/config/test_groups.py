@@ -7,11 +7,13 @@ from dataclasses import fields, replace
 import pytest
 
 from models.slowfast.zoo import slowfast_compact
-from pipeline.components import group_clip_spec
+from pipeline.components import build_components, group_clip_spec
 from pipeline.config.groups import GroupsConfig
 from pipeline.config.schema import load_config
 from pipeline.errors import ConfigError
 from pipeline.stages.groups import GroupSpec
+from testbed.fakes import OnePersonDetector
+from tests.conftest import REPOSITORY
 
 SPEC = replace(slowfast_compact(2).input_spec, labels=("walk", "fight"))
 
@@ -30,6 +32,25 @@ def test_groups_are_formed_only_for_labels_of_groups() -> None:
     assert of_groups is not None
     assert (of_groups.margin, of_groups.stride_s) == (0.3, 1.5)
     assert of_groups.groups == GroupSpec(max_groups=2)
+
+
+class LabelledRecognizer:
+    """As far as the components of a run look at one."""
+
+    spec = replace(SPEC, group_labels=("fight",))
+
+
+def test_what_is_a_groups_is_decided_for_groups_alone() -> None:
+    config = load_config(None, ["tracker.name=bytetrack", "device=cpu"])
+    components = build_components(
+        config,
+        REPOSITORY,
+        detector=OnePersonDetector(),  # type: ignore[arg-type]
+        recognizer=LabelledRecognizer(),  # type: ignore[arg-type]
+    )
+    assert components.group_spec is not None
+    assert set(components.policy.of("group").rules) == {"fight"}
+    assert set(components.policy.of("person").rules) == {"walk"}
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -14,7 +16,7 @@ from pipeline.outputs.drawing import (
     draw_frame,
     event_line,
 )
-from pipeline.types import Image
+from pipeline.types import Image, TrackedGroup
 from tests.pipeline.decided_items import make_event, make_item, make_person
 
 GREY = 90
@@ -117,3 +119,19 @@ def test_any_image_size_can_be_drawn_on(size: tuple[int, int]) -> None:
 def test_the_list_shows_when_an_action_began_and_how_long_it_took() -> None:
     assert event_line(make_event(start_pts_s=61.0)) == "1:01.0  #7 walking 75%"
     assert event_line(make_event(kind="end")) == "0:03.5  #7 walking ended after 2.5 s"
+
+
+def test_a_group_has_a_box_and_its_action_colours_its_members() -> None:
+    people = [make_person(4, (200, 200, 240, 300)), make_person(5, (260, 200, 300, 300))]
+    item = make_item(image=grey_image(), people=people)
+    group = TrackedGroup(2, (4, 5), np.array([200, 200, 300, 300], np.float32))
+    tracked = replace(item.tracked, groups=(group,))
+    hug = make_event(action="hug", track_id=None, group_id=2, members=(4, 5))
+
+    for of_groups, colour in (({}, WATCHED), ({2: [hug]}, ACTING), ({9: [hug]}, WATCHED)):
+        drawn = draw_frame(tracked, {}, [], of_groups)
+        for x, y in [(194, 250), (306, 250), (250, 306)]:  # around the members
+            assert tuple(drawn[y, x]) == colour
+        for x, y in [(200, 250), (260, 250)]:  # the members
+            assert tuple(drawn[y, x]) == colour
+    assert event_line(hug) == "0:01.0  group 2 hug 75%"

@@ -22,7 +22,8 @@ RIGHT = track_of([0.5 + 0.01 * n for n in range(20)], track_id=2, x=300)
 
 def scores_of(sample: Sample, *tracks: object) -> list[float]:
     video = video_of(*(tracks or (LEFT, RIGHT)), duration_s=12.0)  # type: ignore[arg-type]
-    rows, views = views_of(video, sample, SPAN_S)
+    chosen, views = views_of(video, sample, SPAN_S)
+    rows = [scores for _, scores in chosen]
     assert sum(map(len, rows)) == len(views)
     return [round(float(value), 2) for of_one in rows for value in of_one[:, 0]]
 

@@ -11,6 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
+from models.detections import Detections
 from pipeline.app import replay
 from pipeline.config.schema import load_config
 from pipeline.errors import SourceError
@@ -18,8 +19,18 @@ from pipeline.events import ActionEvent
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
 from pipeline.stages.decisions import EventStamp, decide_actions
+from pipeline.stages.group_clips import GroupClipSpec
+from pipeline.stages.groups import GroupSpec
 from pipeline.stages.subject_decider import ActionRule
-from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd
+from pipeline.types import (
+    DecidedEnd,
+    DecidedFrame,
+    Frame,
+    Prediction,
+    RecognizedFrame,
+    StreamEnd,
+    TrackedPerson,
+)
 from testbed.fakes import BrightnessRecognizer, fake_components
 from tests.conftest import make_frame, make_tracked, write_video
 from tests.training.made_events import LABELS, policy_of, track_of, video_of
@@ -150,3 +161,55 @@ def _random_track(rng: np.random.Generator, track_id: int) -> SubjectScores:
     track = track_of([0.0] * 80, track_id=track_id)
     scores = rng.dirichlet([0.4, 0.4, 0.4], 40).repeat(2, axis=0).astype(np.float32)
     return SubjectScores(track.subject, track.path, scores)
+
+
+class TwoPeople:
+    """Detects and tracks two people who stand beside each other; scores brightness."""
+
+    def detect(self, images: Sequence[NDArray[np.uint8]]) -> list[Detections]:
+        boxes = np.array([[10, 8, 20, 40], [22, 8, 32, 40]], np.float32)
+        return [Detections(boxes, np.full(2, 0.9, np.float32)) for _ in images]
+
+    def update(
+        self, frame: Frame, detections: Detections
+    ) -> tuple[tuple[TrackedPerson, ...], tuple[int, ...]]:
+        people = enumerate(detections.xyxy, 1)
+        return tuple(TrackedPerson(n, box, 0.9) for n, box in people), ()
+
+
+def test_a_group_is_scored_decided_and_published_by_the_same_rules(tmp_path: Path) -> None:
+    """`bright` is a group's: one event of both, and none of either."""
+    video = flashing(tmp_path / "a.mp4")
+    components = fake_components()
+    components = replace(
+        components,
+        detector=TwoPeople(),
+        new_tracker=TwoPeople,
+        group_spec=GroupClipSpec(GroupSpec(), margin=0.1, stride_s=STRIDE_S),
+        policy=replace(components.policy, group_actions=frozenset({"bright"})),
+    )
+    sink = Recorder()
+    stamp = EventStamp("run", "brightness", wall_clock=False)
+    list(replay([VideoFile("a", video)], components, CONFIG, stamp, [sink], Shutdown()))
+    ends = [event for event in sink.events if event.kind == "end"]
+    assert {(e.action, e.track_id, e.group_id, e.members) for e in ends} == {
+        ("dark", 1, None, ()),
+        ("dark", 2, None, ()),
+        ("bright", None, 1, (1, 2)),
+    }
+    scores = score_video(video, components, stride_s=STRIDE_S)
+    assert [one.subject.key for one in scores.subjects] == [
+        ("person", 1), ("person", 2), ("group", 1),
+    ]  # fmt: skip
+    assert [path.xyxy[0].tolist() for path in scores.subjects[2].people] == [
+        [10, 8, 20, 40], [22, 8, 32, 40],
+    ]  # fmt: skip
+    ours = decide_events(scores.subjects, scores.labels, components.policy)
+    assert {(e.action, *e.subject.key, round(e.end_s, 3)) for e in ours} == {
+        (
+            e.action,
+            *(("person", e.track_id) if e.group_id is None else ("group", e.group_id)),
+            e.end_pts_s,
+        )
+        for e in ends
+    }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from training.metrics.best_subject import judge_by_best_subject, most_active_subject
+from training.metrics.best_subject import judge_by_best_subject, most_active_subject, of_subject
 
 FIGHT, HUG, NOTHING = 0, 1, 2
 
@@ -54,3 +54,28 @@ def test_the_subject_that_is_shown_is_the_one_that_decided() -> None:
     quiet = np.array([(0.1, 0.0, 0.9), (0.3, 0.1, 0.6)], np.float32)
     assert most_active_subject(quiet, [NOTHING]) == 1
     assert most_active_subject(quiet[:1], [0, 1, 2]) == 0
+
+
+LABELS_OF_BOTH = ("walk", "fight", "nothing")
+
+
+def test_what_a_subject_cannot_do_counts_as_background() -> None:
+    scores = np.array([[0.2, 0.7, 0.1]], np.float32)
+    person = of_subject(scores, "person", LABELS_OF_BOTH, ("fight",), [2])
+    group = of_subject(scores, "group", LABELS_OF_BOTH, ("fight",), [2])
+    assert person == pytest.approx(np.array([[0.2, 0.0, 0.8]], np.float32))
+    assert group == pytest.approx(np.array([[0.0, 0.7, 0.3]], np.float32))
+    assert (of_subject(scores, "group", LABELS_OF_BOTH, (), [2]) == scores).all()
+    without = of_subject(scores, "person", LABELS_OF_BOTH, ("fight",), [])
+    assert without == pytest.approx(np.array([[0.2, 0.0, 0.1]], np.float32))
+
+
+def test_a_group_that_only_walks_is_no_fight_and_onlookers_are_none() -> None:
+    walking = of_subject(
+        np.array([[0.9, 0.06, 0.04]], np.float32), "group", LABELS_OF_BOTH, ("fight",), [2]
+    )
+    onlooker = of_subject(
+        np.array([[0.1, 0.6, 0.3]], np.float32), "person", LABELS_OF_BOTH, ("fight",), [2]
+    )
+    judged = judge_by_best_subject(np.concatenate([walking, onlooker]), [2])
+    assert judged.argmax() == 2

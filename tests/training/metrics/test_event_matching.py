@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -87,3 +89,10 @@ def test_nothing_true_and_nothing_found_match() -> None:
     assert empty == match_events([], [], 0.1)
     assert match_events([], [found(1, 2)], 0.5).false_alarms == (0,)
     assert match_events([true(1, 2)], [], 0.5).pairs == ()
+
+
+def test_an_event_of_a_group_is_where_its_members_are() -> None:
+    group = replace(found(0, 10, x=0), members=(path_at(40), path_at(90)))
+    assert is_same_person(true(0, 10, path=path_at(90)), group)
+    assert is_same_person(true(0, 10, path=path_at(40)), group)
+    assert not is_same_person(true(0, 10, path=path_at(0)), group)  # between them
