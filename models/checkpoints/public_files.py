@@ -56,6 +56,7 @@ def fetch_public(checkpoint: PublicCheckpoint, cache_dir: Path | None = None) ->
     expected = checkpoint.sha256 or pinned_sha256(file)
     reason = fetch(checkpoint.url, file, expected, limits, resume=True, progress=_report)
     if reason is not None:
+        reason = reason.removeprefix(f"{checkpoint.url}: ")
         raise PublicFileError(
             f"{checkpoint.name} could not be fetched: {reason}. On a machine without internet save "
             f"{checkpoint.url} as {file}"

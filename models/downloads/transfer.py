@@ -175,7 +175,10 @@ def main(url: str, part: str, stall_s: str, max_bytes: str, resume: str) -> int:
             resume=resume == "1",
         )
     except (OSError, http.client.HTTPException) as error:
-        sys.stderr.write(f"{url}: {error}\n")
+        reason = (
+            error if isinstance(error, urllib.error.HTTPError) else getattr(error, "reason", error)
+        )
+        sys.stderr.write(f"{url}: {reason}\n")
         return 1
     return 0
 
