@@ -6,6 +6,7 @@ A name look-up that hangs inside the C library cannot be interrupted, but a proc
 from __future__ import annotations
 
 import fcntl
+import logging
 import os
 import select
 import subprocess
@@ -21,6 +22,8 @@ from models.downloads.digests import check_sha256
 from models.downloads.transfer import ANSWERED, validator_file
 
 Progress = Callable[[int, int], None]  # bytes that are here, and of the whole file
+
+log = logging.getLogger(__name__)
 
 _PROGRESS_S = 5.0  # between two reports
 _LOCK_S = 0.2  # between two looks at a download of another process
@@ -66,14 +69,17 @@ def fetch(
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with ExitStack() as stack:
+            held: tuple[int, ...] = ()
             if resume:
                 part = target.absolute().with_name(f"{target.name}.part")
-                if not stack.enter_context(_only_one(part, target, deadline)):
+                lock = stack.enter_context(_only_one(part, target, deadline))
+                if lock is None:
                     return None  # another process has fetched it meanwhile
+                held = (lock.fileno(),)
             else:  # one file per process: two do not write into each other's
                 part = target.absolute().with_name(f"{target.name}.{os.getpid()}.part")
                 stack.callback(_remove, part)
-            reason = _transfer(url, part, limits, deadline, resume=resume, progress=progress)
+            reason = _transfer(url, part, limits, deadline, held=held, progress=progress)
             return _kept(part, reason) if reason else _place(part, target, sha256)
     except OSError as error:
         return str(error)
@@ -106,8 +112,8 @@ def _remove(part: Path) -> None:
 
 
 @contextmanager
-def _only_one(part: Path, target: Path, deadline: float) -> Iterator[bool]:
-    """Lock a part file; yields False if the process that had it has put the file in its place.
+def _only_one(part: Path, target: Path, deadline: float) -> Iterator[IO[bytes] | None]:
+    """Lock a part file; yields None if the process that had it has put the file in its place.
 
     Raises:
         TimeoutError: if another process still fetches the file at the deadline.
@@ -119,12 +125,13 @@ def _only_one(part: Path, target: Path, deadline: float) -> Iterator[bool]:
             _lock(file, deadline)
             if _identity(part) == _identity_of(os.fstat(file.fileno())):
                 break
-        yield _identity(target) == before
+        yield file if _identity(target) == before else None
         if part.exists() and part.stat().st_size == 0:
             _remove(part)
 
 
 def _lock(file: IO[bytes], deadline: float) -> None:
+    reported = False
     while True:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -135,6 +142,9 @@ def _lock(file: IO[bytes], deadline: float) -> None:
             return
         if time.monotonic() > deadline:
             raise TimeoutError("another process is still fetching it")
+        if not reported:
+            log.info("%s: another process is writing it; waiting for that one", file.name)
+            reported = True
         time.sleep(_LOCK_S)
 
 
@@ -155,15 +165,19 @@ def _transfer(
     limits: FetchLimits,
     deadline: float,
     *,
-    resume: bool,
+    held: tuple[int, ...],
     progress: Progress | None,
 ) -> str | None:
-    """Run the child process; return None if the whole file is in `part`, else the reason."""
+    """Run the child process; return None if the whole file is in `part`, else the reason.
+
+    It inherits the lock: if this process is killed and it is not, no other writes into `part`.
+    """
     stall_s = limits.limit_s if limits.stall_s is None else limits.stall_s
-    arguments = [url, str(part), str(stall_s), str(limits.max_bytes), str(int(resume))]
+    arguments = [url, str(part), str(stall_s), str(limits.max_bytes), str(len(held))]
     child = subprocess.Popen(  # noqa: S603 - our own module, no shell
         [sys.executable, "-m", "models.downloads.transfer", *arguments],
         cwd=_REPOSITORY,
+        pass_fds=held,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -13,6 +15,7 @@ import pytest
 
 from models.downloads.fetch import FetchLimits, fetch
 from testbed.file_server import Handler, ServedFile, http_server, send
+from tests.conftest import REPOSITORY
 
 CONTENT = bytes(range(256)) * 1000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -173,6 +176,42 @@ def test_two_that_want_one_file_take_turns(tmp_path: Path, monkeypatch: pytest.M
     assert target.read_bytes() == CONTENT
     assert not served.ranges
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_download_whose_parent_was_killed_is_not_written_by_two(tmp_path: Path) -> None:
+    over, part = threading.Event(), tmp_path / "file.part"
+    served = ServedFile(CONTENT)
+
+    def answer(handler: Handler) -> None:
+        if served.ranges or "Range" in handler.headers:
+            served.answer(handler)
+            return
+        served.ranges.append("")
+        send(handler, CONTENT[:1000], len(CONTENT), ETag=served.etag)
+        handler.wfile.flush()
+        over.wait(60)
+        handler.wfile.write(CONTENT[1000:])
+
+    with http_server(answer) as url:
+        program = (
+            "from pathlib import Path; from models.downloads.fetch import FetchLimits, fetch; "
+            f"fetch({url + '/file'!r}, Path({str(tmp_path / 'file')!r}), None, "
+            "FetchLimits(decide_s=60, limit_s=60), resume=True)"
+        )
+        parent = subprocess.Popen([sys.executable, "-c", program], cwd=REPOSITORY)
+        try:
+            end = time.monotonic() + 60
+            while not served.ranges and time.monotonic() < end:
+                time.sleep(0.02)
+        finally:
+            parent.kill()
+            parent.wait()
+        with part.open("ab") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        over.set()
+        assert get(url, tmp_path) is None
+    assert (tmp_path / "file").read_bytes() == CONTENT
+    assert served.ranges == ["", f"bytes={len(CONTENT)}-"]
 
 
 def test_the_proxy_of_the_environment_is_used(
