@@ -53,7 +53,7 @@ class PublicCheckpoint:
     def verification(self) -> str:
         """How the file is verified, in words."""
         if self.sha256 is None:
-            return "no published digest: pinned by the first download"
+            return "by the digest pinned at its first download; none is published"
         return f"by the first {len(self.sha256)} digits of its SHA-256, which its name has"
 
     def file(self, cache_dir: Path | None = None) -> Path:
