@@ -81,7 +81,11 @@ def match_events(
             continue
         unmatched.remove(nearest)
         late_s = media_time_s(nearest) - time_s
-        yield EventMatch(event, late_s, same_id=nearest.track_id == event.track_id)
+        yield EventMatch(
+            event,
+            late_s,
+            same_id=(nearest.track_id, nearest.group_id) == (event.track_id, event.group_id),
+        )
 
 
 def main(

@@ -12,7 +12,7 @@ def closing_events(unfinished: Mapping[str, str], newest: Mapping[str, int]) -> 
     """Make the ends of what is open, actions first: the last event of a camera is that it is down.
 
     Args:
-        unfinished: text of the newest event of each, by subject.
+        unfinished: text of the newest event of each, by its `interval_id`.
         newest: sequence numbers by origin, which the ends follow.
 
     Raises:
@@ -28,7 +28,7 @@ def closing_events(unfinished: Mapping[str, str], newest: Mapping[str, int]) -> 
 
 
 def text_if_open(event: Event, text: str | None = None) -> str | None:
-    """Return the text of an event, encoded unless it is given; None if it ends its subject."""
+    """Return the text of an event, encoded unless it is given; None if it is an end."""
     return None if event.kind in ("end", "camera_down") else text or encode_event(event)
 
 

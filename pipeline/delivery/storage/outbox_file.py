@@ -103,7 +103,7 @@ class OutboxFile:
         target: server and stream that it was made for.
         last_id: of its newest row ever.
         last_seq: newest sequence number by origin.
-        unfinished: text of the newest event of what has begun and not ended, by subject.
+        unfinished: text of the newest event of what has begun and not ended, by `interval_id`.
         set_aside: records that did not match their checksum since it was opened.
 
     Raises:
@@ -146,7 +146,7 @@ class OutboxFile:
 
         Args:
             rows: with ids above those in the file.
-            changes: text of the newest event by subject, None for a subject that has ended.
+            changes: text of the newest event by `interval_id`, None for what has ended.
 
         Raises:
             OutboxError: if the disk does not take them, or the file is damaged.

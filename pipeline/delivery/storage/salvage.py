@@ -99,11 +99,11 @@ class RescuedRows:
     """What is whole behind the place at which the log of an outbox breaks off."""
 
     events: list[StoredEvent]
-    unfinished: dict[str, str]  # texts of what was open, by subject, as far as they are whole
+    unfinished: dict[str, str]  # texts of what was open, by `interval_id`, as far as they are whole
 
     @property
     def changes(self) -> dict[str, str | None]:
-        """Return the texts of what is open by subject, and None for what has ended.
+        """Return the texts of what is open by `interval_id`, and None for what has ended.
 
         Only an event that ends something says so: behind the break a record may lack because the
         power cut tore its page.
