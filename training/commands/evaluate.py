@@ -26,6 +26,7 @@ from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
 from pipeline.redaction import mask_url
 from training.commands.evaluate_request import EvaluateRequest
+from training.evaluation.view_options import WholeFrameViews
 
 PIPED_WIDTH = 120  # columns of the tables where there is no terminal
 
@@ -94,6 +95,19 @@ ThroughPipeline = Annotated[
         help="Clips as the live pipeline cuts them; no person found counts as background.",
     ),
 ]
+WholeFrame = Annotated[
+    bool,
+    typer.Option(
+        "--whole-frame",
+        help="Whole frames instead of people, as in papers: --views clips over the video, --crops "
+        "of each, averaged.",
+    ),
+]
+Views = Annotated[int, typer.Option(min=1, help="For --whole-frame: clips over the video.")]
+Crops = Annotated[int, typer.Option(min=1, max=3, help="For --whole-frame: 1, or 3 of each clip.")]
+CropSize = Annotated[
+    int, typer.Option(min=16, help="For --whole-frame: side of a crop and shorter side, pixels.")
+]
 Aliases = Annotated[
     list[str] | None,
     typer.Option(metavar="DATA=MODEL", help="The model's label for a label of the data."),
@@ -142,6 +156,8 @@ HtmlReport = Annotated[
 
 `behaviour-stream evaluate --data clips/ --model runs/mine/model.safetensors --json mine.json`
 
+`behaviour-stream evaluate --data kinetics400_val_list_videos.txt --whole-frame --model r50.pth`
+
 `behaviour-stream evaluate --data fights.csv --alias noFight=nothing --through-pipeline`
 
 `behaviour-stream evaluate --events intervals.csv --target-false-alarms 1 --write-config rules.yaml`
@@ -165,6 +181,10 @@ def evaluate(
     model: Model = None,
     split: OneSplit = None,
     through_pipeline: ThroughPipeline = False,
+    whole_frame: WholeFrame = False,
+    views: Views = 10,
+    crops: Crops = 3,
+    crop_size: CropSize = 256,
     alias: Aliases = None,
     action: Actions = None,
     iou: MinIou = 0.5,
@@ -195,6 +215,7 @@ def evaluate(
             detection=detection,
             label_file=labels,
             through_pipeline=through_pipeline,
+            whole_frame=_views(views, crops, crop_size) if whole_frame else None,
             split=None if split is None else split.value,
             aliases=_aliases(alias or []),
             actions=tuple(action or ()),
@@ -218,6 +239,12 @@ def _run(request: EvaluateRequest, config: PipelineConfig) -> None:
     out = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
     if run_evaluation(request, config, PROJECT, out, console):
         raise typer.Exit(EXIT_FAILED)
+
+
+def _views(clips: int, crops: int, side: int) -> WholeFrameViews:
+    if crops not in (1, 3):
+        raise ConfigError(f"--crops {crops}: give 1, the middle, or 3 along the longer side")
+    return WholeFrameViews(clips, crops, side)
 
 
 def _masked(argument: str) -> str:

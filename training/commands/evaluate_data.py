@@ -8,6 +8,11 @@ from itertools import count
 
 from training.commands.evaluate_request import EvaluateRequest
 from training.console import ProgressPrinter
+from training.evaluation.background_clips import (
+    BackgroundEvaluation,
+    judge_background,
+    label_answers,
+)
 from training.evaluation.clip_results import ClipEvaluation, ClipScore
 from training.evaluation.clips import evaluate_clips
 from training.evaluation.evaluated_model import EvaluatedModel
@@ -21,7 +26,7 @@ from training.evaluation.videos import (
 )
 from training.labels.samples import DataError, Sample
 from training.metrics.event_metrics import rate_at_most
-from training.metrics.label_mapping import LabelMapping, map_labels
+from training.metrics.label_mapping import LabelMapping, map_labels, numbered_aliases
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +36,11 @@ def evaluate_clip_samples(
     request: EvaluateRequest,
     model: EvaluatedModel,
     progress: ProgressPrinter,
-) -> tuple[ClipEvaluation, list[str]]:
+) -> tuple[ClipEvaluation, BackgroundEvaluation, list[str]]:
     """Score labelled clips.
 
     Returns:
-        The evaluation, and what could not be read.
+        The evaluation, what it does not show of background, and what could not be read.
 
     Raises:
         DataError: if the labels cannot be used, or nothing could be read.
@@ -43,7 +48,13 @@ def evaluate_clip_samples(
     mapping = _mapping(samples, request, model, merge_predictions=True)
     scores: list[ClipScore] = []
     left_out: list[str] = []
-    for item in model.score_clips(samples, progress, through_pipeline=request.through_pipeline):
+    items = model.score_clips(
+        samples,
+        progress,
+        through_pipeline=request.through_pipeline,
+        whole_frame=request.whole_frame,
+    )
+    for item in items:
         if isinstance(item, ClipScore):
             scores.append(item)
         else:
@@ -55,7 +66,11 @@ def evaluate_clip_samples(
     evaluation = evaluate_clips(
         scores, mapping, model_multi_label=model.multi_label, seed=request.seed
     )
-    return evaluation, left_out
+    answers = label_answers(scores, model.labels, model.background)
+    starts = None
+    if request.whole_frame is None:  # whose views are no scores of anybody over time
+        starts = judge_background(scores, mapping, model.labels, model.policy)
+    return evaluation, BackgroundEvaluation(answers, starts), left_out
 
 
 def evaluate_video_samples(
@@ -153,11 +168,24 @@ def _mapping(
     *,
     merge_predictions: bool,
 ) -> LabelMapping:
+    labels = [sample.labels for sample in samples]
+    numbered = {}
+    if request.label_file is None:
+        numbered = numbered_aliases(labels, model.labels)
+    if numbered:
+        first = min(numbered, key=lambda label: model.labels.index(numbered[label]))
+        log.warning(
+            "the numbers of %d labels are taken as those of the model's, from 0: %s is %s; "
+            "--labels FILE names them otherwise",
+            len(numbered),
+            first,
+            numbered[first],
+        )
     mapping = map_labels(
-        [sample.labels for sample in samples],
+        labels,
         model.labels,
         model.background,
-        request.aliases,
+        {**numbered, **request.aliases},
         merge_predictions=merge_predictions,
     )
     for warning in mapping.warnings():

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from training.evaluation.view_options import WholeFrameViews
 from training.labels.samples import Split
 
 
@@ -26,6 +27,7 @@ class EvaluateRequest:
     detection: Path | None  # images and labels in YOLO's format
     label_file: Path | None  # names of numbered labels
     through_pipeline: bool
+    whole_frame: WholeFrameViews | None  # None: people, not whole frames
     split: Split | None  # None: all
     aliases: Mapping[str, str]  # label of the data -> label of the model
     actions: tuple[str, ...]  # whose events are judged; empty: those that are labelled
@@ -43,6 +45,11 @@ class EvaluateRequest:
         if all(source is None for source in sources):
             raise ConfigError(
                 "nothing to evaluate: give --data, --events, --everyday, --tracking or --detection"
+            )
+        if self.whole_frame is not None and (self.data is None or self.through_pipeline):
+            raise ConfigError(
+                "--whole-frame scores labelled clips without detector and tracker: give --data, "
+                "and no --through-pipeline"
             )
         if self.report is not None and self.data is self.events is None:
             raise ConfigError("--report shows clips and events: give --data or --events")

@@ -24,7 +24,7 @@ from training.evaluation.evaluated_model import EvaluatedModel
 from training.evaluation.everyday import read_everyday
 from training.labels.label_files import read_samples
 from training.labels.samples import DataError, Sample
-from training.report.negatives import print_everyday
+from training.report.negatives import print_background, print_everyday
 from training.report.tables import print_clips, print_events
 from training.report.write import Origin, Results, write_json, write_report, write_rules
 
@@ -89,10 +89,10 @@ def _evaluate(
     given: _Given,
     progress: ProgressPrinter,
 ) -> Results:
-    clips = events = everyday = tracking = detection = None
+    clips = background = events = everyday = tracking = detection = None
     left_out: list[str] = []
     if given.clips:
-        clips, unreadable = evaluate_clip_samples(given.clips, request, model, progress)
+        clips, background, unreadable = evaluate_clip_samples(given.clips, request, model, progress)
         left_out += unreadable
     if given.events:
         events, unreadable = evaluate_video_samples(given.events, request, model, progress)
@@ -105,7 +105,7 @@ def _evaluate(
         tracking = score_tracker(request.tracking, request.video, *parts, progress)
     if request.detection is not None:
         detection = score_detector(request.detection, model.config, model.project, progress)
-    return Results(clips, events, everyday, tracking, detection, tuple(left_out))
+    return Results(clips, background, events, everyday, tracking, detection, tuple(left_out))
 
 
 def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
@@ -129,6 +129,8 @@ def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
 def _print(results: Results, request: EvaluateRequest, out: Console) -> None:
     if results.clips is not None:
         print_clips(out, results.clips)
+    if results.background is not None:
+        print_background(out, results.background)
     if results.events is not None:
         print_events(out, results.events)
     if results.everyday is not None:

@@ -83,6 +83,17 @@ def evaluation_ends_s(pts_s: Times, grid: ClipSpec, views: int | None = None) ->
     return np.arange(earliest, latest + 1e-6, EVALUATION_STRIDE_S)
 
 
+def evaluation_clip_ends_s(track: CachedTrack, spec: InputSpec) -> Times:
+    """Return where the clips of `evaluation_clips` end: float64 (M,), M >= 1."""
+    grid = time_grid(spec)
+    for one in (grid, replace(grid, max_gap_s=np.inf)):
+        ends_s = evaluation_ends_s(track.pts_s, one)
+        there = [choose_frames(track.pts_s, float(end_s), one) is not None for end_s in ends_s]
+        if any(there):
+            return np.asarray(ends_s[there])
+    raise AssertionError("without a limit of gaps every clip is there")
+
+
 def evaluation_clips(
     track: CachedTrack, spec: InputSpec, choice: ViewChoice | None = None
 ) -> list[Crops]:

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 
+from models.boxes import FloatArray
 from models.slowfast.input_spec import InputSpec
 from pipeline.stages.recognition import ClipScorer
-from training.crops.clip_choice import evaluation_clips
+from pipeline.types import Subject
+from training.crops.clip_choice import evaluation_clip_ends_s, evaluation_clips
 from training.crops.crop_cache import CachedTrack, CutSpec
+from training.crops.person_tracks import PersonPath
 from training.crops.preparation import prepare_tracks
 from training.crops.video_cut import PeopleFinder
 from training.evaluation.clip_results import (
@@ -20,6 +23,7 @@ from training.evaluation.clip_results import (
     UnreadableClip,
     clip_score,
 )
+from training.evaluation.video_scores import SubjectScores
 from training.labels.samples import Sample
 from training.metrics.best_subject import of_subject
 
@@ -79,15 +83,42 @@ def _score(
     by_subject: dict[str, list[CachedTrack]] = defaultdict(list)
     for number, track in enumerate(tracks):  # the clips of a group are one subject
         by_subject[track.who or f"person {number}"].append(track)
+    timelines: list[SubjectScores] = []
     for mine in by_subject.values():
-        rows = []
+        rows, ends_s = [], []
         for track in mine:  # one after the other: the crops of all would be large
             scores = recognizer.predict(evaluation_clips(track, spec))
             kind = track.subject
             scores = of_subject(scores, kind, spec.labels, spec.group_labels, background)
             rows += list(scores)
+            ends_s += evaluation_clip_ends_s(track, spec).tolist()
             views += [CachedView(track, number) for number in range(len(scores))]
         if rows:
             subjects.append(np.stack(rows))
+            subject = Subject(mine[0].subject, len(timelines))
+            timelines.append(_timeline(subject, ends_s, subjects[-1]))
     people = sum(track.subject == "person" for track in tracks)
-    return clip_score(sample, people or len(by_subject), subjects, views, background)
+    return clip_score(
+        sample,
+        people or len(by_subject),
+        subjects,
+        views,
+        background,
+        timelines=timelines,
+        seconds=_seen_s(tracks),
+    )
+
+
+def _timeline(subject: Subject, ends_s: Sequence[float], scores: FloatArray) -> SubjectScores:
+    """Order the clips by time; where the subject is does not matter for what starts."""
+    order = np.argsort(ends_s, kind="stable")
+    nowhere = PersonPath(np.array(ends_s)[order], np.zeros((len(order), 4), np.float32))
+    return SubjectScores(subject, nowhere, scores[order])
+
+
+def _seen_s(tracks: Sequence[CachedTrack]) -> float:
+    """Return the seconds from the first crop of anybody to the last."""
+    if not tracks:
+        return 0.0
+    first = min(float(track.pts_s[0]) for track in tracks)
+    return max(float(track.pts_s[-1]) for track in tracks) - first

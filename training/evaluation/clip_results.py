@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from models.boxes import FloatArray
 from training.crops.crop_cache import CachedTrack
 from training.crops.person_tracks import PersonPath
+from training.evaluation.video_scores import SubjectScores
 from training.labels.samples import Sample
 from training.metrics.best_subject import most_active_subject
 from training.metrics.clip_metrics import ScoredClips
@@ -44,6 +45,8 @@ class ClipScore:
     views: int  # subjects times points in time
     people: int  # tracked
     view: VideoView | CachedView | None  # of the subject that decides; None: there is none
+    timelines: tuple[SubjectScores, ...] = ()  # the same subjects, clip after clip
+    seconds: float = 0.0  # of the video in which they could be seen
 
     @property
     def scored(self) -> bool:
@@ -68,6 +71,9 @@ def clip_score(
     subjects: Sequence[FloatArray],
     views: Sequence[VideoView | CachedView],
     background: Sequence[int],
+    *,
+    timelines: Sequence[SubjectScores] = (),
+    seconds: float = 0.0,
 ) -> ClipScore:
     """Average every subject over time, and choose the view to show.
 
@@ -77,14 +83,17 @@ def clip_score(
         subjects: per subject float32 (V, M), its V >= 1 views in the order of time.
         views: of all subjects, one subject after the other.
         background: columns of the labels that never become an event.
+        timelines: the subjects with their times, for the decision rules.
+        seconds: of the video in which they could be seen.
     """
     if not subjects:
-        return ClipScore(sample, np.zeros((0, 0), np.float32), 0, people, None)
+        nobody = np.zeros((0, 0), np.float32)
+        return ClipScore(sample, nobody, 0, people, None, seconds=seconds)
     means = np.stack([mean_scores(rows) for rows in subjects])
     shown = most_active_subject(means, background)
     first = sum(map(len, subjects[:shown]))
     view = views[first + most_typical(subjects[shown])]
-    return ClipScore(sample, means, len(views), people, view)
+    return ClipScore(sample, means, len(views), people, view, tuple(timelines), seconds)
 
 
 def mean_scores(rows: FloatArray) -> FloatArray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,19 @@ from typing import Any
 from models.inference.action_recognizer import ActionRecognizer
 from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.input_spec import InputSpec
-from pipeline.components import Components, build_components, build_recognizer, choose_device
+from pipeline.components import (
+    Components,
+    build_components,
+    build_recognizer,
+    choose_device,
+    decision_policy,
+    load_model,
+    prepare_recognizer,
+)
 from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError
 from pipeline.recognizer_weights import weights_file
+from pipeline.stages.subject_decider import DecisionPolicy
 from training.console import ProgressPrinter
 from training.crops.crop_cache import file_identity
 from training.crops.people_finder import ConfiguredPeopleFinder
@@ -23,6 +33,12 @@ from training.evaluation.clip_results import ClipScore, UnreadableClip
 from training.evaluation.pipeline_clips import score_clips
 from training.evaluation.score_cache import ScoreCache
 from training.evaluation.video_scores import VideoScores, score_video
+from training.evaluation.view_options import WholeFrameViews
+from training.evaluation.whole_frame import (
+    ViewScoreCache,
+    score_whole_frames,
+    views_identity,
+)
 from training.labels.samples import Sample
 
 log = logging.getLogger(__name__)
@@ -82,6 +98,12 @@ class EvaluatedModel:
         return self.spec.multi_label
 
     @property
+    def policy(self) -> DecisionPolicy:
+        """Decision rules as configured; loads no detector."""
+        policy = decision_policy(self.labels, self.config.decision)
+        return replace(policy, group_actions=frozenset(self.spec.group_labels))
+
+    @property
     def background(self) -> tuple[str, ...]:
         """Labels that never become an event."""
         return self.config.decision.background
@@ -101,13 +123,26 @@ class EvaluatedModel:
         return {"detector": self.config.detector.weights, "tracker": self.config.tracker.name}
 
     def score_clips(
-        self, samples: Sequence[Sample], progress: ProgressPrinter, *, through_pipeline: bool
+        self,
+        samples: Sequence[Sample],
+        progress: ProgressPrinter,
+        *,
+        through_pipeline: bool,
+        whole_frame: WholeFrameViews | None = None,
     ) -> Iterator[ClipScore | UnreadableClip]:
         """Score every sample; one item per sample.
+
+        Args:
+            samples: labelled clips.
+            progress: of the preparation.
+            through_pipeline: clips as the live pipeline cuts them.
+            whole_frame: views of whole frames instead of people; None: people.
 
         Raises:
             ConfigError: if the network is one of scenes, which takes no single crops.
         """
+        if whole_frame is not None:
+            return self._score_whole_frames(samples, whole_frame)
         if through_pipeline:
             span_s = self.components.clip_spec.span_s
             return score_clips(
@@ -131,6 +166,21 @@ class EvaluatedModel:
             background=self.background_columns,
         )
 
+    def _score_whole_frames(
+        self, samples: Sequence[Sample], views: WholeFrameViews
+    ) -> Iterator[ClipScore | UnreadableClip]:
+        model = load_model(self.config, self.project)
+        model.input_spec = replace(model.input_spec, crop_size=views.side)
+        recognizer = prepare_recognizer(model, self.config.recognizer, self._device)
+        if isinstance(recognizer, SceneRecognizer):
+            raise ConfigError(
+                f"{self.name} scores boxes of scenes and has no score of a whole frame"
+            )
+        cache = ViewScoreCache(
+            self._cache / "whole_frame", repr([views_identity(views), *self._recognizer_identity])
+        )
+        return score_whole_frames(samples, recognizer, recognizer.spec, views, cache)
+
     def score_video(self, video: Path, progress: ProgressPrinter | None) -> VideoScores:
         """Score the people of a video, or load the scores from the cache.
 
@@ -152,13 +202,11 @@ class EvaluatedModel:
 
     @cached_property
     def _scores(self) -> ScoreCache:
+        parts = [self._people.identity, *self._recognizer_identity]
+        return ScoreCache(self._cache / "scores", repr(parts))
+
+    @property
+    def _recognizer_identity(self) -> list[object]:
         recognizer, clip = self.config.recognizer, self.config.clip
         weights = file_identity(weights_file(recognizer.weights, self.project))
-        parts = [
-            self._people.identity,
-            weights,
-            recognizer.model_dump_json(),
-            clip.model_dump_json(),
-            self._device,
-        ]
-        return ScoreCache(self._cache / "scores", repr(parts))
+        return [weights, recognizer.model_dump_json(), clip.model_dump_json(), self._device]

@@ -15,7 +15,7 @@ from pipeline.sources.video_search import search_folder
 from pipeline.stages.subject_decider import DecisionPolicy
 from pipeline.types import SubjectKind
 from training.evaluation.negatives import Alarm, Negative, NegativeResult, highest_peaks, peaks_of
-from training.evaluation.video_scores import VideoScores, decide_events
+from training.evaluation.video_scores import SubjectScores, VideoScores, decide_events, stretch_s
 from training.labels.label_files import TABLES, read_samples
 from training.labels.samples import DataError, Sample
 
@@ -101,12 +101,6 @@ def evaluate_everyday(
     return EverydayEvaluation(result, tuple(too_short), without_people), unreadable
 
 
-def stretch_s(sample: Sample, duration_s: float) -> float:
-    """Return how long a sample's stretch of a video of this length is, in seconds."""
-    end_s = duration_s if sample.end_s is None else min(sample.end_s, duration_s)
-    return max(0.0, end_s - (sample.start_s or 0.0))
-
-
 def _negative(
     sample: Sample,
     video: VideoScores,
@@ -140,3 +134,9 @@ def _negative(
         peaks=highest_peaks(peaks),
         true_actions=true & frozenset(actions),
     )
+
+
+def _of(mine: SubjectScores, actions: Sequence[str], policy: DecisionPolicy) -> list[str]:
+    """Return the actions that such a subject can do."""
+    able = policy.of(mine.subject.kind).rules
+    return [action for action in actions if action in able]

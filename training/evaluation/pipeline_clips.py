@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import replace
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
 
-from models.boxes import FloatArray
 from pipeline.errors import SourceError
-from pipeline.types import SubjectKind
-from training.crops.person_tracks import region_of
+from training.crops.person_tracks import PersonPath, region_of
 from training.evaluation.clip_results import (
     ClipScore,
     UnreadableClip,
     VideoView,
     clip_score,
 )
-from training.evaluation.video_scores import VideoScores
+from training.evaluation.video_scores import SubjectScores, VideoScores, stretch_s
 from training.labels.samples import Sample
 from training.metrics.best_subject import of_subject
 from training.metrics.event_matching import is_where
@@ -53,27 +52,33 @@ def score_clips(
                 yield UnreadableClip(sample, str(error).removeprefix(f"{path}: "))
             continue
         for sample in group:
-            chosen, views = views_of(video, sample, span_s)
-            subjects = [
-                of_subject(scores, kind, video.labels, group_labels, background)
-                for kind, scores in chosen
-            ]
-            yield clip_score(sample, video.people, subjects, views, background)
+            people, views = views_of(video, sample, span_s)
+            yield clip_score(
+                sample,
+                video.people,
+                [
+                    of_subject(one.scores, one.subject.kind, video.labels, group_labels, background)
+                    for one in people
+                ],
+                views,
+                background,
+                timelines=people,
+                seconds=stretch_s(sample, video.duration_s),
+            )
 
 
 def views_of(
     video: VideoScores, sample: Sample, span_s: float
-) -> tuple[list[tuple[SubjectKind, FloatArray]], list[VideoView]]:
+) -> tuple[list[SubjectScores], list[VideoView]]:
     """Select the clips of a sample's people and groups whose middle lies in its stretch of time.
 
     Returns:
-        Per subject with such clips its kind and scores float32 (V, M), and where the views of all
-        are from.
+        The subjects with such clips, cut to them, and where the views of all are from.
     """
     region = region_of(sample, video.wh, video.frame_pts_s)
     start_s = sample.start_s or 0.0
     end_s = np.inf if sample.end_s is None else sample.end_s
-    rows: list[tuple[SubjectKind, FloatArray]] = []
+    people: list[SubjectScores] = []
     views: list[VideoView] = []
     for one in video.subjects:
         path, ends_s = one.path, one.path.pts_s
@@ -81,6 +86,7 @@ def views_of(
         until_s = min(end_s, video.duration_s)
         there = any(is_where(person, region, start_s, until_s) for person in one.people)
         if inside.any() and there:
-            rows.append((one.subject.kind, one.scores[inside]))
+            mine = PersonPath(ends_s[inside], path.xyxy[inside])
+            people.append(replace(one, path=mine, scores=one.scores[inside]))
             views += [VideoView(path, end - span_s, end) for end in ends_s[inside].tolist()]
-    return rows, views
+    return people, views

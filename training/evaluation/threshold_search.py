@@ -57,7 +57,7 @@ class RuleTrial:
             # Who never reaches the threshold starts nothing; most people never do.
             reaching = [one for one, peak in subjects if peak >= rule.start_threshold]
             events = self._decide(reaching, video.scores, rule)
-            name, duration_s = str(video.scores.path), video.scores.duration_s
+            name, duration_s = str(video.scores.path), video.scores.watched_s
             judged.append(EventVideo(name, duration_s, video.truths, tuple(events)))
         return count_events(judged, self._action, self._iou)
 

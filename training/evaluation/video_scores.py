@@ -34,8 +34,12 @@ from pipeline.types import (
     Subject,
     SubjectKey,
 )
+from training.crops.clip_choice import MAX_GAP_S
 from training.crops.person_tracks import PersonPath
+from training.labels.samples import Sample
 from training.metrics.event_matching import FoundEvent
+
+GAP_STEPS = 3  # usual distances of frames; as `pipeline.sources.interruptions` ends tracks
 
 LONGEST_BATCH = 32  # frames; an empty scene reports its progress too
 
@@ -76,6 +80,16 @@ class VideoScores:
         first, last = float(self.frame_pts_s[0]), float(self.frame_pts_s[-1])
         return last + (last - first) / (len(self.frame_pts_s) - 1)
 
+    @property
+    def watched_s(self) -> float:
+        """Seconds of video: the duration without interruptions in which the camera saw nothing."""
+        if len(self.frame_pts_s) < 2:
+            return 0.0
+        steps = np.diff(self.frame_pts_s)
+        usual = float(np.median(steps))
+        is_gap = steps > max(MAX_GAP_S, GAP_STEPS * usual)
+        return float(np.where(is_gap, usual, steps).sum()) + usual
+
 
 def score_video(
     path: Path,
@@ -111,6 +125,12 @@ def score_video(
         elif item.error:
             raise SourceError(item.error)
     return seen.scores()
+
+
+def stretch_s(sample: Sample, duration_s: float) -> float:
+    """Return how long a sample's stretch of a video of this length is, in seconds."""
+    end_s = duration_s if sample.end_s is None else min(sample.end_s, duration_s)
+    return max(0.0, end_s - (sample.start_s or 0.0))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

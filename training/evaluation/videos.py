@@ -60,7 +60,7 @@ class EventEvaluation:
     @property
     def camera_hours(self) -> float:
         """Duration of all videos together, in hours."""
-        return sum(video.scores.duration_s for video in self.videos) / 3600
+        return sum(video.scores.watched_s for video in self.videos) / 3600
 
 
 def actions_to_evaluate(

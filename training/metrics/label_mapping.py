@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ import numpy as np
 from models.boxes import FloatArray
 from training.labels.samples import DataError
 from training.metrics.clip_metrics import Flags
+
+_NUMBERED = re.compile(r"class_(\d+)")  # as labels.label_lists names a number without a name
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,27 @@ class LabelMapping:
 
     def _taken(self) -> list[tuple[str, int]]:
         return sorted(self.taken_as_background.items())
+
+
+def numbered_aliases(clips: Sequence[Sequence[str]], model_labels: Sequence[str]) -> dict[str, str]:
+    """Name the labels of a list without names (`class_N`) by the model's own order, from 0.
+
+    Args:
+        clips: the labels of every clip.
+        model_labels: in the order of the scores.
+
+    Returns:
+        Label of the data -> label of the model; empty where a label is no number, the model has
+        such labels itself, or a number is beyond the model's.
+    """
+    names = sorted({label for labels in clips for label in labels})
+    matches = [_NUMBERED.fullmatch(name) for name in names]
+    numbers = [int(match[1]) for match in matches if match is not None]
+    if len(numbers) < len(names) or max(numbers, default=0) >= len(model_labels):
+        return {}
+    if set(names) & set(model_labels):
+        return {}
+    return {name: model_labels[number] for name, number in zip(names, numbers, strict=True)}
 
 
 def map_labels(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
@@ -10,10 +11,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.console import number, percent
+from training.evaluation.background_clips import BackgroundEvaluation
 from training.evaluation.everyday import EverydayEvaluation
 from training.evaluation.negatives import Alarm, AlarmRate, Negative, NegativeResult, Peak
 from training.metrics.resampling import Interval
 
+MOST_LABELS = 10  # in a line
 MOST_ALARMS = 25  # rows; all of them stand in the JSON
 
 
@@ -32,6 +35,41 @@ def print_everyday(console: Console, evaluation: EverydayEvaluation) -> None:
             f"{len(evaluation.too_short)} stretches are too short for any clip and are not counted",
             highlight=False,
         )
+
+
+def print_background(console: Console, evaluation: BackgroundEvaluation) -> None:
+    """Print what each label of the model took, and what would start in background clips."""
+    for each in evaluation.answers:
+        console.print(
+            f"{each.label}, {each.clips} clips; highest of all labels: {_counts(each.highest)}"
+            + (f"; nobody scored: {each.unanswered}" if each.unanswered else "")
+            + (
+                f"; above the background: {_counts(each.above_background)}"
+                if each.above_background
+                else ""
+            ),
+            markup=False,
+            highlight=False,
+        )
+    if evaluation.starts is not None:
+        print_negatives(console, evaluation.starts, "What would start in background clips")
+
+
+def background_document(evaluation: BackgroundEvaluation) -> dict[str, Any]:
+    """Build the keys `answers` and `background`."""
+    starts = evaluation.starts
+    return {
+        "answers": [asdict(each) for each in evaluation.answers],
+        "background": None if starts is None else negatives_document(starts),
+    }
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    """List the labels with most clips first."""
+    ranked = sorted(counts.items(), key=lambda item: -item[1])
+    shown = [f"{label} {count}" for label, count in ranked[:MOST_LABELS]]
+    more = len(ranked) - MOST_LABELS
+    return ", ".join(shown + ([f"{more} labels more"] if more > 0 else [])) or "none"
 
 
 def print_negatives(console: Console, result: NegativeResult, title: str) -> None:

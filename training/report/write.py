@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pipeline.components import decision_policy
 from pipeline.config.schema import load_config
+from training.evaluation.background_clips import BackgroundEvaluation
 from training.evaluation.clip_results import ClipEvaluation
 from training.evaluation.evaluated_model import EvaluatedModel
 from training.evaluation.everyday import EverydayEvaluation
@@ -16,7 +17,7 @@ from training.evaluation.rule_config import rules_yaml
 from training.evaluation.videos import EventEvaluation
 from training.labels.samples import Split
 from training.report.json_document import clips_document, events_document, to_json
-from training.report.negatives import everyday_document
+from training.report.negatives import background_document, everyday_document
 
 if TYPE_CHECKING:  # their packages take seconds to load
     from training.metrics.detection import DetectionScore
@@ -30,6 +31,7 @@ class Results:
     """What was evaluated; None where it was not asked for."""
 
     clips: ClipEvaluation | None
+    background: BackgroundEvaluation | None  # of the clips
     events: EventEvaluation | None
     everyday: EverydayEvaluation | None
     tracking: TrackingScore | None
@@ -61,6 +63,8 @@ def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedMod
     if results.clips is not None:
         document["through_pipeline"] = origin.through_pipeline
         document |= clips_document(results.clips)
+    if results.background is not None:
+        document |= background_document(results.background)
     if results.events is not None:
         document["events"] = events_document(results.events)
     if results.everyday is not None:

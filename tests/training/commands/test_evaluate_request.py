@@ -9,15 +9,18 @@ import pytest
 
 from pipeline.errors import ConfigError
 from training.commands.evaluate_request import EvaluateRequest
+from training.evaluation.view_options import WholeFrameViews
 
 DEFAULTS: dict[str, Any] = {
     "data": None,
     "events": None,
+    "everyday": None,
     "tracking": None,
     "video": None,
     "detection": None,
     "label_file": None,
     "through_pipeline": False,
+    "whole_frame": None,
     "split": None,
     "aliases": {},
     "actions": (),
@@ -40,6 +43,11 @@ FILE = Path("file")
         ({"detection": FILE, "report": FILE}, "--report shows clips and events"),
         ({"tracking": FILE}, "--tracking and --video belong together"),
         ({"data": FILE, "video": FILE}, "--tracking and --video belong together"),
+        ({"events": FILE, "whole_frame": WholeFrameViews()}, "give --data"),
+        (
+            {"data": FILE, "through_pipeline": True, "whole_frame": WholeFrameViews()},
+            "no --through-pipeline",
+        ),
         ({"data": FILE, "false_alarms_per_hour": 1.0}, "give --events"),
         ({"events": FILE, "rules_file": FILE}, "--write-config writes what"),
     ],
@@ -52,5 +60,5 @@ def test_options_that_do_not_go_together_are_refused(
 
 
 def test_everything_may_be_evaluated_in_one_run() -> None:
-    asked = dict.fromkeys(("data", "events", "tracking", "video", "detection"), FILE)
+    asked = dict.fromkeys(("data", "events", "everyday", "tracking", "video", "detection"), FILE)
     assert EvaluateRequest(**DEFAULTS | asked | {"false_alarms_per_hour": 0.0, "rules_file": FILE})

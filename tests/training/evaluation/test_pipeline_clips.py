@@ -22,10 +22,10 @@ RIGHT = track_of([0.5 + 0.01 * n for n in range(20)], track_id=2, x=300)
 
 def scores_of(sample: Sample, *tracks: object) -> list[float]:
     video = video_of(*(tracks or (LEFT, RIGHT)), duration_s=12.0)  # type: ignore[arg-type]
-    chosen, views = views_of(video, sample, SPAN_S)
-    rows = [scores for _, scores in chosen]
-    assert sum(map(len, rows)) == len(views)
-    return [round(float(value), 2) for of_one in rows for value in of_one[:, 0]]
+    people, views = views_of(video, sample, SPAN_S)
+    assert sum(len(person.scores) for person in people) == len(views)
+    assert all(len(person.path.pts_s) == len(person.scores) for person in people)
+    return [round(float(value), 2) for person in people for value in person.scores[:, 0]]
 
 
 def test_without_a_stretch_every_clip_of_every_person_counts() -> None:

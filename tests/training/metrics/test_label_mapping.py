@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from training.labels.samples import DataError
-from training.metrics.label_mapping import map_labels
+from training.metrics.label_mapping import map_labels, numbered_aliases
 
 MODEL = ("walk", "fight", "nothing", "kick")
 
@@ -58,6 +58,14 @@ def test_events_are_of_one_label_each_whatever_the_data_contains() -> None:
     mapping = map_labels([("nothing",)], MODEL, ("nothing",), {}, merge_predictions=False)
     assert mapping.classes == MODEL
     assert mapping.warnings() == []
+
+
+def test_numbers_without_names_are_those_of_the_models_labels() -> None:
+    clips = [("class_2",), ("class_0",), ("class_2",)]
+    assert numbered_aliases(clips, MODEL) == {"class_0": MODEL[0], "class_2": MODEL[2]}
+    assert numbered_aliases([*clips, ("class_99",)], MODEL) == {}  # counted otherwise
+    assert numbered_aliases([*clips, ("fight",)], MODEL) == {}
+    assert numbered_aliases(clips, ("class_0", "class_1", "class_2")) == {}
 
 
 def test_several_background_labels_are_one_class() -> None:
