@@ -81,6 +81,7 @@ ROOM_MAY_IMPORT = {
     "training.fitting": "crops metrics labels config console models pipeline",
     "training.pretraining": "fitting crops labels config models pipeline",
     "training.evaluation": "crops metrics labels console models pipeline",
+    "training.recordings": "evaluation labels console models pipeline",
     "training.report": "evaluation metrics crops labels console models pipeline",
     "training.commands": "training pipeline",
     "training.recipe": "crops labels models pipeline",

@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 _TIME_BASE = Fraction(1, 90_000)  # the MPEG clock: exact for 10, 25, 29.97 and 60 frames a second
 _NOMINAL_RATE = 30  # for the encoder's level and rate control; frames carry their exact times
 _BT709 = 1  # H.264's number of this matrix, these primaries and this transfer curve
-_ENCODER = {"preset": "veryfast", "crf": "23"}
+_QUALITY = 23
 
 # Nobody watches an empty frame for longer, and mp4 has no distance of more than 6.6 hours.
 LONGEST_PAUSE_S, _SHORT_PAUSE_S = 60.0, 2.0
@@ -141,12 +141,13 @@ class Mp4Writer:
     Args:
         path: the file; its folder is created.
         wh: width and height of the images in pixels; odd sides are padded, as yuv420p requires.
+        quality: crf of x264; smaller is better and larger.
 
     Raises:
         PipelineError: if the file cannot be created.
     """
 
-    def __init__(self, path: Path, wh: tuple[int, int]) -> None:
+    def __init__(self, path: Path, wh: tuple[int, int], *, quality: int = _QUALITY) -> None:
         self._path = path
         self._wh = wh
         self._first_pts_s: float | None = None
@@ -161,7 +162,8 @@ class Mp4Writer:
             self._container = av.open(
                 ffmpeg_url(path), "w", format="mp4", options={"movflags": "+faststart"}
             )
-        self._stream = self._container.add_stream("libx264", rate=_NOMINAL_RATE, options=_ENCODER)
+        options = {"preset": "veryfast", "crf": str(quality)}
+        self._stream = self._container.add_stream("libx264", rate=_NOMINAL_RATE, options=options)
         self._stream.width, self._stream.height = (side + side % 2 for side in wh)
         self._stream.pix_fmt = "yuv420p"
         self._stream.time_base = self._stream.codec_context.time_base = _TIME_BASE

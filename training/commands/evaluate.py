@@ -242,9 +242,10 @@ def _run(request: EvaluateRequest, config: PipelineConfig) -> None:
 
 
 def _views(clips: int, crops: int, side: int) -> WholeFrameViews:
-    if crops not in (1, 3):
-        raise ConfigError(f"--crops {crops}: give 1, the middle, or 3 along the longer side")
-    return WholeFrameViews(clips, crops, side)
+    try:
+        return WholeFrameViews(clips, crops, side)
+    except ValueError as error:
+        raise ConfigError(f"--{error}") from error
 
 
 def _masked(argument: str) -> str:

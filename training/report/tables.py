@@ -39,6 +39,8 @@ def nobody_text(evaluation: ClipEvaluation) -> str:
     """State in how many clips nobody was tracked or could be scored, and what that counts as."""
     untracked, silent = evaluation.untracked, evaluation.silent
     more = f", in {silent - untracked} more nobody could be scored" if silent > untracked else ""
+    if not silent and untracked == len(evaluation.scores):
+        return "whole frames were scored, and nobody was tracked"
     if not silent:
         return "somebody was tracked and scored in every clip"
     counted = "no answer" if evaluation.mapping.background is None else "background"
