@@ -44,7 +44,7 @@ from pipeline.sources.file_decoder import VideoReader
 from pipeline.stages.clips import cut_clips
 from pipeline.stages.detection import detect_people
 from pipeline.stages.tracking import track_people
-from pipeline.types import ClippedFrame, Frame
+from pipeline.types import Clip, ClippedFrame, Frame
 
 EAGER, BARE = "plain eager float32", "bare OpenVINO"
 
@@ -146,8 +146,8 @@ def real_clips(video: Path, settings: list[str], limit: int) -> Iterator[NDArray
     detected = detect_people(frames(), components.detector, time.time)
     tracked = track_people(detected, components.new_tracker, time.time)
     items = cut_clips(tracked, components.clip_spec, time.time, stride_s=0.1)
-    clips = (clip.crops for item in items if isinstance(item, ClippedFrame) for clip in item.clips)
-    return islice(clips, limit)
+    clips = (clip for item in items if isinstance(item, ClippedFrame) for clip in item.clips)
+    return islice((clip.crops for clip in clips if isinstance(clip, Clip)), limit)
 
 
 def agreement(

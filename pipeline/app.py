@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from functools import partial
 
 from pipeline.components import Components
 from pipeline.config.schema import FRAMES_PER_GAP, PipelineConfig
@@ -27,8 +28,16 @@ from pipeline.stages.clips import drop_pixels
 from pipeline.stages.decisions import EventStamp, decide_actions
 from pipeline.stages.detection import detect_people
 from pipeline.stages.group_clips import cut_subjects
-from pipeline.stages.recognition import SceneScorer, recognize_actions, recognize_scenes
+from pipeline.stages.pose import estimate_poses
+from pipeline.stages.recognition import (
+    NumberedScorer,
+    SceneScorer,
+    recognize_actions,
+    recognize_scenes,
+    recognize_with_several,
+)
 from pipeline.stages.scene_clips import cut_scenes
+from pipeline.stages.several_cuts import cut_for_several
 from pipeline.stages.tracking import track_people
 from pipeline.telemetry.run_status import RunStatus, StatusSink
 from pipeline.types import (
@@ -38,6 +47,7 @@ from pipeline.types import (
     DetectedFrame,
     Frame,
     StreamEnd,
+    TrackedFrame,
 )
 
 _DETECTED_WAITING = 2  # frames; what waits here gets older
@@ -185,7 +195,14 @@ def _perceive(
     """Turn frames into clips; people are tracked while the next frames are detected."""
     detected = Channel[DetectedFrame | StreamEnd](_DETECTED_WAITING)
     stages.start("detect", detect_people(batches, components.detector, time.time), detected)
+    tracked: Iterable[TrackedFrame | StreamEnd]
     tracked = track_people(detected, components.new_tracker, time.time)
+    if components.pose is not None:
+        tracked = estimate_poses(tracked, components.pose, config.pose.fps)
+    if components.parts:
+        return cut_for_several(
+            tracked, [partial(part.cut, now=time.time) for part in components.parts]
+        )
     spec, stride_s = components.clip_spec, config.clip.stride_s
     if isinstance(components.recognizer, SceneScorer):
         return cut_scenes(tracked, spec, time.time, stride_s=stride_s)
@@ -196,7 +213,13 @@ def _recognize(
     batches: Iterable[Sequence[ClippedFrame | StreamEnd]], components: Components, stamp: EventStamp
 ) -> Generator[DecidedFrame | DecidedEnd, None, None]:
     """Turn clips into events."""
-    if isinstance(components.recognizer, SceneScorer):
+    if components.parts:
+        recognized = recognize_with_several(
+            batches,
+            [NumberedScorer(part.scorer, part.labels) for part in components.parts],
+            time.time,
+        )
+    elif isinstance(components.recognizer, SceneScorer):
         recognized = recognize_scenes(batches, components.recognizer, time.time)
     else:
         recognized = recognize_actions(batches, components.recognizer, time.time)

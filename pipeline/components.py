@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 from models.cache_folder import cache_folder
 from models.checkpoints.checkpoint import CheckpointError
@@ -19,13 +20,10 @@ from models.detectors.yolo import UnknownClassError, YoloPersonDetector
 from models.inference.action_recognizer import ActionRecognizer
 from models.inference.device import select_device
 from models.inference.scene_recognizer import SceneRecognizer
-from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
-from pipeline.config.groups import GroupsConfig
 from pipeline.config.network import ModelConfig
 from pipeline.config.schema import (
-    ClipConfig,
     DecisionConfig,
     DetectorConfig,
     PipelineConfig,
@@ -34,12 +32,19 @@ from pipeline.config.schema import (
 )
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
+from pipeline.recognizer_parts import (
+    RecognizerPart,
+    build_pose,
+    build_skeleton_part,
+    crop_clip_spec,
+    group_clip_spec,
+)
 from pipeline.recognizer_weights import load_named_recognizer
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.stages.detection import PersonDetector
 from pipeline.stages.group_clips import GroupClipSpec
-from pipeline.stages.groups import GroupSpec
+from pipeline.stages.pose import PoseEstimator
 from pipeline.stages.recognition import ClipScorer, SceneScorer
 from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
 from pipeline.stages.tracking import Tracker
@@ -60,12 +65,14 @@ class Components:
     detect_batch: int  # frames per detector call
     new_tracker: Callable[[], Tracker]  # one per camera
     clip_spec: ClipSpec
-    recognizer: ClipScorer | SceneScorer
+    recognizer: ClipScorer | SceneScorer  # unused where there are `parts`
     recognize_batch: int  # clips per recognizer call of a live run
     model_name: str
     labels: tuple[str, ...]
     policy: DecisionPolicy
     group_spec: GroupClipSpec | None = None  # None: no label is a group's, so no groups are formed
+    parts: tuple[RecognizerPart, ...] = ()  # all recognizers, if they are several or see key points
+    pose: PoseEstimator | None = None  # None: no recognizer needs key points
 
 
 def build_components(
@@ -87,6 +94,11 @@ def build_components(
         ConfigError: if a file, device or label is invalid; the message names the key.
     """
     device = choose_device(config.device)
+    each = config.of_each_recognizer()
+    if recognizer is None and (len(each) > 1 or each[0].recognizer.mode == "skeleton"):
+        return _components_of_several(config, each, project, device, detector)
+    if recognizer is None:
+        config = each[0]
     # What takes longest comes last: a recognizer is exported to OpenVINO at its first run.
     if recognizer is None:
         model = load_model(config, project)
@@ -103,13 +115,72 @@ def build_components(
         detector=detector,
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
         new_tracker=tracker_factory(config.tracker, device),
-        clip_spec=_clip_spec(spec, config.clip),
+        clip_spec=crop_clip_spec(spec, config.clip),
         recognizer=recognizer,
         recognize_batch=1 if device == "cpu" else config.recognizer.batch_size,
         model_name=spec.name,
         labels=spec.labels,
         policy=policy,
         group_spec=group_clip_spec(spec, config.groups),
+    )
+
+
+def _components_of_several(
+    config: PipelineConfig,
+    each: Sequence[PipelineConfig],
+    project: Path,
+    device: str,
+    detector: PersonDetector | None,
+) -> Components:
+    if any(one.recognizer.mode == "scene" for one in each):
+        raise ConfigError("recognizers: mode: scene is possible for a single recognizer only")
+    # Mistakes first, then what is downloaded, then what is exported.
+    skeletons = {
+        n: build_skeleton_part(one)
+        for n, one in enumerate(each)
+        if one.recognizer.mode == "skeleton"
+    }
+    models = [None if n in skeletons else load_model(one, project) for n, one in enumerate(each)]
+    pose = build_pose(config, project, device) if skeletons else None
+    if detector is None:
+        detector = build_detector(config.detector, project, device)
+    parts = tuple(
+        skeletons[n] if model is None else _crop_part(model, one, device)
+        for n, (one, model) in enumerate(zip(each, models, strict=True))
+    )
+    labels = tuple(dict.fromkeys(label for part in parts for label in part.labels))
+    policy = replace(
+        decision_policy(labels, config.decision),
+        group_actions=frozenset(label for part in parts for label in part.group_labels),
+        fresh_s=2 * max(part.stride_s for part in parts),  # one clip may be missing
+    )
+    return Components(
+        detector=detector,
+        detect_batch=1 if device == "cpu" else config.detector.batch_size,
+        new_tracker=tracker_factory(config.tracker, device),
+        clip_spec=parts[0].clip_spec,
+        recognizer=cast(ClipScorer, parts[0].scorer),
+        recognize_batch=1 if device == "cpu" else config.recognizer.batch_size,
+        model_name="+".join(part.name for part in parts),
+        labels=labels,
+        policy=policy,
+        parts=parts,
+        pose=pose,
+    )
+
+
+def _crop_part(model: Recognizer3D, config: PipelineConfig, device: str) -> RecognizerPart:
+    spec = model.input_spec
+    scorer = prepare_recognizer(model, config.recognizer, device)
+    assert isinstance(scorer, ActionRecognizer), "scenes are refused before"
+    return RecognizerPart(
+        spec.name,
+        spec.labels,
+        spec.group_labels,
+        scorer,
+        crop_clip_spec(spec, config.clip),
+        config.clip.stride_s,
+        group_clip_spec(spec, config.groups),
     )
 
 
@@ -325,28 +396,4 @@ def _prepare(
         batch_size=section.batch_size,
         backend=section.backend,
         cache_dir=cache_dir,
-    )
-
-
-def group_clip_spec(spec: InputSpec, section: GroupsConfig) -> GroupClipSpec | None:
-    """Return how groups are judged, or None if no label is a group's."""
-    if not spec.group_labels:
-        return None
-    groups = GroupSpec(
-        together_s=section.together_s,
-        apart_s=section.apart_s,
-        reach=section.reach,
-        max_groups=section.max_groups,
-        max_members=section.max_members,
-    )
-    return GroupClipSpec(groups, spec.group_margin, section.stride_s)
-
-
-def _clip_spec(spec: InputSpec, section: ClipConfig) -> ClipSpec:
-    return ClipSpec(
-        clip_len=spec.clip_len,
-        interval_s=spec.interval_s,
-        crop_size=spec.crop_size,
-        crop_margin=spec.crop_margin,
-        max_gap_s=section.max_gap_s,
     )

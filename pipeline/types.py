@@ -20,6 +20,7 @@ if TYPE_CHECKING:  # the command `flush` imports this module where numpy is not 
 
     from models.boxes import FloatArray
     from models.detections import Detections
+    from models.skeleton.skeleton_clip import SkeletonClip
 
 Image: TypeAlias = "NDArray[np.uint8]"
 SubjectKind = Literal["person", "group"]
@@ -100,6 +101,9 @@ class TrackedPerson:
     track_id: int  # unique in (camera_id, run), never reused
     xyxy: FloatArray  # float32 (4,) pixels, inside the image
     confidence: float
+    key_points: FloatArray | None = (
+        None  # float32 (17, 3) x, y in pixels, confidence; of some frames
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,6 +143,20 @@ class Clip:
     start_pts_s: float  # of the first grid point
     end_pts_s: float  # of the newest frame
     xyxy: FloatArray  # float32 (4,) box of the person, or around the group, in the newest frame
+    recognizer: int = 0  # number of the recognizer that scores it
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeyPointClip:
+    """The skeleton recognizer's input for one person, on a regular time grid."""
+
+    camera_id: str
+    subject: Subject
+    skeleton: SkeletonClip
+    start_pts_s: float  # of the first grid point
+    end_pts_s: float  # of the newest frame
+    xyxy: FloatArray  # float32 (4,) box of the person in the newest frame
+    recognizer: int = 0  # number of the recognizer that scores it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -159,7 +177,7 @@ class ClippedFrame:
     """A tracked frame and the clips due at it: of persons and groups, or one of the scene."""
 
     tracked: TrackedFrame
-    clips: tuple[Clip, ...]
+    clips: tuple[Clip | KeyPointClip, ...]
     clipped_at: float  # Unix seconds
     scene: SceneClip | None = None
 
@@ -171,6 +189,8 @@ class Prediction:
     subject: Subject
     xyxy: FloatArray  # float32 (4,) box of the subject in the clip's newest frame
     scores: FloatArray  # float32 (num_classes,) after softmax or sigmoid
+    labels: tuple[str, ...] | None = None  # of the scores; None: all labels of the run
+    recognizer: int = 0  # number of the recognizer among those of the run
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -54,7 +54,9 @@ TESTED_IN = {
         "pipeline/config/delivery.py",
         "pipeline/config/live.py",
         "pipeline/config/loading.py",
+        "pipeline/config/recognizer_list.py",
     ],
+    "pipeline/test_components.py": ["pipeline/recognizer_parts.py"],
     "pipeline/commands/test_bridge.py": ["pipeline/config/secret_file.py"],
     "pipeline/delivery/storage/test_outbox.py": [
         "pipeline/delivery/storage/disk_allowance.py",

@@ -30,10 +30,13 @@ def check_weights(config: PipelineConfig, project: Path) -> None:
         ConfigError: naming every key whose file is not there.
     """
     missing = []
-    try:
-        check_weights_name(config.recognizer.weights, project)
-    except ConfigError as error:
-        missing.append(f"recognizer.weights: {error}")
+    for one in config.of_each_recognizer():
+        if one.recognizer.mode == "skeleton":  # rules, no file
+            continue
+        try:
+            check_weights_name(one.recognizer.weights, project)
+        except ConfigError as error:
+            missing.append(f"recognizer.weights: {error}")
     detector = config.detector.weights
     found = is_there(find_file(detector, project))
     if not (found or detector in OWN_DETECTORS or is_official(detector)):

@@ -52,6 +52,7 @@ PATTERNS = {
     r"^(auto|cpu|cuda(:\d+)?)$": "should be auto, cpu or cuda:N",
     r"^[^{}]*$": "should have no braces",
     r"^[^/@\s]+$": "should be a name or an address alone",
+    r"^https?://": "should be an address that begins with http:// or https://",
     r"^[0-9a-fA-F]{64}$": "should be 64 hexadecimal digits, as sha256sum prints them",
 }
 

@@ -23,6 +23,7 @@ from pipeline.config.delivery import BridgesConfig, RedisConfig
 from pipeline.config.groups import GroupsConfig
 from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
+from pipeline.config.recognizer_list import CLIP_KEYS, PoseConfig, RecognizerEntry
 from pipeline.sources.pixel_limit import MAX_PIXELS
 
 FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no gap
@@ -173,10 +174,10 @@ class RecognizerConfig(Section):
         "ava | ucf101 | hmdb51 | something_something_v2 | none (class_0, ...); null: those of the "
         "checkpoint, else by their number",
     )
-    mode: Literal["crop", "scene"] = Field(
+    mode: Literal["crop", "scene", "skeleton"] = Field(
         "crop",
         description="crop: a clip per person; scene: one per camera for all its people (networks "
-        "with a RoI head, AVA)",
+        "with a RoI head, AVA); skeleton: key points, with weights: posture (rules: fall, lying)",
     )
     backend: Literal["auto", "torch", "openvino"] = Field(
         "auto", description="auto | torch | openvino; auto: openvino on a CPU, torch on a GPU"
@@ -317,6 +318,12 @@ class PipelineConfig(Section):
     recognizer: RecognizerConfig = Field(
         default_factory=RecognizerConfig, description="scores the actions of a clip"
     )
+    recognizers: tuple[RecognizerEntry, ...] = Field(
+        (),
+        description="several recognizers, e.g. [{}, {mode: skeleton, weights: posture}]: an entry "
+        "has what differs from recognizer and clip; scores for one label are averaged; []: the one",
+    )
+    pose: PoseConfig = Field(default_factory=PoseConfig, description="key points of tracked people")
     decision: DecisionConfig = Field(
         default_factory=DecisionConfig, description="when scores become events"
     )
@@ -343,6 +350,23 @@ class PipelineConfig(Section):
         description="forward events; each is off until it has a receiver, and is a process: "
         "behaviour-stream bridge webhook",
     )
+
+    def of_each_recognizer(self) -> list[PipelineConfig]:
+        """Return one configuration per recognizer, whose sections say what is of it alone."""
+        each = []
+        for entry in self.recognizers or (RecognizerEntry(),):
+            own = entry.model_dump(exclude_none=True)
+            clip = {key: value for key, value in own.items() if key in CLIP_KEYS}
+            rest = {key: value for key, value in own.items() if key not in CLIP_KEYS}
+            each.append(
+                self.model_copy(
+                    update={
+                        "recognizer": self.recognizer.model_copy(update=rest),
+                        "clip": self.clip.model_copy(update=clip),
+                    }
+                )
+            )
+        return each
 
     @model_validator(mode="after")
     def _clips_without_gaps(self) -> PipelineConfig:

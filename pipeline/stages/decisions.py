@@ -7,12 +7,14 @@ from dataclasses import dataclass, field
 from typing import get_args
 
 from pipeline.events import ActionEvent, CameraEvent, CameraEventKind, DownReason, EndReason
+from pipeline.stages.score_fusion import ScoreFusion
 from pipeline.stages.subject_decider import Change, DecisionPolicy, SubjectDecider, Timestamp
 from pipeline.time_text import format_utc
 from pipeline.types import (
     BestScore,
     DecidedEnd,
     DecidedFrame,
+    Prediction,
     RecognizedFrame,
     StreamEnd,
     Subject,
@@ -42,7 +44,7 @@ def decide_actions(
 
     Args:
         items: frames of any number of cameras, each camera's in order.
-        labels: the recognizer's classes in the order of its scores.
+        labels: the classes of a prediction that does not name its own, in the order of its scores.
         policy: thresholds, durations, smoothing.
         stamp: fields that all events of the run share.
         now: Unix seconds, for the latency of an event.
@@ -73,6 +75,7 @@ class CameraDecisions:
     subjects: dict[SubjectKey, SubjectDecider] = field(default_factory=dict)
     newest: RecognizedFrame | None = None  # None: the camera is down
     down_reported: bool = False
+    _fusions: dict[SubjectKey, ScoreFusion] = field(default_factory=dict)
     _policies: dict[SubjectKind, DecisionPolicy] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -86,10 +89,9 @@ class CameraDecisions:
         up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
         self.newest, self.down_reported = item, False
         changes, best = [], None
-        for prediction in item.predictions:
+        for prediction, scores in self._fused(item.predictions, frame.pts_s):
             subject, policy = prediction.subject, self._policies[prediction.subject.kind]
             decider = self.subjects.setdefault(subject.key, SubjectDecider(subject, policy))
-            scores = dict(zip(self.labels, prediction.scores.tolist(), strict=True))
             changes += decider.observe(scores, timestamp, prediction.xyxy, subject.members)
             best = _best(scores, policy, best)
         for track_id in item.tracked.ended:
@@ -119,9 +121,29 @@ class CameraDecisions:
             last = Timestamp(frame.pts_s, frame.seen_at)
         self.newest, self.down_reported = None, True
         self.subjects.clear()
+        self._fusions.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
 
+    def _fused(
+        self, predictions: Sequence[Prediction], pts_s: float
+    ) -> list[tuple[Prediction, dict[str, float]]]:
+        """Return one prediction per subject, with the scores of all recognizers fused by label."""
+        newest: dict[SubjectKey, Prediction] = {}
+        changed: dict[SubjectKey, dict[str, None]] = {}  # labels in order
+        for one in predictions:
+            labels = self.labels if one.labels is None else one.labels
+            scores = dict(zip(labels, one.scores.tolist(), strict=True))
+            fusion = self._fusions.setdefault(one.subject.key, ScoreFusion(self.policy.fresh_s))
+            fusion.add(one.recognizer, pts_s, scores)
+            newest[one.subject.key] = one
+            changed.setdefault(one.subject.key, {}).update(dict.fromkeys(labels))
+        return [
+            (one, self._fusions[key].scores(tuple(changed[key]), pts_s))
+            for key, one in newest.items()
+        ]
+
     def _finish(self, key: SubjectKey, reason: EndReason) -> list[Change]:
+        self._fusions.pop(key, None)
         decider = self.subjects.pop(key, None)
         return [] if decider is None else decider.finish(reason)
 
@@ -188,7 +210,8 @@ def _best(
     scores: Mapping[str, float], policy: DecisionPolicy, best: BestScore | None
 ) -> BestScore | None:
     rules = policy.rules
-    action = max(rules, key=lambda label: scores[label], default=None)
+    scored = [label for label in rules if label in scores]
+    action = max(scored, key=lambda label: scores[label], default=None)
     if action is None or (best is not None and scores[action] <= best.score):
         return best
     return BestScore(action, scores[action], rules[action].start_threshold)

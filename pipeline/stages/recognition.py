@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
+from models.skeleton.skeleton_clip import SkeletonClip
 from pipeline.types import (
+    Clip,
     ClippedFrame,
+    KeyPointClip,
     Prediction,
     RecognizedFrame,
     SceneClip,
@@ -56,6 +60,74 @@ class SceneScorer(Protocol):
         ...
 
 
+@runtime_checkable
+class SkeletonScorer(Protocol):
+    """Interface of a recognizer of key points."""
+
+    def predict(self, clips: Sequence[SkeletonClip]) -> FloatArray:
+        """Score clips.
+
+        Args:
+            clips: of one person each.
+
+        Returns:
+            float32 (N, num_classes) in [0, 1]; a row that is not finite is no prediction.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class NumberedScorer:
+    """One of several recognizers of a run; its number is its place among them."""
+
+    scorer: ClipScorer | SkeletonScorer
+    labels: tuple[str, ...]  # of its scores
+
+
+def recognize_with_several(
+    batches: Batches, scorers: Sequence[NumberedScorer], now: Callable[[], float]
+) -> Iterator[RecognizedFrame | StreamEnd]:
+    """Score every clip by the recognizer that it was cut for, one call per recognizer and batch.
+
+    Args:
+        batches: clipped frames of any number of cameras, and the ends of cameras.
+        scorers: by number.
+        now: Unix seconds.
+
+    Yields:
+        One item per item of the batches, in order.
+    """
+    for batch in batches:
+        frames = [item for item in batch if isinstance(item, ClippedFrame)]
+        clips = [clip for frame in frames for clip in frame.clips]
+        rows: dict[int, FloatArray] = {}
+        for number, one in enumerate(scorers):
+            of_one = [clip for clip in clips if clip.recognizer == number]
+            inputs: list[Any] = [_input(clip) for clip in of_one]
+            scores = one.scorer.predict(inputs) if inputs else ()
+            rows |= {id(clip): row for clip, row in zip(of_one, scores, strict=True)}
+        predictions = [
+            [
+                Prediction(
+                    clip.subject,
+                    clip.xyxy,
+                    rows[id(clip)],
+                    scorers[clip.recognizer].labels,
+                    clip.recognizer,
+                )
+                for clip in item.clips
+            ]
+            if isinstance(item, ClippedFrame)
+            else []
+            for item in batch
+        ]
+        yield from _recognized(batch, predictions, now())
+
+
+def _input(clip: Clip | KeyPointClip) -> NDArray[np.uint8] | SkeletonClip:
+    return clip.skeleton if isinstance(clip, KeyPointClip) else clip.crops
+
+
 def recognize_actions(
     batches: Batches, recognizer: ClipScorer, now: Callable[[], float]
 ) -> Iterator[RecognizedFrame | StreamEnd]:
@@ -71,7 +143,8 @@ def recognize_actions(
     """
     for batch in batches:
         clips = [clip for item in batch if isinstance(item, ClippedFrame) for clip in item.clips]
-        scores = iter(recognizer.predict([clip.crops for clip in clips]) if clips else ())
+        crops = [clip.crops for clip in clips if isinstance(clip, Clip)]
+        scores = iter(recognizer.predict(crops) if crops else ())
         predictions = [
             [Prediction(clip.subject, clip.xyxy, next(scores)) for clip in item.clips]
             if isinstance(item, ClippedFrame)

@@ -34,6 +34,7 @@ class DecisionPolicy:
     smoothing_s: float  # time constant of the exponential average; 0: no smoothing
     update_interval_s: float  # smallest interval between two updates of an action
     group_actions: frozenset[str] = frozenset()  # of a group; all others are of one person
+    fresh_s: float = 0.0  # another recognizer's score for a label counts for so long
 
     def of(self, kind: SubjectKind) -> DecisionPolicy:
         """Return the policy with the rules of the actions that such a subject can do."""
@@ -79,7 +80,8 @@ class _ActionState:
     start: Timestamp | None = None  # None: idle
     last: Timestamp | None = None  # newest time at which it was known to last
     peak_score: float = 0.0
-    score: float = 0.0
+    score: float = 0.0  # smoothed
+    seen_pts_s: float | None = None  # of the newest score; None: there was none
     updated_pts_s: float = -math.inf
     ordinal: int = 0
 
@@ -90,8 +92,6 @@ class SubjectDecider:
 
     subject: Subject  # at first; a group's members change
     policy: DecisionPolicy  # with the rules of such a subject, see `DecisionPolicy.of`
-    _smoothed: FloatArray | None = None
-    _seen_pts_s: float = 0.0
     _xyxy: FloatArray = field(default_factory=lambda: np.zeros(4, np.float32))
     _states: dict[str, _ActionState] = field(default_factory=dict)
 
@@ -105,7 +105,7 @@ class SubjectDecider:
         """Process the scores of one clip.
 
         Args:
-            scores: by label, each in [0, 1].
+            scores: by label, each in [0, 1]; of the labels that the clip's recognizer has.
             now: time of the newest frame of the clip.
             xyxy: float32 (4,) box in that frame, pixels.
             members: of a group, in that frame: track ids, sorted.
@@ -115,12 +115,12 @@ class SubjectDecider:
         """
         self._xyxy = xyxy
         self.subject = replace(self.subject, members=members)
-        smoothed = self._smooth(np.array(list(scores.values()), np.float32), now.pts_s)
-        by_label = dict(zip(scores, smoothed.tolist(), strict=True))
         changes = []
         for action, rule in self.policy.rules.items():
+            if action not in scores:  # of another recognizer
+                continue
             state = self._states.setdefault(action, _ActionState())
-            state.score = by_label[action]
+            state.score = self._smooth(state, scores[action], now.pts_s)
             change = self._step(action, rule, state, now)
             if change is not None:
                 changes.append(change)
@@ -138,15 +138,14 @@ class SubjectDecider:
             if state.start is not None
         ]
 
-    def _smooth(self, scores: FloatArray, pts_s: float) -> FloatArray:
-        if self._smoothed is None or self.policy.smoothing_s == 0:
-            self._smoothed = scores
-        else:
-            # The weight depends on the elapsed time, not on the number of clips.
-            keep = math.exp(-(pts_s - self._seen_pts_s) / self.policy.smoothing_s)
-            self._smoothed = np.float32(keep) * self._smoothed + np.float32(1 - keep) * scores
-        self._seen_pts_s = pts_s
-        return self._smoothed
+    def _smooth(self, state: _ActionState, score: float, pts_s: float) -> float:
+        newest, seen_pts_s = np.float32(score), state.seen_pts_s
+        state.seen_pts_s = pts_s
+        if seen_pts_s is None or self.policy.smoothing_s == 0:
+            return float(newest)
+        # The weight depends on the elapsed time, not on the number of clips.
+        keep = math.exp(-(pts_s - seen_pts_s) / self.policy.smoothing_s)
+        return float(np.float32(keep) * np.float32(state.score) + np.float32(1 - keep) * newest)
 
     def _step(
         self, action: str, rule: ActionRule, state: _ActionState, now: Timestamp

@@ -108,3 +108,44 @@ def test_mistakes_are_found_before_the_recognizer_is_prepared(
     save_recognizer(path, small_network())
     with pytest.raises(ConfigError, match=expected):
         build(path, *settings)
+
+
+def test_a_list_of_recognizers_has_clips_and_labels_of_each(tmp_path: Path) -> None:
+    weights = tmp_path / "crops.safetensors"
+    network = small_network()
+    save_recognizer(weights, network)
+    first, second = "stride_s: 0.4", "mode: skeleton, weights: posture, stride_s: 0.1"
+    components = build(weights, "pose.weights=none", f"recognizers=[{{{first}}}, {{{second}}}]")
+    assert [part.needs_key_points for part in components.parts] == [False, True]
+    assert [part.stride_s for part in components.parts] == [0.4, 0.1]
+    assert components.labels == (*network.input_spec.labels, "fall", "lying")
+    assert components.policy.fresh_s == 0.8
+    assert components.model_name == f"{network.input_spec.name}+posture_rules"
+    assert components.pose is not None
+
+
+def test_what_runs_for_falls_needs_no_weights_of_a_recognizer() -> None:
+    settings = ["detector.weights=builtin", "pose.weights=none"]
+    config = load_config(REPOSITORY / "configs/falls.yaml", settings)
+    components = build_components(config, REPOSITORY)
+    assert components.labels == ("fall", "lying")
+    assert [part.name for part in components.parts] == ["posture_rules"]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ("recognizers=[{mode: skeleton, weights: x.pt}]", r"there is posture alone"),
+        ("pose.weights=no.pt", r"pose\.weights: no pose weights at no\.pt; names are blazepose"),
+    ],
+)
+def test_a_mistake_in_the_list_names_its_key(setting: str, message: str) -> None:
+    settings = ["detector.weights=builtin", setting]
+    with pytest.raises(ConfigError, match=message):
+        build_components(load_config(REPOSITORY / "configs/falls.yaml", settings), REPOSITORY)
+
+
+def test_a_scene_recognizer_is_the_only_one(scene_weights: Path) -> None:
+    entries = "recognizers=[{mode: scene}, {mode: skeleton, weights: posture}]"
+    with pytest.raises(ConfigError, match="mode: scene is possible for a single recognizer only"):
+        build(scene_weights, "pose.weights=none", entries)

@@ -7,10 +7,11 @@ from dataclasses import fields, replace
 import pytest
 
 from models.slowfast.zoo import slowfast_compact
-from pipeline.components import build_components, group_clip_spec
+from pipeline.components import build_components
 from pipeline.config.groups import GroupsConfig
 from pipeline.config.schema import load_config
 from pipeline.errors import ConfigError
+from pipeline.recognizer_parts import group_clip_spec
 from pipeline.stages.groups import GroupSpec
 from testbed.fakes import OnePersonDetector
 from tests.conftest import REPOSITORY

@@ -337,3 +337,25 @@ def test_a_digest_is_that_of_a_file() -> None:
     assert load_config(None, settings).detector.sha256 == digest.lower()
     assert "detector.sha256" in fails("detector.sha256=abc")
     assert "sha256 belongs to a file" in fails(settings[0], "detector.weights=compact")
+
+
+def test_an_entry_of_the_list_inherits_what_it_does_not_say() -> None:
+    first, second = load_config(
+        settings=[
+            "clip.stride_s=0.7",
+            "recognizer.batch_size=3",
+            "recognizers=[{}, {mode: skeleton, weights: posture, stride_s: 0.1}]",
+        ]
+    ).of_each_recognizer()
+    assert (first.clip.stride_s, first.recognizer.mode) == (0.7, "crop")
+    assert (second.clip.stride_s, second.recognizer.mode) == (0.1, "skeleton")
+    assert (second.recognizer.weights, second.recognizer.batch_size) == ("posture", 3)
+
+
+def test_without_a_list_there_is_the_one_recognizer() -> None:
+    [only] = load_config(settings=["clip.stride_s=0.7"]).of_each_recognizer()
+    assert only.clip.stride_s == 0.7
+
+
+def test_a_typo_in_the_list_names_the_entry() -> None:
+    assert "recognizers.1.strid_s" in fails("recognizers=[{}, {strid_s: 1}]")

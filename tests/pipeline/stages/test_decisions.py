@@ -265,3 +265,36 @@ def test_a_track_that_ends_leaves_a_group_of_the_same_number_alone() -> None:
     second = replace(first, tracked=replace(first.tracked, ended=(7,)), predictions=())
     *_, end = events_of(decide_groups(first, second))
     assert (end.kind, end.track_id, end.end_reason) == ("end", 7, "track_ended")
+
+
+def from_two(index: int, first: float | None, second: float | None) -> RecognizedFrame:
+    """Scores of "wave" by two recognizers, one of which has "walk" too."""
+    item = recognized(index, {7: (0.0, 0.0)})
+    predictions = []
+    if first is not None:
+        scores = np.array([0.0, first], np.float32)
+        predictions.append(Prediction(Subject.person(7), BOX, scores, ("walk", "wave"), 0))
+    if second is not None:
+        scores = np.array([second], np.float32)
+        predictions.append(Prediction(Subject.person(7), BOX, scores, ("wave",), 1))
+    return replace(item, predictions=tuple(predictions))
+
+
+def test_two_recognizers_of_one_label_decide_together_and_once() -> None:
+    policy = replace(POLICY, fresh_s=0.25)
+    items = [
+        from_two(0, 0.9, 0.1),  # 0.5: not enough
+        from_two(1, None, 0.6),  # 0.75 with the other's newest
+        from_two(2, 0.9, 0.9),
+    ]
+    decided = list(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0))
+    [start] = events_of(decided)
+    assert (start.kind, start.action, start.frame_index) == ("start", "wave", 1)
+    assert start.score == pytest.approx(0.75)
+
+
+def test_a_recognizer_that_gives_nothing_any_more_does_not_hold_a_score() -> None:
+    policy = replace(POLICY, fresh_s=0.25)
+    items = [from_two(0, 0.9, 0.9), *(from_two(n, None, 0.1) for n in range(1, 6))]
+    decided = list(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0))
+    assert [event.kind for event in events_of(decided)] == ["start", "end"]

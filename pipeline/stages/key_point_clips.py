@@ -1,0 +1,118 @@
+"""The clip stage for skeleton recognizers: key points and boxes of a person on a time grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass
+
+import numpy as np
+
+from models.boxes import FloatArray
+from models.pose.key_points import not_found
+from models.skeleton.skeleton_clip import SkeletonClip
+from pipeline.stages.clip_sampling import ClipSpec, ClipWindow
+from pipeline.types import (
+    ClippedFrame,
+    Frame,
+    KeyPointClip,
+    StreamEnd,
+    Subject,
+    TrackedFrame,
+    TrackedPerson,
+)
+
+
+def cut_key_points(
+    items: Iterable[TrackedFrame | StreamEnd],
+    spec: ClipSpec,
+    now: Callable[[], float],
+    *,
+    stride_s: float,
+) -> Generator[ClippedFrame | StreamEnd, None, None]:
+    """Add to every tracked frame the key point clips that are due at it, one per person.
+
+    Args:
+        items: frames of any number of cameras, each camera's in order.
+        spec: time grid; it crops nothing.
+        now: Unix seconds.
+        stride_s: seconds between the ends of two consecutive clips of one person.
+
+    Yields:
+        One item per item, in order.
+    """
+    buffers: dict[tuple[str, int], KeyPointBuffer] = {}
+    for item in items:
+        if isinstance(item, StreamEnd):
+            for key in [key for key in buffers if key[0] == item.camera_id]:
+                del buffers[key]
+            yield item
+            continue
+        frame = item.frame
+        for track_id in item.ended:
+            buffers.pop((frame.camera_id, track_id), None)
+        clips = []
+        for person in item.people:
+            buffer = buffers.setdefault(
+                (frame.camera_id, person.track_id), KeyPointBuffer(spec, stride_s)
+            )
+            clip = buffer.add(frame, person)
+            if clip is not None:
+                clips.append(clip)
+        yield ClippedFrame(item, tuple(clips), now())
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Sample:
+    key_points: FloatArray  # float32 (17, 3)
+    xyxy: FloatArray  # float32 (4,)
+
+
+class KeyPointBuffer:
+    """The newest key points of one person, bounded by what one clip needs.
+
+    Only frames whose key points were estimated count: the time grid takes the nearest of them.
+
+    Args:
+        spec: time grid.
+        stride_s: seconds between the ends of two clips.
+    """
+
+    def __init__(self, spec: ClipSpec, stride_s: float) -> None:
+        self._spec = spec
+        self._window = ClipWindow[_Sample](spec, stride_s)
+
+    def __len__(self) -> int:
+        return len(self._window)
+
+    def add(self, frame: Frame, person: TrackedPerson) -> KeyPointClip | None:
+        """Store this frame's key points of the person, if they were estimated.
+
+        Returns:
+            The clip that ends at this frame, or None if it is not due or not complete.
+        """
+        if person.key_points is None or not self._window.wants(frame.pts_s):
+            return None
+        self._window.add(frame.pts_s, _Sample(person.key_points, person.xyxy))
+        samples = self._window.cut()
+        if samples is None:
+            return None
+        skeleton = SkeletonClip(
+            np.stack([one.key_points for one in samples])[None],
+            np.stack([one.xyxy for one in samples])[None],
+        )
+        return KeyPointClip(
+            camera_id=frame.camera_id,
+            subject=Subject.person(person.track_id),
+            skeleton=skeleton,
+            start_pts_s=frame.pts_s - self._spec.span_s,
+            end_pts_s=frame.pts_s,
+            xyxy=person.xyxy,
+        )
+
+
+class NoPose:
+    """A pose network that finds nothing: recognizers then have the boxes alone."""
+
+    def estimate(self, image: object, xyxy: FloatArray) -> FloatArray:
+        """Return float32 (N, 17, 3) zeros."""
+        return not_found(len(xyxy))
