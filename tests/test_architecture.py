@@ -87,6 +87,7 @@ ROOM_MAY_IMPORT = {
     "training.commands": "training pipeline",
     "training.recipe": "crops labels models pipeline",
     "training.detector": "labels metrics models pipeline",
+    "training.appearance": "detector models pipeline",
     # the command line and the developers' tools
     "run_pipeline": "pipeline.commands training.commands",
     "demo": "",
@@ -125,6 +126,7 @@ BORDERS = {
     "paho": {"pipeline/bridges/mqtt.py"},
     "openvino": {
         "models/inference/openvino_network.py",
+        "training/appearance/distillation.py",
         "training/detector/teacher.py",
         "training/detector/export.py",
         "training/pretraining/teachers.py",
@@ -132,7 +134,12 @@ BORDERS = {
     "nncf": {"training/detector/export.py"},
     "trackeval": {"training/metrics/tracking.py"},
     "pycocotools": {"training/metrics/detection.py"},
-    "safetensors": {"models/checkpoints/checkpoint.py", "models/checkpoints/weight_files.py"},
+    "safetensors": {
+        "models/checkpoints/checkpoint.py",
+        "models/checkpoints/weight_files.py",
+        "models/detectors/appearance_network.py",
+        "training/appearance/train.py",
+    },
     "prometheus_client": {"pipeline/telemetry/prometheus.py"},
     "matplotlib": {"training/report/plots.py"},
     "jinja2": {"training/report/html.py"},

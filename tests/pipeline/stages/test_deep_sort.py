@@ -101,10 +101,10 @@ import sys
 sys.modules["pkg_resources"] = sys.modules["setuptools"] = None  # importing them fails
 import numpy as np
 from models.detections import Detections
-from models.detectors.appearance import AppearanceEncoder
+from models.detectors.appearance import mobilenet_encoder
 from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.types import Frame
-encoder = AppearanceEncoder(input_wh=(32, 32), device="cpu")
+encoder = mobilenet_encoder((32, 32), "cpu")
 tracker = DeepSortTracker(
     encoder, max_age=5, n_init=1, max_iou_distance=0.7, max_cosine_distance=0.2, nn_budget=10
 )
