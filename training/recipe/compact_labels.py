@@ -18,12 +18,13 @@ from models.detections import Detections
 from models.detectors.yolo import YoloPersonDetector
 from pipeline.sources.file_decoder import VideoReader
 from training.crops.person_tracks import PersonTrack, link_detections, write_mot_tracks
+from training.recipe.compact_groups import GroupStretch, groups_of
 from training.recipe.compact_sources import DEMO_GROUP, Source, list_sources
-from training.recipe.compact_stretches import Stretch, people_of
+from training.recipe.compact_stretches import TOGETHER, Stretch, people_of
 
 MAX_FPS = 15.0  # frames closer together are skipped: a clip's grid has 7.5 a second
 CONFIDENCE = 0.3
-COLUMNS = ("path", "label", "start", "end", "track", "track_id", "group", "split")
+COLUMNS = ("path", "label", "start", "end", "track", "track_id", "subject", "group", "split")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,28 +78,63 @@ def write_source(
     source: Source, detections: SourceDetections, stretches: Sequence[Stretch], output: Path
 ) -> list[dict[str, object]]:
     """Write the tracks of a source; returns its rows of the label file."""
-    part = "" if source.part is None else f"-{source.part[0]}"
-    start = "" if source.start_s == 0 else f"-{source.start_s:g}"
-    name = f"tracks/{source.dataset}-{source.path.parent.name}-{source.path.stem}{part}{start}.txt"
-    offset = np.array([0, 0, 0, 0] if source.part is None else source.part[:2] * 2, np.float32)
+    name = _track_file(source)
     tracks = [
-        PersonTrack(detections.frames[one.track.frames], one.track.xyxy + offset, number)
+        _in_video(source, detections, one.track, number)
         for number, one in enumerate(stretches, start=1)
     ]
     write_mot_tracks(output / name, tracks)
     return [
-        {
-            "path": os.path.relpath(source.path, output),
-            "label": one.label,
+        _row(source, output, one.label)
+        | {
             "start": f"{one.start_s:.3f}",
             "end": f"{one.end_s:.3f}",
             "track": name,
             "track_id": number,
-            "group": source.group,
-            "split": "test" if source.held_out else "train",
+            "subject": "person",
         }
         for number, one in enumerate(stretches, start=1)
     ]
+
+
+def write_groups(
+    source: Source, detections: SourceDetections, groups: Sequence[GroupStretch], output: Path
+) -> list[dict[str, object]]:
+    """Write the tracks of the members, a file per group; returns its rows of the label file."""
+    rows: list[dict[str, object]] = []
+    for number, group in enumerate(groups, start=1):
+        name = f"{_track_file(source).removesuffix('.txt')}-group{number}.txt"
+        members = [
+            _in_video(source, detections, one, person)
+            for person, one in enumerate(group.members, start=1)
+        ]
+        write_mot_tracks(output / name, members)
+        times = {"start": f"{group.start_s:.3f}", "end": f"{group.end_s:.3f}"}
+        rows.append(_row(source, output, group.label) | times | {"track": name, "subject": "group"})
+    return rows
+
+
+def _row(source: Source, output: Path, label: str) -> dict[str, object]:
+    return {
+        "path": os.path.relpath(source.path, output),
+        "label": label,
+        "group": source.group,
+        "split": "test" if source.held_out else "train",
+    }
+
+
+def _track_file(source: Source) -> str:
+    part = "" if source.part is None else f"-{source.part[0]}"
+    start = "" if source.start_s == 0 else f"-{source.start_s:g}"
+    return f"tracks/{source.dataset}-{source.path.parent.name}-{source.path.stem}{part}{start}.txt"
+
+
+def _in_video(
+    source: Source, detections: SourceDetections, track: PersonTrack, person: int = 0
+) -> PersonTrack:
+    """Return a track in frames and pixels of the video."""
+    offset = np.array([0, 0, 0, 0] if source.part is None else source.part[:2] * 2, np.float32)
+    return PersonTrack(detections.frames[track.frames], track.xyxy + offset, person)
 
 
 def write_labels(path: Path, rows: Sequence[dict[str, object]]) -> None:
@@ -117,6 +153,9 @@ def main(
     weights: Annotated[
         Path | None, typer.Option(help="YOLO weights; default: the YOLO11n of DATA/weights.")
     ] = None,
+    groups: Annotated[
+        bool, typer.Option(help="Fights and interactions as groups, for data.group_labels.")
+    ] = False,
 ) -> None:
     """Detect all people of the training videos and write what they do.
 
@@ -138,8 +177,15 @@ def main(
     with typer.progressbar(list_sources(data), label="videos", show_pos=True) as bar:
         for source in bar:
             detections = detect_source(source, detector)
-            if len(detections.frames):
-                rows += write_source(source, detections, find_stretches(source, detections), output)
+            if not len(detections.frames):
+                continue
+            stretches = find_stretches(source, detections)
+            if groups:
+                stretches = [one for one in stretches if one.label not in TOGETHER]
+                tracks = link_detections(detections.people)
+                together = groups_of(tracks, detections.pts_s, source.label)
+                rows += write_groups(source, detections, together, output)
+            rows += write_source(source, detections, stretches, output)
     demo = [row for row in rows if row["group"] == DEMO_GROUP]
     others = [row for row in rows if row["group"] != DEMO_GROUP]
     write_labels(output / "held_out.csv", others)

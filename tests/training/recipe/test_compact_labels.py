@@ -11,9 +11,11 @@ from tests.training.factories import path_of
 from training.crops.person_tracks import read_mot_tracks
 from training.labels.label_files import read_samples
 from training.labels.samples import TrackFile
+from training.recipe.compact_groups import GroupStretch
 from training.recipe.compact_labels import (
     SourceDetections,
     find_stretches,
+    write_groups,
     write_labels,
     write_source,
 )
@@ -71,3 +73,19 @@ def test_the_people_of_a_clip_get_its_label() -> None:
     people = Detections(boxes, np.array([0.9, 0.8], np.float32))
     stretches = find_stretches(source("ut_interaction"), detections(people))
     assert [one.label for one in stretches] == ["hug", "hug"]
+
+
+def test_the_members_of_a_group_are_read_by_train_as_one_group(tmp_path: Path) -> None:
+    (tmp_path / "tracks").mkdir()
+    pair = (path_of(0.0), path_of(0.0, start_x=45.0))
+    rows = write_groups(
+        source("fight_surv"),
+        detections(Detections.empty()),
+        [GroupStretch("hug", pair, 0.0, 3.9)],
+        tmp_path,
+    )
+    write_labels(tmp_path / "labels.csv", rows)
+    (sample,) = read_samples(tmp_path / "labels.csv")
+    assert (sample.subject, sample.labels) == ("group", ("hug",))
+    assert isinstance(sample.box, TrackFile) and sample.box.track_id is None
+    assert len(read_mot_tracks(sample.box.path)) == 2
