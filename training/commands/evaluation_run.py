@@ -142,7 +142,9 @@ def _print(results: Results, request: EvaluateRequest, out: Console) -> None:
 
 
 def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) -> None:
-    origin = Origin(request.command, request.data, request.split, request.through_pipeline)
+    origin = Origin(
+        request.command, request.data, request.split, request.through_pipeline, request.whole_frame
+    )
     if request.json_file is not None:
         write_json(request.json_file, results, origin, model)
     if request.report is not None:

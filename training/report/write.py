@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ from training.evaluation.evaluated_model import EvaluatedModel
 from training.evaluation.everyday import EverydayEvaluation
 from training.evaluation.rule_config import rules_yaml
 from training.evaluation.videos import EventEvaluation
+from training.evaluation.view_options import WholeFrameViews
 from training.labels.samples import Split
 from training.report.json_document import clips_document, events_document, to_json
 from training.report.negatives import background_document, everyday_document
@@ -47,6 +48,7 @@ class Origin:
     data: Path | None
     split: Split | None
     through_pipeline: bool
+    whole_frame: WholeFrameViews | None = None  # views of whole frames instead of people
 
 
 def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedModel) -> None:
@@ -62,6 +64,8 @@ def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedMod
         document["split"] = origin.split
     if results.clips is not None:
         document["through_pipeline"] = origin.through_pipeline
+        views = origin.whole_frame
+        document["whole_frame"] = None if views is None else asdict(views)
         document |= clips_document(results.clips)
     if results.background is not None:
         document |= background_document(results.background)
@@ -103,7 +107,7 @@ def write_report(path: Path, results: Results, origin: Origin, model: EvaluatedM
         command=origin.command,
         data=str(origin.data),
         split=origin.split,
-        how=_how(through_pipeline=origin.through_pipeline),
+        how=_how(origin),
         notes=tuple(dict.fromkeys(notes)),
         failures=results.left_out,
     )
@@ -113,8 +117,14 @@ def write_report(path: Path, results: Results, origin: Origin, model: EvaluatedM
     log.info("report: %s", path)
 
 
-def _how(*, through_pipeline: bool) -> str:
-    if through_pipeline:
+def _how(origin: Origin) -> str:
+    views = origin.whole_frame
+    if views is not None:
+        return (
+            f"Probabilities are averaged over {views.clips} clips and {views.crops} crops of "
+            f"{views.side} pixels of whole frames; nobody is detected or tracked."
+        )
+    if origin.through_pipeline:
         return (
             "A clip is judged by its best subject, whose scores are averaged over what detector, "
             "tracker and clip cutting of the live pipeline make of it; a clip in which nobody is "
