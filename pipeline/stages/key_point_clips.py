@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
-from models.boxes import FloatArray
+from models.boxes import FloatArray, iou_matrix
 from models.pose.key_points import not_found
 from models.skeleton.skeleton_clip import SkeletonClip
 from pipeline.stages.clip_sampling import ClipSpec, ClipWindow
@@ -20,6 +20,10 @@ from pipeline.types import (
     TrackedFrame,
     TrackedPerson,
 )
+
+# The newest box of a lost track and the first of the one that continues it overlap by so much, also
+# between standing and lying. Strangers who pass each other overlap too, but both are seen then.
+SAME_PLACE_IOU = 0.3
 
 
 def cut_key_points(
@@ -52,13 +56,37 @@ def cut_key_points(
             buffers.pop((frame.camera_id, track_id), None)
         clips = []
         for person in item.people:
-            buffer = buffers.setdefault(
-                (frame.camera_id, person.track_id), KeyPointBuffer(spec, stride_s)
-            )
-            clip = buffer.add(frame, person)
+            key = frame.camera_id, person.track_id
+            if key not in buffers:
+                lost = _lost_track(buffers, item, person, spec.max_gap_s)
+                buffers[key] = KeyPointBuffer(spec, stride_s) if lost is None else buffers.pop(lost)
+            clip = buffers[key].add(frame, person)
             if clip is not None:
                 clips.append(clip)
         yield ClippedFrame(item, tuple(clips), now())
+
+
+def _lost_track(
+    buffers: Mapping[tuple[str, int], KeyPointBuffer],
+    item: TrackedFrame,
+    person: TrackedPerson,
+    max_gap_s: float,
+) -> tuple[str, int] | None:
+    """Return the track that a new one continues: lost a moment ago, in the same place.
+
+    A person who falls changes shape within half a second, and trackers begin a new track then:
+    without what was before, nobody would ever fall.
+    """
+    present = {one.track_id for one in item.people}
+    overlap = {
+        key: float(iou_matrix(buffer.xyxy[None], person.xyxy[None])[0, 0])
+        for key, buffer in buffers.items()
+        if key[0] == item.frame.camera_id
+        and key[1] not in present
+        and item.frame.pts_s - buffer.seen_pts_s <= max_gap_s
+    }
+    best = max(overlap, key=lambda key: overlap[key], default=None)
+    return best if best is not None and overlap[best] >= SAME_PLACE_IOU else None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,6 +108,8 @@ class KeyPointBuffer:
     def __init__(self, spec: ClipSpec, stride_s: float) -> None:
         self._spec = spec
         self._window = ClipWindow[_Sample](spec, stride_s)
+        self.xyxy: FloatArray = np.zeros(4, np.float32)  # float32 (4,) newest box
+        self.seen_pts_s = -np.inf
 
     def __len__(self) -> int:
         return len(self._window)
@@ -90,6 +120,7 @@ class KeyPointBuffer:
         Returns:
             The clip that ends at this frame, or None if it is not due or not complete.
         """
+        self.xyxy, self.seen_pts_s = person.xyxy, frame.pts_s
         if person.key_points is None or not self._window.wants(frame.pts_s):
             return None
         self._window.add(frame.pts_s, _Sample(person.key_points, person.xyxy))

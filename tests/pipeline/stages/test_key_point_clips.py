@@ -68,6 +68,21 @@ def test_frames_whose_points_were_not_estimated_are_skipped() -> None:
     assert points
 
 
+def test_a_track_that_takes_the_place_of_a_lost_one_continues_its_clips() -> None:
+    frames = person_frames(6, skip=range(2, 3))
+    moved = np.array([500, 500, 520, 560], np.float32)
+    for change, clips in (({}, 1), ({"xyxy": moved}, 0)):
+        items: list[TrackedFrame | StreamEnd] = []
+        for n, frame in enumerate(frames[:5]):
+            people = frame.people
+            if n > 2:
+                people = tuple(replace(one, track_id=2, **change) for one in people)
+            items.append(replace(frame, people=people))
+        assert len([one for one in clips_of(items) if one.subject.id == 2]) >= clips
+        if not clips:
+            assert not clips_of(items)
+
+
 def test_a_person_who_falls_is_one_event_of_both_ways_to_see_it() -> None:
     recognizer = PostureRecognizer()
     spec = replace(SPEC, clip_len=25)
