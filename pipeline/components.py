@@ -13,7 +13,7 @@ from typing import cast
 from models.cache_folder import cache_folder
 from models.checkpoints.checkpoint import CheckpointError
 from models.checkpoints.label_sets import LABEL_SETS, NO_NAMES
-from models.detectors.appearance import MAX_COSINE_DISTANCE, appearance_encoder
+from models.detectors.appearance import appearance_encoder, max_cosine_distance
 from models.detectors.factory import build_person_detector
 from models.detectors.hog import HogPersonDetector
 from models.detectors.yolo import UnknownClassError, YoloPersonDetector
@@ -268,11 +268,7 @@ def tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker
         max_age=section.max_age,
         n_init=section.n_init,
         max_iou_distance=section.max_iou_distance,
-        max_cosine_distance=(
-            MAX_COSINE_DISTANCE[section.appearance]
-            if section.max_cosine_distance is None
-            else section.max_cosine_distance
-        ),
+        max_cosine_distance=max_cosine_distance(section.appearance, section.max_cosine_distance),
         nn_budget=section.nn_budget,
     )
 

@@ -89,6 +89,11 @@ class AppearanceEncoder:
         return np.asarray(cv2.cvtColor(person, cv2.COLOR_BGR2RGB), np.uint8)
 
 
+def max_cosine_distance(name: str, configured: float | None) -> float:
+    """Return the configured threshold, or that of the network of this name."""
+    return MAX_COSINE_DISTANCE[name] if configured is None else configured
+
+
 def appearance_encoder(
     name: str, *, mobilenet_wh: tuple[int, int], device: str
 ) -> AppearanceEncoder:

@@ -14,6 +14,7 @@ from models.detectors.appearance import (
     appearance_encoder,
     fold_batch_norm,
     load_mobilenet,
+    max_cosine_distance,
     mobilenet_encoder,
 )
 
@@ -83,3 +84,8 @@ def test_the_same_person_is_more_similar_than_another(encoder: AppearanceEncoder
 def test_a_size_that_the_network_cannot_halve_is_an_error() -> None:
     with pytest.raises(ValueError, match="multiples of 32"):
         mobilenet_encoder((60, 128), "cpu")
+
+
+def test_a_threshold_goes_with_its_network_unless_one_is_configured() -> None:
+    assert max_cosine_distance("mobilenet", None) < max_cosine_distance("compact", None)
+    assert max_cosine_distance("compact", 0.0) == 0.0
