@@ -26,6 +26,7 @@ from pipeline.commands import recognizers as recognizer_commands
 from pipeline.commands import replay as replay_commands
 from pipeline.commands.options import PrintableFormatter, console, print_version
 from training.commands import evaluate as evaluate_command
+from training.commands import evaluation_log as evaluation_log_commands
 from training.commands import train as train_command
 
 # Read when PyTorch is loaded, which happens later. Its idle threads must sleep: while they spin,
@@ -98,6 +99,7 @@ app.add_typer(recognizer_commands.app)
 app.add_typer(public_recognizer_commands.app, name="recognizers")
 app.add_typer(train_command.app)
 app.add_typer(evaluate_command.app)
+app.add_typer(evaluation_log_commands.app, name="evaluation")
 
 if __name__ == "__main__":
     app()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -24,13 +23,13 @@ from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.config.network import ModelConfig
 from pipeline.config.schema import (
-    DecisionConfig,
     DetectorConfig,
     PipelineConfig,
     RecognizerConfig,
     TrackerConfig,
 )
 from pipeline.config.shipped_files import find_file
+from pipeline.default_thresholds import decision_policy, describe_rules, merged_defaults
 from pipeline.errors import ConfigError
 from pipeline.recognizer_parts import (
     RecognizerPart,
@@ -46,13 +45,12 @@ from pipeline.stages.detection import PersonDetector
 from pipeline.stages.group_clips import GroupClipSpec
 from pipeline.stages.pose import PoseEstimator
 from pipeline.stages.recognition import ClipScorer, SceneScorer
-from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
+from pipeline.stages.subject_decider import DecisionPolicy
 from pipeline.stages.tracking import Tracker
 from pipeline.stages.ultralytics_trackers import UltralyticsTracker
 
 # Keys of the section `clip` whose defaults are those the recognizer was trained with.
 TRAINED_KEYS = {"clip_len", "frame_interval", "target_fps", "crop_size", "crop_margin"}
-_LABELS_SHOWN = 20
 
 log = logging.getLogger(__name__)
 
@@ -102,11 +100,13 @@ def build_components(
     # What takes longest comes last: a recognizer is exported to OpenVINO at its first run.
     if recognizer is None:
         model = load_model(config, project)
-        spec = model.input_spec
+        spec, defaults = model.input_spec, model.default_decision
     else:
-        spec = recognizer.spec
-    policy = decision_policy(spec.labels, config.decision)
+        spec, defaults = recognizer.spec, recognizer.default_decision
+    policy = decision_policy(spec.labels, config.decision, defaults)
     policy = replace(policy, group_actions=frozenset(spec.group_labels))
+    if defaults is not None:
+        log.info("%s", describe_rules(policy, config.decision, defaults))
     if detector is None:
         detector = build_detector(config.detector, project, device)
     if recognizer is None:
@@ -149,11 +149,14 @@ def _components_of_several(
         for n, (one, model) in enumerate(zip(each, models, strict=True))
     )
     labels = tuple(dict.fromkeys(label for part in parts for label in part.labels))
+    defaults = merged_defaults(model.default_decision for model in models if model is not None)
     policy = replace(
-        decision_policy(labels, config.decision),
+        decision_policy(labels, config.decision, defaults),
         group_actions=frozenset(label for part in parts for label in part.group_labels),
         fresh_s=2 * max(part.stride_s for part in parts),  # one clip may be missing
     )
+    if defaults is not None:
+        log.info("%s", describe_rules(policy, config.decision, defaults))
     return Components(
         detector=detector,
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
@@ -182,35 +185,6 @@ def _crop_part(model: Recognizer3D, config: PipelineConfig, device: str) -> Reco
         config.clip.stride_s,
         group_clip_spec(spec, config.groups),
     )
-
-
-def decision_policy(labels: tuple[str, ...], decision: DecisionConfig) -> DecisionPolicy:
-    """Make one rule per label that is not background.
-
-    Raises:
-        ConfigError: if the configuration names a label that the recognizer does not have.
-    """
-    # The default background class need not exist in a user's model; a threshold's label must.
-    for action in decision.per_action:
-        if action not in labels:
-            raise ConfigError(f"decision.per_action.{action}: {_no_such_label(action, labels)}")
-    for action in set(decision.background) - {*labels, *DecisionConfig().background}:
-        log.warning("decision.background: %s: %s", action, _no_such_label(action, labels))
-    rules = {}
-    for label in labels:
-        if label not in decision.background:
-            rule = decision.for_action(label)
-            rules[label] = ActionRule(
-                rule.start_threshold, rule.end_threshold, rule.min_duration_s, rule.min_gap_s
-            )
-    return DecisionPolicy(rules, decision.smoothing_s, decision.update_interval_s)
-
-
-def _no_such_label(action: str, labels: tuple[str, ...]) -> str:
-    if near := get_close_matches(action, labels, 1):
-        return f"the recognizer has no such label; did you mean {near[0]}?"
-    shown = ", ".join(labels[:_LABELS_SHOWN]) + (", ..." if len(labels) > _LABELS_SHOWN else "")
-    return f"the recognizer has no such label; its {len(labels)} labels are {shown}"
 
 
 def choose_device(name: str) -> str:

@@ -14,10 +14,12 @@ from torch import Tensor
 from models.checkpoints.foreign_checkpoint import identify
 from models.checkpoints.label_sets import choose_labels
 from models.checkpoints.naming_schemes import OUR_HEAD, OURS, OURS_UNTIL_FORMAT_2, NamingScheme
-from models.checkpoints.weight_files import CheckpointError, WeightFile, read_weights
+from models.checkpoints.weight_files import CheckpointError, WeightFile, read_metadata, read_weights
 from models.slowfast.architecture import Architecture
+from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.input_spec import InputSpec, numbered_labels
 from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.training_record import TrainingRecord
 
 __all__ = ["CheckpointError", "load_recognizer", "save_recognizer"]
 
@@ -30,7 +32,9 @@ log = logging.getLogger(__name__)
 
 
 def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> None:
-    """Write weights, architecture and input spec; an existing file is replaced in one step.
+    """Write weights, architecture, input spec and what else the model knows of itself.
+
+    An existing file is replaced in one step.
 
     Args:
         path: ends in .safetensors by convention.
@@ -56,10 +60,39 @@ def save_recognizer(path: Path, model: Recognizer3D, *, half: bool = False) -> N
         "architecture": model.architecture.to_json(),
         "input_spec": model.input_spec.to_json(),
     }
+    if model.default_decision is not None:
+        metadata["decision"] = model.default_decision.to_json()
+    if model.training_record is not None:
+        metadata["trained_on"] = model.training_record.to_json()
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(path.suffix + ".part")
     unfinished.write_bytes(save(tensors, metadata))  # save_file would make it private to its owner
     unfinished.replace(path)
+
+
+def write_decision(source: Path, target: Path, decision: DefaultDecision) -> None:
+    """Write a weight file again with other thresholds and temperatures; the weights stay as is.
+
+    Args:
+        source: of this program or of another library.
+        target: replaced in one step; may be the source.
+        decision: of its labels.
+
+    Raises:
+        CheckpointError: if the source cannot be read.
+    """
+    metadata = read_metadata(source)
+    if "format" not in metadata:
+        model = load_recognizer(source)
+        model.default_decision = decision
+        save_recognizer(target, model)
+        return
+    file = read_weights(source)
+    _own_description(file)  # refuses a format that this program does not know
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.with_suffix(target.suffix + ".part")
+    unfinished.write_bytes(save(file.tensors, {**metadata, "decision": decision.to_json()}))
+    unfinished.replace(target)
 
 
 def _halved(value: Tensor) -> Tensor:
@@ -107,13 +140,18 @@ def load_recognizer(
         foreign = identify(file, state_dict, labels)
         file, architecture, spec = foreign.file, foreign.architecture, foreign.spec
         fast_first, name = foreign.fast_first, foreign.name
+    decision, record = _defaults(file)
+    own_labels = spec.labels
     if labels is not None:
         spec = _relabelled(file.path, spec, labels)
+    names = dict(zip(own_labels, spec.labels, strict=True))
     fresh_head = num_classes is not None and num_classes != len(spec.labels)
     if num_classes is not None and fresh_head:
         log.info("%s: a fresh classifier for %d classes", file.path, num_classes)
         spec = spec.relabelled(numbered_labels(num_classes))
     model = Recognizer3D(architecture, spec)
+    model.training_record = record
+    model.default_decision = None if fresh_head or decision is None else decision.renamed(names)
     wanted = model.state_dict()
     tensors = _match(file, wanted, name, fresh_head=fresh_head)
     if not (fast_first or fresh_head):
@@ -123,6 +161,18 @@ def load_recognizer(
     model.load_state_dict(tensors)  # copies into float32, whatever the file stores
     _check_values(file.path, model, name)
     return model.to(device).eval()
+
+
+def read_defaults(path: Path) -> tuple[DefaultDecision | None, TrainingRecord | None]:
+    """Read thresholds and the record of training, without reading the weights.
+
+    Returns:
+        None for what the file does not have; files of other libraries have neither.
+
+    Raises:
+        CheckpointError: if there is no such file, or its description is damaged.
+    """
+    return _defaults(WeightFile(path, {}, read_metadata(path)))
 
 
 def _relabelled(path: Path, spec: InputSpec, labels: str) -> InputSpec:
@@ -143,6 +193,20 @@ def _own_description(file: WeightFile) -> tuple[NamingScheme, Architecture, Inpu
         architecture = Architecture.from_json(file.metadata["architecture"])
         return scheme, architecture, InputSpec.from_json(file.metadata["input_spec"])
     except (KeyError, ValueError, TypeError) as error:
+        raise CheckpointError(
+            f"{file.path}: its description does not fit this program: {error}"
+        ) from error
+
+
+def _defaults(file: WeightFile) -> tuple[DefaultDecision | None, TrainingRecord | None]:
+    """Read thresholds and the record of training; None where the file has none."""
+    decision, record = file.metadata.get("decision"), file.metadata.get("trained_on")
+    try:
+        return (
+            None if decision is None else DefaultDecision.from_json(decision),
+            None if record is None else TrainingRecord.from_json(record),
+        )
+    except (ValueError, TypeError) as error:
         raise CheckpointError(
             f"{file.path}: its description does not fit this program: {error}"
         ) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import pickle
 import warnings
@@ -63,6 +64,44 @@ def read_weights(path: Path) -> WeightFile:
     if start.startswith(_PICKLE) and not _is_safetensors(start):
         return _read_caffe2(path)
     return _read_safetensors(path)
+
+
+def content_identity(path: Path) -> str:
+    """Hash the numbers of a weight file: 16 hexadecimal digits.
+
+    The header of a safetensors file does not count: the same network with other thresholds in its
+    metadata is the same network.
+
+    Raises:
+        CheckpointError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+            header = int.from_bytes(start[:8], "little") + 8 if _is_safetensors(start) else 0
+            file.seek(header)
+            return hashlib.file_digest(file, "sha256").hexdigest()[:16]
+    except OSError as error:
+        raise CheckpointError(
+            f"{path}: cannot be read ({error.strerror}); check the path of the weights"
+        ) from error
+
+
+def read_metadata(path: Path) -> dict[str, str]:
+    """Read the metadata of a safetensors file alone; of another file there is none.
+
+    Raises:
+        CheckpointError: if it cannot be opened.
+    """
+    try:
+        with path.open("rb") as file:
+            start = file.read(64)
+        if not _is_safetensors(start):
+            return {}
+        with safe_open(path, framework="pt") as weights:
+            return weights.metadata() or {}
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(f"{path}: cannot be read ({error}); check its path") from error
 
 
 def _is_safetensors(start: bytes) -> bool:

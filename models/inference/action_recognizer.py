@@ -23,6 +23,8 @@ from models.inference.device import (
 from models.inference.finite_scores import FiniteScores
 from models.inference.fixed_batches import in_fixed_batches
 from models.inference.openvino_network import OpenVinoNetwork
+from models.inference.temperature import apply_temperatures
+from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.residual_blocks import ConvModule
@@ -67,6 +69,7 @@ class ActionRecognizer:
         self._batch_size = batch_size if self._device.type == "cuda" else 1
         self._backend = select_backend(backend, self._device)
         self._spec = model.input_spec
+        self._defaults = model.default_decision
         if self._backend == "openvino":
             network = _openvino_scorer(model, precision, cache_dir)
             self._score = FiniteScores(
@@ -89,6 +92,11 @@ class ActionRecognizer:
     def labels(self) -> tuple[str, ...]:
         """Labels of the scores, in order."""
         return self._spec.labels
+
+    @property
+    def default_decision(self) -> DefaultDecision | None:
+        """Thresholds and temperatures of the weights."""
+        return self._defaults
 
     def describe(self) -> str:
         """Name model, device, precision and backend for a log line."""
@@ -113,10 +121,25 @@ class ActionRecognizer:
             if clip.shape != wanted or clip.dtype != np.uint8:
                 raise ValueError(f"a clip must be uint8 {wanted}, got {clip.dtype} {clip.shape}")
         rows = in_fixed_batches(clips, self._batch_size, self._predict_batch)
-        return np.stack(rows) if rows else np.zeros((0, len(self.labels)), np.float32)
+        scores = np.stack(rows) if rows else np.zeros((0, len(self.labels)), np.float32)
+        return calibrated(scores, self._spec, self._defaults)
 
     def _predict_batch(self, clips: Sequence[CropClip]) -> list[FloatArray]:
         return list(self._score(np.stack(clips)))
+
+
+def calibrated(scores: FloatArray, spec: InputSpec, defaults: DefaultDecision | None) -> FloatArray:
+    """Apply the temperatures of the weights; without any the scores stay the same bits.
+
+    Args:
+        scores: float32 (N, num_classes).
+        spec: names the labels.
+        defaults: of the weights.
+    """
+    temperatures = None if defaults is None else defaults.temperatures(spec.labels)
+    if temperatures is None or not len(scores):
+        return scores
+    return apply_temperatures(scores, temperatures, multi_label=spec.multi_label)
 
 
 class ScoringNetwork(nn.Module):

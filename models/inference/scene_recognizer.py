@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from models.boxes import FloatArray
-from models.inference.action_recognizer import prepare_for_inference
+from models.inference.action_recognizer import calibrated, prepare_for_inference
 from models.inference.clip_transform import ClipTransform
 from models.inference.device import (
     Backend,
@@ -21,6 +21,7 @@ from models.inference.device import (
 )
 from models.inference.finite_scores import FiniteScores
 from models.inference.openvino_network import OpenVinoNetwork, select_cpu_precision
+from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.roi_head import RoIHead
@@ -62,6 +63,7 @@ class SceneRecognizer:
         self._device = select_device(device)
         self._backend = select_backend(backend, self._device)
         self._spec = model.input_spec
+        self._defaults = model.default_decision
 
         def build(wanted: Precision) -> _SceneScorer:
             if self._backend == "openvino":
@@ -80,6 +82,11 @@ class SceneRecognizer:
     def labels(self) -> tuple[str, ...]:
         """Labels of the scores, in order."""
         return self.spec.labels
+
+    @property
+    def default_decision(self) -> DefaultDecision | None:
+        """Thresholds and temperatures of the weights."""
+        return self._defaults
 
     def describe(self) -> str:
         """Name model, device, precision and backend for a log line."""
@@ -107,7 +114,8 @@ class SceneRecognizer:
         if xyxy.ndim != 2 or xyxy.shape[1] != 4:
             raise ValueError(f"boxes must be (N, 4), got {xyxy.shape}")
         indexed = np.concatenate([np.zeros((len(xyxy), 1), np.float32), xyxy], axis=1)
-        return self._score(frames[None], indexed.astype(np.float32))
+        scores = self._score(frames[None], indexed.astype(np.float32))
+        return calibrated(scores, self._spec, self._defaults)
 
 
 class SceneFeatures(nn.Module):

@@ -7,10 +7,12 @@ from typing import Literal, cast, get_args
 from torch import Tensor, nn
 
 from models.slowfast.architecture import Architecture
+from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.heads import BaseHead, SlowFastHead
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.roi_head import RoIHead, whole_frames
 from models.slowfast.slowfast import ResNet3dSlowFast, ResNet3dSlowOnly, select_slow
+from models.slowfast.training_record import TrainingRecord
 
 ClipAverage = Literal["prob", "score"]
 
@@ -44,6 +46,8 @@ class Recognizer3D(nn.Module):
             )
         self.architecture = architecture
         self.input_spec = input_spec
+        self.default_decision: DefaultDecision | None = None
+        self.training_record: TrainingRecord | None = None  # None: unknown
         self.backbone = _backbone(architecture)
         self.cls_head = _head(
             architecture, sum(self.backbone.out_channels), input_spec, dropout_ratio

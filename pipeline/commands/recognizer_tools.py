@@ -14,8 +14,10 @@ from rich.table import Table
 from models.checkpoints.checkpoint import CheckpointError, save_recognizer
 from models.checkpoints.public_names import looks_public
 from models.slowfast.complexity import CONVENTION, measure_complexity
+from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.training_record import TrainingRecord
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import untrained_recognizer
 from pipeline.config.loading import parse_value
@@ -72,12 +74,15 @@ def describe(name: str, height_width: tuple[int, int] | None, *, as_json: bool) 
         ConfigError: if there is no such network.
     """
     model = _find(name)
+    decision, record = model.default_decision, model.training_record
     stages = measure_complexity(model, height_width)
     height, width = height_width or (model.input_spec.crop_size,) * 2
     if as_json:
         document = {
             "architecture": asdict(model.architecture),
             "input_spec": asdict(model.input_spec),
+            "trained_on": None if record is None else asdict(record),
+            "decision": None if decision is None else asdict(decision),
             "convention": CONVENTION,
             "height_width": [height, width],
             "stages": [asdict(stage) for stage in stages],
@@ -100,6 +105,31 @@ def describe(name: str, height_width: tuple[int, int] | None, *, as_json: bool) 
     out.print(f"Convention: {CONVENTION}", highlight=False)
     for field, value in asdict(spec).items():
         out.print(f"  {field}: {_short(value)}", highlight=False, markup=False)
+    for line in (_record_line(record), *_decision_lines(decision)):
+        out.print(line, highlight=False, markup=False)
+
+
+def _record_line(record: TrainingRecord | None) -> str:
+    if record is None:
+        return "What it was trained on is not recorded in the file"
+    more = "" if record.complete else ", and on what the weights it began from do not record"
+    return (
+        f"Trained on {len(record.trained_on)} videos, epoch chosen by {len(record.chosen_on)}{more}"
+    )
+
+
+def _decision_lines(decision: DefaultDecision | None) -> list[str]:
+    """Describe thresholds and temperatures of the weights, a line per label."""
+    if decision is None:
+        return ["No thresholds in the weights: decision.start_threshold, or 0.6"]
+    lines = [f"Thresholds in the weights, chosen {decision.chosen_at or 'at an unknown time'}"]
+    for label, one in decision.labels.items():
+        start = "no threshold"
+        if one.start_threshold is not None:
+            start = f"start {one.start_threshold:g}, end {one.end_threshold:g}"
+        why = f" ({one.chosen_for})" if one.chosen_for else ""
+        lines.append(f"  {label}: {start}, temperature {one.temperature:g}{why}")
+    return lines
 
 
 def _short(value: Any) -> str:
@@ -142,6 +172,10 @@ def _with_spec(model: Recognizer3D, spec: InputSpec) -> Recognizer3D:
     """The same weights for another input; alpha is a stride inside the network too."""
     changed = Recognizer3D(replace(model.architecture, alpha=spec.alpha), spec)
     changed.load_state_dict(model.state_dict())
+    changed.training_record, decision = model.training_record, model.default_decision
+    if decision is not None:
+        names = dict(zip(model.input_spec.labels, spec.labels, strict=True))
+        changed.default_decision = decision.renamed(names)
     return changed.eval()
 
 

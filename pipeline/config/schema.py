@@ -199,6 +199,9 @@ class RecognizerConfig(Section):
     )
 
 
+START_THRESHOLD, END_THRESHOLD = 0.6, 0.4  # where neither the weights nor the user has any
+
+
 class ActionOverride(Section):
     """Thresholds of one action; null: as in the section `decision`."""
 
@@ -222,11 +225,19 @@ class DecisionConfig(Section):
     smoothing_s: NonNegativeFloat = Field(
         1.0, description="time constant of the average over a person's scores"
     )
-    start_threshold: float = Field(
-        0.6, ge=0.0, le=1.0, description="smoothed score at which an action may start"
+    start_threshold: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="smoothed score at which an action may start; null: that of the weights, "
+        "else 0.6",
     )
-    end_threshold: float = Field(
-        0.4, ge=0.0, le=1.0, description="smoothed score under which it may end"
+    end_threshold: float | None = Field(
+        None,
+        ge=0.0,
+        le=1.0,
+        description="smoothed score under which it may end; null: that of the weights if the "
+        "start is theirs too, else 0.4",
     )
     min_duration_s: NonNegativeFloat = Field(
         0.5, description="it must stay above start_threshold this long"
@@ -252,14 +263,20 @@ class DecisionConfig(Section):
     @model_validator(mode="after")
     def _end_below_start(self) -> DecisionConfig:
         for action in ("", *self.per_action):
-            rule = self.for_action(action)
-            if rule.end_threshold > rule.start_threshold:
+            start, end = self.for_action(action).thresholds
+            if end > start:
                 key = f"per_action.{action}.end_threshold" if action else "end_threshold"
-                raise ValueError(
-                    f"{key} ({rule.end_threshold}) must not be above its start_threshold "
-                    f"({rule.start_threshold})"
-                )
+                raise ValueError(f"{key} ({end}) must not be above its start_threshold ({start})")
         return self
+
+    @property
+    def thresholds(self) -> tuple[float, float]:
+        """Start and end threshold where the weights have none."""
+        start, end = self.start_threshold, self.end_threshold
+        return (
+            START_THRESHOLD if start is None else start,
+            END_THRESHOLD if end is None else end,
+        )
 
 
 class ReplayConfig(Section):

@@ -53,7 +53,7 @@ def command(data: Path, output: str, *settings: str, labels: str = "labels.csv")
         "model.name": "mine",
     }
     arguments = ["train", "--data", data / labels, "--output", data / output]
-    arguments += ["--from", data / "start.safetensors"]
+    arguments += ["--from", data / "start.safetensors", "--register", data / "register.jsonl"]
     for key, value in chosen.items():
         arguments += ["--set", f"{key}={value}"]
     for setting in settings:

@@ -9,8 +9,9 @@ import pytest
 from models.checkpoints.checkpoint import save_recognizer
 from models.inference.scene_recognizer import SceneRecognizer
 from pipeline import components
-from pipeline.components import Components, build_components, build_detector, decision_policy
+from pipeline.components import Components, build_components, build_detector
 from pipeline.config.schema import DecisionConfig, load_config
+from pipeline.default_thresholds import decision_policy
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
 from tests.models.published_files import small_network

@@ -1,4 +1,4 @@
 """The commands `train` and `evaluate`.
 
-May import training and pipeline.
+May import training, models and pipeline.
 """

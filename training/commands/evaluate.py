@@ -25,8 +25,10 @@ from pipeline.config.schema import PipelineConfig
 from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
 from pipeline.redaction import mask_url
-from training.commands.evaluate_request import EvaluateRequest
+from training.commands.evaluate_request import EvaluateRequest, FoldsRequest
+from training.config import load_train_config
 from training.evaluation.view_options import WholeFrameViews
+from training.register import DEFAULT_REGISTER
 
 PIPED_WIDTH = 120  # columns of the tables where there is no terminal
 
@@ -132,6 +134,69 @@ Seed = Annotated[int, typer.Option(help="Of the confidence intervals.")]
 Cache = Annotated[
     Path, typer.Option(callback=at_home, help="Folder for crops and scores; may be deleted.")
 ]
+# Cross-validation.
+Folds = Annotated[
+    int | None,
+    typer.Option(
+        min=2,
+        metavar="N",
+        help="Train N networks and judge each by groups that it has not seen; resumed.",
+    ),
+]
+TrainingFile = Annotated[
+    Path | None,
+    typer.Option(callback=at_home, metavar="FILE.yaml", help="--folds: as train --config."),
+]
+TrainingSettings = Annotated[
+    list[str] | None,
+    typer.Option("--train-set", metavar="KEY=VALUE", help="--folds: as train --set."),
+]
+StartFrom = Annotated[
+    Path | None,
+    typer.Option(
+        "--from",
+        callback=at_home,
+        metavar="CHECKPOINT",
+        help="--folds: weights that every fold starts from, as train --from.",
+    ),
+]
+FurtherData = Annotated[
+    list[Path] | None,
+    typer.Option(
+        "--train-data", callback=at_home, help="--folds: further labels that every fold trains on."
+    ),
+]
+FoldsFolder = Annotated[
+    Path, typer.Option("--output", callback=at_home, help="--folds: folder of their models.")
+]
+# What is chosen.
+Calibrate = Annotated[
+    bool,
+    typer.Option("--calibrate", help="Fit temperatures so that scores mean frequencies; by folds."),
+]
+FalseAlarmShare = Annotated[
+    float,
+    typer.Option(
+        "--false-alarm-rate",
+        min=0.0,
+        max=0.99,
+        help="Share of the clips without an action that may reach its threshold.",
+    ),
+]
+WeightsFile = Annotated[
+    Path | None,
+    typer.Option(
+        callback=at_home,
+        metavar="OUT.safetensors",
+        help="Write --model with these temperatures and thresholds as its defaults.",
+    ),
+]
+RegisterFile = Annotated[
+    Path,
+    typer.Option(
+        callback=at_home, help="What was looked at when is kept here; see `evaluation log`."
+    ),
+]
 # What is written.
 RulesFile = Annotated[
     Path | None,
@@ -166,6 +231,10 @@ HtmlReport = Annotated[
 
 `behaviour-stream evaluate --everyday quiet/ --action fight --action punch`
 
+`behaviour-stream evaluate --data labels.csv --folds 5 --from pretrained.safetensors`
+
+`behaviour-stream evaluate --data val.csv --model a.safetensors --write-weights b.safetensors`
+
 `behaviour-stream evaluate --tracking gt.txt --video street.mp4 --set tracker.name=bytetrack`
 
 `behaviour-stream evaluate --detection people/ --set detector.weights=yolo11s.pt`
@@ -193,6 +262,16 @@ def evaluate(
     json_file: JsonFile = None,
     report: HtmlReport = None,
     labels: LabelNames = None,
+    folds: Folds = None,
+    train_config: TrainingFile = None,
+    train_set: TrainingSettings = None,
+    start_from: StartFrom = None,
+    train_data: FurtherData = None,
+    output: FoldsFolder = Path("runs/folds"),
+    calibrate: Calibrate = False,
+    false_alarm_rate: FalseAlarmShare = 0.05,
+    write_weights: WeightsFile = None,
+    register: RegisterFile = DEFAULT_REGISTER,
     seed: Seed = 0,
     cache: Cache = Path("runs/cache"),
     config_file: ConfigFile = None,
@@ -203,7 +282,7 @@ def evaluate(
     Also how well people are detected (--detection) and tracked (--tracking).
 
     Tables go to standard output. The exit code is 0, or 1 if something could not be read and was
-    skipped.
+    skipped. With --folds no model has to be there: training is part of what is measured.
     """
     with explained_errors("evaluate"):
         request = EvaluateRequest(
@@ -227,6 +306,13 @@ def evaluate(
             report=report,
             rules_file=write_config,
             command=shlex.join(["run_pipeline.py", *map(_masked, sys.argv[1:])]),
+            register=register,
+            calibrate=calibrate,
+            false_alarm_share=false_alarm_rate,
+            weights_file=write_weights,
+            folds=_folds(
+                folds, train_config, train_set or [], start_from, tuple(train_data or ()), output
+            ),
         )
         own = [] if model is None else [f"recognizer.weights={json.dumps(str(model))}"]
         _run(request, load(config_file, [*(settings or ()), *own], None, "none"))
@@ -246,6 +332,30 @@ def _views(clips: int, crops: int, side: int) -> WholeFrameViews:
         return WholeFrameViews(clips, crops, side)
     except ValueError as error:
         raise ConfigError(f"--{error}") from error
+
+
+def _folds(
+    folds: int | None,
+    config_file: Path | None,
+    settings: list[str],
+    start_from: Path | None,
+    also: tuple[Path, ...],
+    output: Path,
+) -> FoldsRequest | None:
+    """Collect what a cross-validation needs; None without one.
+
+    Raises:
+        ConfigError: if its options are given without --folds, or do not go together.
+    """
+    if folds is None:
+        if config_file or settings or start_from or also:
+            raise ConfigError("--train-config, --train-set, --train-data and --from: give --folds")
+        return None
+    own = [] if start_from is None else [f"model.weights={json.dumps(str(start_from))}"]
+    training = load_train_config(config_file, [*settings, *own])
+    if start_from is not None and training.model.architecture is not None:
+        raise ConfigError("--from and model.architecture: give one of them")
+    return FoldsRequest(folds, training, also, output)
 
 
 def _masked(argument: str) -> str:

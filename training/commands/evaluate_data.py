@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import count
+from pathlib import Path
 
 from training.commands.evaluate_request import EvaluateRequest
 from training.console import ProgressPrinter
@@ -45,7 +46,7 @@ def evaluate_clip_samples(
     Raises:
         DataError: if the labels cannot be used, or nothing could be read.
     """
-    mapping = _mapping(samples, request, model, merge_predictions=True)
+    mapping = map_samples(samples, request.aliases, model, label_file=request.label_file)
     scores: list[ClipScore] = []
     left_out: list[str] = []
     items = model.score_clips(
@@ -87,7 +88,9 @@ def evaluate_video_samples(
     Raises:
         DataError: if the labels cannot be used, or nothing could be read.
     """
-    mapping = _mapping(samples, request, model, merge_predictions=False)
+    mapping = map_samples(
+        samples, request.aliases, model, merge_predictions=False, label_file=request.label_file
+    )
     policy = model.components.policy
     actions = actions_to_evaluate(mapping, policy, request.actions)
     videos, unreadable = score_labelled_videos(
@@ -161,16 +164,22 @@ def _warn_of_limits(evaluation: EventEvaluation) -> None:
         )
 
 
-def _mapping(
+def map_samples(
     samples: Sequence[Sample],
-    request: EvaluateRequest,
+    aliases: Mapping[str, str],
     model: EvaluatedModel,
     *,
-    merge_predictions: bool,
+    merge_predictions: bool = True,
+    label_file: Path | None = None,
 ) -> LabelMapping:
+    """Decide how labels are counted, and log what is not plain; see `map_labels`.
+
+    Raises:
+        DataError: if a label cannot be counted.
+    """
     labels = [sample.labels for sample in samples]
     numbered = {}
-    if request.label_file is None:
+    if label_file is None:
         numbered = numbered_aliases(labels, model.labels)
     if numbered:
         first = min(numbered, key=lambda label: model.labels.index(numbered[label]))
@@ -185,7 +194,7 @@ def _mapping(
         labels,
         model.labels,
         model.background,
-        {**numbered, **request.aliases},
+        {**numbered, **aliases},
         merge_predictions=merge_predictions,
     )
     for warning in mapping.warnings():

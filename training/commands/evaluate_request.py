@@ -7,8 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pipeline.errors import ConfigError
+from training.config import TrainConfig
 from training.evaluation.view_options import WholeFrameViews
 from training.labels.samples import Split
+from training.register import DEFAULT_REGISTER
+
+
+@dataclass(frozen=True, slots=True)
+class FoldsRequest:
+    """What a cross-validation needs beside the data."""
+
+    folds: int
+    training: TrainConfig
+    also: tuple[Path, ...]  # labels that every fold is trained on
+    output: Path  # folder of the models
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +51,11 @@ class EvaluateRequest:
     report: Path | None
     rules_file: Path | None
     command: str  # as it was typed, for the report
+    folds: FoldsRequest | None = None  # None: the model is there already
+    register: Path = DEFAULT_REGISTER
+    calibrate: bool = False
+    false_alarm_share: float = 0.05  # of the clips without an action, for its threshold
+    weights_file: Path | None = None  # gets what was chosen
 
     def __post_init__(self) -> None:
         sources = self.data, self.events, self.everyday, self.tracking, self.detection
@@ -51,6 +68,8 @@ class EvaluateRequest:
                 "--whole-frame scores labelled clips without detector and tracker: give --data, "
                 "and no --through-pipeline"
             )
+        self._check_folds()
+        self._check_weights()
         if self.report is not None and self.data is self.events is None:
             raise ConfigError("--report shows clips and events: give --data or --events")
         if (self.tracking is None) != (self.video is None):
@@ -59,3 +78,36 @@ class EvaluateRequest:
             raise ConfigError("--target-false-alarms is searched on long videos: give --events")
         if self.rules_file is not None and self.false_alarms_per_hour is None:
             raise ConfigError("--write-config writes what --target-false-alarms finds: give both")
+
+    def _check_folds(self) -> None:
+        if self.folds is None:
+            return
+        if self.data is None:
+            raise ConfigError("--folds distributes labelled clips: give --data")
+        if self.events is not None:
+            raise ConfigError("--events is judged by one model: without --folds")
+        if self.whole_frame is not None:
+            raise ConfigError(
+                "--whole-frame tests published checkpoints: without --folds (--train-set "
+                "data.people=whole_frame trains and judges folds on whole frames)"
+            )
+
+    @property
+    def calibrates(self) -> bool:
+        """True if temperatures are fitted and thresholds chosen on clips."""
+        return self.data is not None and (self.calibrate or self.weights_file is not None)
+
+    def _check_weights(self) -> None:
+        if self.calibrate and self.data is None:
+            raise ConfigError("--calibrate is fitted on labelled clips: give --data")
+        if self.weights_file is None:
+            return
+        if (self.data is None) == (self.events is None):
+            raise ConfigError(
+                "--write-weights takes what one kind of data chose: give --data, or --events with "
+                "--target-false-alarms"
+            )
+        if self.events is not None and self.false_alarms_per_hour is None:
+            raise ConfigError("--write-weights with --events: give --target-false-alarms too")
+        if self.weights_file.suffix != ".safetensors":
+            raise ConfigError(f"--write-weights {self.weights_file}: name it .safetensors")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,20 +13,36 @@ from pipeline.components import build_detector, choose_device, tracker_factory
 from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.sources.file_decoder import DecodeError
+from training.commands.cross_validation import cross_validate
 from training.commands.evaluate_data import (
     evaluate_clip_samples,
     evaluate_everyday_samples,
     evaluate_video_samples,
 )
 from training.commands.evaluate_request import EvaluateRequest
+from training.commands.registered_evaluation import RegisteredEvaluation
 from training.console import ProgressPrinter
+from training.evaluation.calibration import Calibration, calibrate
 from training.evaluation.evaluated_model import EvaluatedModel
 from training.evaluation.everyday import read_everyday
 from training.labels.label_files import read_samples
 from training.labels.samples import DataError, Sample
 from training.report.negatives import print_background, print_everyday
-from training.report.tables import print_clips, print_events
-from training.report.write import Origin, Results, write_json, write_report, write_rules
+from training.report.tables import (
+    print_calibration,
+    print_clips,
+    print_events,
+    print_folds,
+    print_history,
+)
+from training.report.write import (
+    Origin,
+    Results,
+    write_json,
+    write_report,
+    write_rules,
+    write_weights,
+)
 
 if TYPE_CHECKING:  # their packages take seconds to load
     from training.metrics.detection import DetectionScore
@@ -46,7 +62,8 @@ class _Given:
         everyday: list[Sample] = []
         if request.everyday is not None:
             everyday = read_everyday(request.everyday, label_file=request.label_file)
-        return cls(_samples(request.data, request), _samples(request.events, request), everyday)
+        clips = [] if request.folds is not None else _samples(request.data, request)
+        return cls(clips, _samples(request.events, request), everyday)
 
 
 def run_evaluation(
@@ -68,16 +85,34 @@ def run_evaluation(
         PipelineError: if the labels, the model or an option cannot be used.
     """
     given = _Given.read(request)
-    for path in (request.json_file, request.report, request.rules_file):
+    outputs = request.json_file, request.report, request.rules_file, request.weights_file
+    for path in outputs:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
-    model = EvaluatedModel(config, project, request.cache)
+    if request.weights_file is not None and config.recognizer.labels is not None:
+        raise ConfigError(
+            "--write-weights keeps the labels that the weights have: without recognizer.labels "
+            "(`convert --labels` writes weights with others)"
+        )
+    registered = RegisteredEvaluation(request, config, project)
+    model = EvaluatedModel(config, project, request.cache, raw=request.calibrates)
+    folds = None
     try:
+        if request.folds is not None:
+            folds = cross_validate(request, request.folds, config, project, err)
         with ProgressPrinter(err) as progress:
             results = _evaluate(request, model, given, progress)
     except KeyboardInterrupt:
         err.print(f"stopped; what was cut and scored so far is kept in {request.cache}")
+        if request.folds is not None:
+            err.print(f"and folds in {request.folds.output}; the same command continues")
         raise
+    if folds is not None:
+        results = replace(
+            results, clips=folds.pooled, folds=folds, left_out=(*folds.left_out, *results.left_out)
+        )
+    results = replace(results, calibration=_calibration(results, request, model))
+    results = replace(results, history=registered.finish(results))
     _print(results, request, out)
     _write(results, request, model)
     return bool(results.left_out)
@@ -108,6 +143,29 @@ def _evaluate(
     return Results(clips, background, events, everyday, tracking, detection, tuple(left_out))
 
 
+def _calibration(
+    results: Results, request: EvaluateRequest, model: EvaluatedModel
+) -> Calibration | None:
+    """Fit temperatures and choose thresholds, where it was asked for."""
+    if results.clips is None or not request.calibrates:
+        return None
+    spec = model.spec if results.folds is None else results.folds.spec
+    if request.weights_file is not None and model.labels != spec.labels:
+        raise ConfigError(
+            f"--write-weights: the labels of {model.config.recognizer.weights} are "
+            f"{', '.join(model.labels)}, those of the folds {', '.join(spec.labels)}; name "
+            "weights that were trained on the same labels with --model (the folds are kept)"
+        )
+    return calibrate(
+        results.clips.scores,
+        results.clips.mapping,
+        spec.labels,
+        multi_label=spec.multi_label,
+        rate=request.false_alarm_share,
+        seed=request.seed,
+    )
+
+
 def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
     """Read the samples of the chosen split; none without a source."""
     if source is None:
@@ -127,8 +185,7 @@ def _samples(source: Path | None, request: EvaluateRequest) -> list[Sample]:
 
 
 def _print(results: Results, request: EvaluateRequest, out: Console) -> None:
-    if results.clips is not None:
-        print_clips(out, results.clips)
+    _print_clips(results, out)
     if results.background is not None:
         print_background(out, results.background)
     if results.events is not None:
@@ -139,6 +196,17 @@ def _print(results: Results, request: EvaluateRequest, out: Console) -> None:
         out.print(results.tracking.to_table(str(request.video)))
     if results.detection is not None:
         out.print(results.detection.to_table(str(request.detection)))
+    for history in results.history:
+        print_history(out, history)
+
+
+def _print_clips(results: Results, out: Console) -> None:
+    if results.clips is not None:
+        print_clips(out, results.clips)
+    if results.folds is not None:
+        print_folds(out, results.folds)
+    if results.calibration is not None:
+        print_calibration(out, results.calibration)
 
 
 def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) -> None:
@@ -149,6 +217,8 @@ def _write(results: Results, request: EvaluateRequest, model: EvaluatedModel) ->
         write_json(request.json_file, results, origin, model)
     if request.report is not None:
         write_report(request.report, results, origin, model)
+    if request.weights_file is not None:
+        write_weights(request.weights_file, results, model)
     if request.rules_file is not None and results.events is not None:
         write_rules(request.rules_file, results.events, model)
 

@@ -15,6 +15,7 @@ import typer
 from pipeline.commands.options import Settings, at_home, console, explained_errors
 from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
+from training.register import DEFAULT_REGISTER, Register
 
 app = typer.Typer(rich_markup_mode="markdown")
 
@@ -47,6 +48,10 @@ LabelNames = Annotated[
     typer.Option(
         "--labels", callback=at_home, help="Names the numbers of mmaction2's lists and AVA's CSV."
     ),
+]
+RegisterFile = Annotated[
+    Path,
+    typer.Option("--register", callback=at_home, help="What the data was used for is kept here."),
 ]
 VideoFolder = Annotated[
     Path | None,
@@ -83,6 +88,7 @@ def train(
     settings: Settings = None,
     labels: LabelNames = None,
     videos: VideoFolder = None,
+    register: RegisterFile = DEFAULT_REGISTER,
     sanity: Annotated[
         bool, typer.Option("--sanity", help="Only try to overfit ten clips.")
     ] = False,
@@ -105,7 +111,8 @@ def train(
         from training.fitting.train import train as run
 
         command = shlex.join(["run_pipeline.py", *sys.argv[1:]])
-        request = TrainRequest(tuple(data), output, labels, videos, sanity, command)
+        request = TrainRequest(tuple(data), output, labels, videos, sanity, command, register)
+        Register(register).check()
         done = run(request, config, PROJECT, console)
         if not done:
             raise KeyboardInterrupt

@@ -64,6 +64,14 @@ def load_labels(
     Raises:
         DataError: if they cannot be trained on.
     """
+    samples = read_sources(sources, section, label_file=label_file, videos=videos)
+    return label_data(samples, section, seed=seed)
+
+
+def read_sources(
+    sources: Sequence[Path], section: DataConfig, *, label_file: Path | None, videos: Path | None
+) -> list[Sample]:
+    """Read labels as `load_labels` does, and check nothing but their form."""
     samples = [
         sample
         for source in sources
@@ -73,6 +81,20 @@ def load_labels(
     ]
     if section.people == "whole_frame":
         samples = [one if one.box else replace(one, box=WHOLE_FRAME) for one in samples]
+    return samples
+
+
+def label_data(samples: Sequence[Sample], section: DataConfig, *, seed: int) -> LabelledData:
+    """Check samples, and hold some out if none is for validation.
+
+    Args:
+        samples: with their splits, as far as they have any.
+        section: of the configuration.
+        seed: of what is held out.
+
+    Raises:
+        DataError: if they cannot be trained on.
+    """
     labels = section.labels or label_names(samples)
     multi_label = section.multi_label
     if multi_label is None:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from models.boxes import FloatArray
+from models.slowfast.input_spec import InputSpec
 from training.crops.crop_cache import CachedTrack
 from training.crops.person_tracks import PersonPath
 from training.evaluation.video_scores import SubjectScores
@@ -17,6 +18,8 @@ from training.metrics.best_subject import most_active_subject
 from training.metrics.clip_metrics import ScoredClips
 from training.metrics.label_mapping import LabelMapping
 from training.metrics.resampling import Interval
+
+NOBODY = np.zeros((0, 0), np.float32)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,6 +50,32 @@ class ClipScore:
     view: VideoView | CachedView | None  # of the subject that decides; None: there is none
     timelines: tuple[SubjectScores, ...] = ()  # the same subjects, clip after clip
     seconds: float = 0.0  # of the video in which they could be seen
+    over_time: tuple[FloatArray, ...] = ()  # per subject float32 (V, M): what was averaged
+
+    @classmethod
+    def of(
+        cls,
+        sample: Sample,
+        people: int,
+        over_time: Sequence[FloatArray],
+        view: VideoView | CachedView | None,
+        *,
+        timelines: Sequence[SubjectScores] = (),
+        seconds: float = 0.0,
+    ) -> ClipScore:
+        """Average every subject over time.
+
+        Args:
+            sample: of the clip.
+            people: who were tracked.
+            over_time: per subject float32 (V, M), its V >= 1 views.
+            view: to show.
+            timelines: the subjects with their times, for the decision rules.
+            seconds: of the video in which they could be seen.
+        """
+        means = np.stack([*map(mean_scores, over_time)]) if over_time else NOBODY
+        views = sum(map(len, over_time))
+        return cls(sample, means, views, people, view, tuple(timelines), seconds, tuple(over_time))
 
     @property
     def scored(self) -> bool:
@@ -87,13 +116,11 @@ def clip_score(
         seconds: of the video in which they could be seen.
     """
     if not subjects:
-        nobody = np.zeros((0, 0), np.float32)
-        return ClipScore(sample, nobody, 0, people, None, seconds=seconds)
-    means = np.stack([mean_scores(rows) for rows in subjects])
-    shown = most_active_subject(means, background)
+        return ClipScore.of(sample, people, (), None, seconds=seconds)
+    shown = most_active_subject(np.stack([*map(mean_scores, subjects)]), background)
     first = sum(map(len, subjects[:shown]))
     view = views[first + most_typical(subjects[shown])]
-    return ClipScore(sample, means, len(views), people, view, tuple(timelines), seconds)
+    return ClipScore.of(sample, people, subjects, view, timelines=timelines, seconds=seconds)
 
 
 def mean_scores(rows: FloatArray) -> FloatArray:
@@ -186,6 +213,31 @@ class ClipEvaluation:
     def value(self, name: str) -> float | None:
         """Return the value of a measure by its name."""
         return next(measure.value for measure in self.measures if measure.name == name)
+
+
+@dataclass(frozen=True, slots=True)
+class FoldResult:
+    """One fold."""
+
+    number: int  # from 1 on
+    trained_on: int  # samples, without those that chose the epoch
+    clips: int  # that were judged
+    groups: int
+    top1: float | None
+    area_under_curve: float | None  # None: not two classes, or one of them is missing
+    folder: str  # of its model
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class FoldsEvaluation:
+    """All folds together."""
+
+    pooled: ClipEvaluation  # of every clip once
+    folds: tuple[FoldResult, ...]
+    spec: InputSpec  # of the networks
+    started_from: str  # weights or architecture
+    warnings: tuple[str, ...]  # why the result may be too good
+    left_out: tuple[str, ...]  # samples that could not be read, and why
 
 
 def group_spread(groups: Sequence[GroupResult]) -> GroupSpread:

@@ -45,14 +45,13 @@ def evaluate_clips(
         model_multi_label: its scores are independent of each other (sigmoid).
         seed: of the confidence intervals.
     """
-    multi_label = model_multi_label or any(len(score.sample.labels) > 1 for score in scores)
-    clips = _scored(scores, mapping, sums=not model_multi_label, multi_label=multi_label)
+    clips = scored_clips(scores, mapping, model_multi_label=model_multi_label)
     return ClipEvaluation(
         clips=clips,
         scores=tuple(scores),
         mapping=mapping,
-        measures=tuple(_measure(name, clips, seed) for name in MEASURES),
-        confusion=None if multi_label else metrics.confusion(clips),
+        measures=tuple(measure_clips(name, clips, seed) for name in MEASURES),
+        confusion=None if clips.multi_label else metrics.confusion(clips),
         per_class=_per_class(clips),
         per_group=_per_group(clips),
         calibration=_calibration(clips),
@@ -60,10 +59,18 @@ def evaluate_clips(
     )
 
 
-def _scored(
-    scores: Sequence[ClipScore], mapping: LabelMapping, *, sums: bool, multi_label: bool
+def scored_clips(
+    scores: Sequence[ClipScore], mapping: LabelMapping, *, model_multi_label: bool
 ) -> ScoredClips:
-    """Collect truth and scores; a clip without a view is background, if the model has one."""
+    """Collect truth and scores; a clip without a view is background, if the model has one.
+
+    Args:
+        scores: one per labelled clip, at least one.
+        mapping: how labels are counted.
+        model_multi_label: its scores are independent of each other (sigmoid).
+    """
+    multi_label = model_multi_label or any(len(score.sample.labels) > 1 for score in scores)
+    sums = not model_multi_label
     classes = len(mapping.classes)
     table = np.zeros((len(scores), classes), np.float32)
     confidence = np.full(len(scores), np.nan, np.float32)
@@ -105,7 +112,8 @@ def group_of(sample: Sample) -> str:
     return sample.group if sample.group is not None else str(Path(sample.path))
 
 
-def _measure(name: str, clips: ScoredClips, seed: int) -> Measure:
+def measure_clips(name: str, clips: ScoredClips, seed: int) -> Measure:
+    """Compute one of `MEASURES` with its interval; None where it is not defined."""
     if clips.multi_label and name == "mean_class_accuracy":
         return Measure(name, None, None)  # there is no single class to be right about
     if name == "top5" and len(clips.classes) <= 5:

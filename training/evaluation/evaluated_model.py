@@ -15,13 +15,12 @@ from models.slowfast.input_spec import InputSpec
 from pipeline.components import (
     Components,
     build_components,
-    build_recognizer,
     choose_device,
-    decision_policy,
     load_model,
     prepare_recognizer,
 )
 from pipeline.config.schema import PipelineConfig
+from pipeline.default_thresholds import decision_policy
 from pipeline.errors import ConfigError
 from pipeline.recognizer_weights import weights_file
 from pipeline.stages.subject_decider import DecisionPolicy
@@ -51,13 +50,16 @@ class EvaluatedModel:
         config: of the pipeline.
         project: where a relative path is looked for if the current directory does not have it.
         cache: folder for crops and scores.
+        raw: without the temperatures and thresholds of the weights, to choose new ones.
 
     Raises:
         ConfigError: naming the key whose file, device or label does not fit.
     """
 
-    def __init__(self, config: PipelineConfig, project: Path, cache: Path) -> None:
-        self.config, self.project, self._cache = config, project, cache
+    def __init__(
+        self, config: PipelineConfig, project: Path, cache: Path, *, raw: bool = False
+    ) -> None:
+        self.config, self.project, self._cache, self._raw = config, project, cache, raw
         self._device = choose_device(config.device)
         finder = ConfiguredPeopleFinder(config.detector, config.tracker, project, self._device)
         self._people = finder
@@ -65,7 +67,10 @@ class EvaluatedModel:
     @cached_property
     def recognizer(self) -> ActionRecognizer | SceneRecognizer:
         """The recognizer, built at first use."""
-        return build_recognizer(self.config, self.project, self._device)
+        model = load_model(self.config, self.project)
+        if self._raw:
+            model.default_decision = None
+        return prepare_recognizer(model, self.config.recognizer, self._device)
 
     @cached_property
     def components(self) -> Components:
@@ -201,12 +206,18 @@ class EvaluatedModel:
         return scores
 
     @cached_property
+    def identity(self) -> str:
+        """Text that differs where other scores would come out."""
+        return repr([self._people.identity, *self._recognizer_identity])
+
+    @cached_property
     def _scores(self) -> ScoreCache:
-        parts = [self._people.identity, *self._recognizer_identity]
-        return ScoreCache(self._cache / "scores", repr(parts))
+        return ScoreCache(self._cache / "scores", self.identity)
 
     @property
     def _recognizer_identity(self) -> list[object]:
         recognizer, clip = self.config.recognizer, self.config.clip
         weights = file_identity(weights_file(recognizer.weights, self.project))
-        return [weights, recognizer.model_dump_json(), clip.model_dump_json(), self._device]
+        raw = ["raw"] if self._raw else []  # without it, what is cached stays valid
+        parts = [weights, recognizer.model_dump_json(), clip.model_dump_json(), self._device]
+        return [*parts, *raw]

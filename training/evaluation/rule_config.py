@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from models.slowfast.default_decision import DefaultDecision, LabelDecision
 from pipeline.stages.subject_decider import DecisionPolicy
 from training.evaluation.threshold_search import RuleChoice
 from training.evaluation.videos import EventEvaluation
@@ -31,6 +32,39 @@ def rules_yaml(evaluation: EventEvaluation, policy: DecisionPolicy, model: str) 
         if action.choice is not None:
             lines += _lines(action.action, action.choice)
     return "\n".join(lines) + "\n"
+
+
+def decision_of_rules(
+    evaluation: EventEvaluation,
+    before: DefaultDecision | None,
+    *,
+    chosen_at: str,
+    chosen_on: frozenset[str],
+) -> DefaultDecision:
+    """Return what the weights are to carry: the thresholds that keep the rate of false alarms.
+
+    Args:
+        evaluation: with a search.
+        before: what they carry now: its temperatures stay, and what was not searched.
+        chosen_at: UTC.
+        chosen_on: fingerprints of the videos.
+    """
+    labels = {} if before is None else dict(before.labels)
+    for action in evaluation.actions:
+        if action.choice is None or not action.choice.reached:
+            continue
+        rule, had = action.choice.found.rule, labels.get(action.action, LabelDecision())
+        labels[action.action] = LabelDecision(
+            start_threshold=rule.start_threshold,
+            end_threshold=rule.end_threshold,
+            temperature=had.temperature,
+            chosen_for=f"at most {evaluation.false_alarms_per_hour:g} false alarms per camera hour "
+            f"on {evaluation.camera_hours:.2f} hours: {_what_it_does(action.choice)}",
+        )
+    old = () if before is None else before.chosen_on
+    return DefaultDecision(
+        labels=labels, chosen_at=chosen_at, chosen_on=tuple(sorted(chosen_on.union(old)))
+    )
 
 
 def _lines(action: str, choice: RuleChoice) -> list[str]:

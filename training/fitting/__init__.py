@@ -1,4 +1,4 @@
 """The training run: epochs, optimization, validation, and a state that survives a kill.
 
-May import crops, metrics, labels, config, console, models and pipeline.
+May import crops, metrics, labels, config, console, register, models and pipeline.
 """

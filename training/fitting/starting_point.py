@@ -14,6 +14,7 @@ from torch import nn
 from models.checkpoints.checkpoint import CheckpointError
 from models.slowfast.input_spec import InputSpec
 from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.training_record import TrainingRecord
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.components import untrained_recognizer
 from pipeline.config.network import ModelConfig, load_model_config
@@ -52,6 +53,7 @@ def build_starting_point(
         if described is not None:
             dropout = described.cls_head.dropout_ratio
             _check_classes(section.architecture, described, labels, multi_label=multi_label)
+        model.training_record = TrainingRecord()  # untrained: it has seen nothing
     else:
         model = load_checkpoint(section.weights, section.state_dict, project)
     changes = config.input.model_dump()
@@ -200,6 +202,7 @@ def with_classes(
     except ValueError as error:
         raise ConfigError(f"input: {error}") from error
     fitted.backbone.load_state_dict(model.backbone.state_dict())
+    fitted.training_record = model.training_record
     if spec.labels == model.input_spec.labels:
         fitted.cls_head.load_state_dict(model.cls_head.state_dict())
     else:

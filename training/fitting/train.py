@@ -21,6 +21,7 @@ from rich.console import Console
 from models.checkpoints.checkpoint import load_recognizer, save_recognizer
 from models.inference.action_recognizer import ActionRecognizer
 from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.training_record import continued_record
 from pipeline.components import choose_device
 from pipeline.errors import ConfigError, PipelineError
 from pipeline.runtime.shutdown import Shutdown, on_signals
@@ -41,7 +42,8 @@ from training.fitting.compute import choose_precision, make_fabric
 from training.fitting.epoch_loader import EpochDraw, EpochLoader, EpochSampler
 from training.fitting.epochs import EpochLoop, Plan, best_model
 from training.fitting.progress import TrainingProgress
-from training.fitting.run_report import report_run
+from training.fitting.registered_run import RunOrigin, run_entries
+from training.fitting.run_report import RunReport, report_run
 from training.fitting.run_state import BEST, MODEL, STATE, RunState, open_output
 from training.fitting.sanity import overfit_ten_clips
 from training.fitting.specs import epoch_plan, mirror_rule, trainer_spec, view_spec
@@ -51,6 +53,8 @@ from training.fitting.starting_point import (
     describe_origin,
 )
 from training.fitting.trainer import Trainer
+from training.labels.fingerprints import fingerprints_of
+from training.register import Register
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +69,7 @@ class TrainRequest:
     videos: Path | None  # folder of relative paths; None: that of the labels
     sanity: bool  # only overfit ten clips
     command: str  # as it was typed
+    register: Path | None = None  # where the use of the data is kept; None: nowhere
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,7 +85,7 @@ class TrainingJob:
 
 
 def train(request: TrainRequest, config: TrainConfig, project: Path, console: Console) -> bool:
-    """Train a recognizer, or check whether it can overfit ten clips.
+    """Read labels and train a recognizer on them, or check whether it can overfit ten clips.
 
     Args:
         request: data and output.
@@ -94,14 +99,21 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
     Raises:
         PipelineError: if data, configuration or network cannot be trained with.
     """
-    device = choose_device(config.device)
     data = load_labels(
         request.data,
-        _data_section(config, project),
+        data_section(config, project),
         label_file=request.label_file,
         videos=request.videos,
         seed=config.loop.seed,
     )
+    return train_on(data, request, config, project, console)
+
+
+def train_on(
+    data: LabelledData, request: TrainRequest, config: TrainConfig, project: Path, console: Console
+) -> bool:
+    """Train a recognizer on samples that are read already; see `train`."""
+    device = choose_device(config.device)
     log.info("%s", data.describe())
     model = build_starting_point(
         config,
@@ -132,11 +144,15 @@ def train(request: TrainRequest, config: TrainConfig, project: Path, console: Co
     except FloatingPointError as error:
         raise PipelineError(str(error)) from error
     if complete:
-        _write_model(job, data, prepared, device)
+        report = _write_model(job, data, prepared, device)
+        if request.register is not None:
+            run = RunOrigin(request.data, request.output / MODEL, request.command)
+            used = dict.fromkeys(track.sample for track in prepared.tracks)
+            Register(request.register).append(run_entries(run, used, report))
     return complete
 
 
-def _data_section(config: TrainConfig, project: Path) -> DataConfig:
+def data_section(config: TrainConfig, project: Path) -> DataConfig:
     """Take multi_label from the file of the network, if there is one and `data` does not set it."""
     described = architecture_file(config.model, project)
     if described is None or config.data.multi_label is not None:
@@ -254,13 +270,21 @@ def _stop_on_signals(fabric: Fabric, console: Console) -> Iterator[threading.Eve
         yield shutdown.stop
 
 
-def _write_model(job: TrainingJob, data: LabelledData, prepared: Prepared, device: str) -> None:
+def _write_model(
+    job: TrainingJob, data: LabelledData, prepared: Prepared, device: str
+) -> RunReport:
     """Write the model, measure the file as it was written, report, and remove the state."""
     output = job.output
     state, _ = RunState.load(output)
     unfinished = output / f"unfinished.{MODEL}"
     try:
-        save_recognizer(unfinished, best_model(job.model, output), half=job.config.model.half)
+        model = best_model(job.model, output)
+        model.training_record = continued_record(
+            job.model.training_record,
+            fingerprints_of(track.sample for track in job.train),
+            fingerprints_of(track.sample for track in job.val),
+        )
+        save_recognizer(unfinished, model, half=job.config.model.half)
     except ValueError as error:
         raise PipelineError(
             f"{error}; the training diverged: a lower optimizer.learning_rate helps"
@@ -278,3 +302,4 @@ def _write_model(job: TrainingJob, data: LabelledData, prepared: Prepared, devic
     unfinished.replace(output / MODEL)
     for name in (STATE, BEST):  # with the model there is nothing to resume
         (output / name).unlink()
+    return report

@@ -76,6 +76,51 @@ def draw_units(samples: Sequence[Sample], fraction: float, seed: int) -> set[str
     return chosen
 
 
+def draw_folds(samples: Sequence[Sample], folds: int, seed: int) -> list[int]:
+    """Distribute whole groups over the folds of a cross-validation, every class evenly.
+
+    Groups come from the largest to the smallest, those of one size in random order; each goes where
+    its classes are rarest, and then where there are the fewest samples.
+
+    Args:
+        samples: at least one; their splits do not count.
+        folds: 2 or more.
+        seed: of the order.
+
+    Returns:
+        Per sample the number of its fold, from 0 on.
+
+    Raises:
+        DataError: if there are fewer groups than folds.
+    """
+    ordered = sorted(samples, key=unit_of)
+    units = {
+        name: Counter(label for one in ours for label in one.labels)
+        for name, ours in groupby(ordered, unit_of)
+    }
+    if len(units) < folds:
+        raise DataError(
+            f"--folds {folds}: the data has only {len(units)} groups, and no group is in two folds"
+        )
+    total = Counter[str]()
+    for counts in units.values():
+        total.update(counts)
+    drawn = np.random.default_rng(seed).permutation(sorted(units))
+    placed: dict[str, int] = {}
+    filled = [Counter[str]() for _ in range(folds)]
+
+    def crowding(fold: int, counts: Counter[str]) -> tuple[float, int]:
+        share = sum(filled[fold][label] / total[label] * n for label, n in counts.items())
+        return share, filled[fold].total()
+
+    for name in sorted(map(str, drawn), key=lambda name: -units[name].total()):  # stable
+        counts = units[name]
+        fold = min(range(folds), key=lambda fold: crowding(fold, counts))
+        placed[name] = fold
+        filled[fold].update(counts)
+    return [placed[unit_of(one)] for one in samples]
+
+
 def _closer(missing: float, count: int) -> float:
     """Return how much closer a class comes to its target by so many samples."""
     return abs(missing) - abs(missing - count)

@@ -1,4 +1,4 @@
 """Reports of an evaluation: HTML, JSON, tables, plots.
 
-May import evaluation, metrics, crops, labels, console, models and pipeline.
+May import evaluation, metrics, crops, labels, console, register, models and pipeline.
 """

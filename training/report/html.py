@@ -9,10 +9,11 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from training.console import number, percent, seconds
-from training.evaluation.clip_results import ClipEvaluation, GroupSpread, group_spread
+from training.evaluation.calibration import Calibration
+from training.evaluation.clip_results import ClipEvaluation, FoldResult, GroupSpread, group_spread
 from training.evaluation.videos import EventEvaluation
 from training.report.plots import reliability_svg, threshold_svg
-from training.report.tables import nobody_text
+from training.report.tables import calibration_text, nobody_text
 
 SHOWN_GROUPS = 30
 MOST_CLASSES = 60  # of a confusion matrix that is shown; the JSON has any
@@ -47,6 +48,13 @@ class ClipPage:
 
     result: ClipEvaluation
     mistakes: tuple[MistakeImage, ...]  # of clips that are wrong
+    folds: tuple[FoldResult, ...] = ()
+    calibration: Calibration | None = None
+
+    @property
+    def calibration_text(self) -> str:
+        """What temperatures are worth, as sentences."""
+        return "" if self.calibration is None else calibration_text(self.calibration)
 
     @property
     def nobody(self) -> str:

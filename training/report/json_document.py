@@ -11,13 +11,20 @@ import numpy as np
 
 from models.boxes import FloatArray
 from pipeline.types import Subject
-from training.evaluation.clip_results import ClipEvaluation, ClipScore, group_spread
+from training.evaluation.calibration import Calibration
+from training.evaluation.clip_results import (
+    ClipEvaluation,
+    ClipScore,
+    FoldsEvaluation,
+    group_spread,
+)
 from training.evaluation.labelled_videos import LabelledVideo
 from training.evaluation.threshold_search import RuleCounts
 from training.evaluation.videos import ActionEvents, EventEvaluation
 from training.metrics.best_subject import judge_by_best_subject
 from training.metrics.event_metrics import EventCounts
 from training.metrics.label_mapping import LabelMapping
+from training.register import DataHistory
 
 
 def to_json(document: dict[str, Any]) -> str:
@@ -52,6 +59,32 @@ def clips_document(evaluation: ClipEvaluation) -> dict[str, Any]:
         "seed": evaluation.seed,
         "clips": [_clip(score, row, evaluation) for row, score in enumerate(evaluation.scores)],
     }
+
+
+def folds_document(evaluation: FoldsEvaluation) -> dict[str, Any]:
+    """Build the value of the key `folds`."""
+    return {
+        "folds": [asdict(fold) for fold in evaluation.folds],
+        "started_from": evaluation.started_from,
+        "warnings": list(evaluation.warnings),
+    }
+
+
+def calibration_document(calibration: Calibration) -> dict[str, Any]:
+    """Build the value of the key `temperatures`."""
+    return {
+        "temperatures": dict(zip(calibration.labels, calibration.temperatures, strict=True)),
+        "calibration_error_before": asdict(calibration.before),
+        "calibration_error_after": asdict(calibration.after),
+        "folds": calibration.folds,
+        "false_alarm_rate": calibration.rate,
+        "thresholds": [asdict(each) for each in calibration.thresholds],
+    }
+
+
+def history_document(history: DataHistory) -> dict[str, Any]:
+    """Describe what the data had been used for before."""
+    return {**asdict(history), "held_out": history.held_out, "notes": history.sentences()}
 
 
 def mapping_document(mapping: LabelMapping) -> dict[str, Any]:

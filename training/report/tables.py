@@ -7,8 +7,10 @@ from rich.markup import escape
 from rich.table import Table
 
 from training.console import number, percent, seconds
-from training.evaluation.clip_results import ClipEvaluation, group_spread
+from training.evaluation.calibration import Calibration
+from training.evaluation.clip_results import ClipEvaluation, FoldsEvaluation, group_spread
 from training.evaluation.videos import EventEvaluation
+from training.register import DataHistory
 
 MOST_COLUMNS = 15  # of a confusion matrix; a larger one stands in the report and the JSON
 
@@ -33,6 +35,62 @@ def print_clips(console: Console, evaluation: ClipEvaluation) -> None:
     confusion = _confusion(evaluation)
     if confusion is not None:
         console.print(confusion)
+
+
+def print_folds(console: Console, evaluation: FoldsEvaluation) -> None:
+    """Print what each fold gave; the measures above are of all of them together."""
+    title = f"Folds, trained from {evaluation.started_from}"
+    table = Table("fold", "trained on", "judged", "groups", "top1", title=escape(title))
+    curves = any(fold.area_under_curve is not None for fold in evaluation.folds)
+    if curves:
+        table.add_column("area under curve")
+    for fold in evaluation.folds:
+        cells = [str(fold.number), str(fold.trained_on), str(fold.clips), str(fold.groups)]
+        area = [percent(fold.area_under_curve)] if curves else []
+        table.add_row(*cells, percent(fold.top1), *area)
+    console.print(table)
+    for warning in evaluation.warnings:
+        console.print(f"Careful: {warning}", highlight=False, markup=False)
+
+
+def print_calibration(console: Console, calibration: Calibration) -> None:
+    """Print temperatures, what they are worth by folds, and the thresholds that were chosen."""
+    table = Table("label", "temperature", "start", "end", "false alarms", "at most*", "found")
+    table.title = f"Thresholds for at most {percent(calibration.rate)} of clips without the action"
+    chosen = {each.label: each for each in calibration.thresholds}
+    for label, temperature in zip(calibration.labels, calibration.temperatures, strict=True):
+        one, cells = chosen.get(label), ["-"] * 5
+        if one is not None:
+            counts = f"{one.false_alarms} of {one.without}", percent(one.at_most)
+            found = f"{one.found} of {one.with_it}"
+            cells = [f"{one.start:g}", f"{one.end:g}", *counts, found]
+        table.add_row(escape(label), f"{temperature:.3g}", *cells)
+    console.print(table)
+    console.print("* what so many clips rule out with 95 % certainty", highlight=False)
+    console.print(calibration_text(calibration), highlight=False)
+
+
+def calibration_text(calibration: Calibration) -> str:
+    """Say what the temperatures are worth."""
+    before, after = (
+        f"{percent(each.value)}"
+        + (
+            f" ({percent(each.interval.low)} to {percent(each.interval.high)})"
+            if each.interval
+            else ""
+        )
+        for each in (calibration.before, calibration.after)
+    )
+    return (
+        f"Expected calibration error {before}, with temperatures of the other folds {after}; "
+        f"{calibration.folds} folds over groups."
+    )
+
+
+def print_history(console: Console, history: DataHistory) -> None:
+    """Print whether the data was held out, and when it was looked at."""
+    text = "; ".join(history.sentences())
+    console.print(f"{text[0].upper()}{text[1:]}.", highlight=False, markup=False)
 
 
 def nobody_text(evaluation: ClipEvaluation) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,9 +11,18 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from models.checkpoints.checkpoint import CheckpointError, load_recognizer, save_recognizer
+from models.checkpoints.checkpoint import (
+    CheckpointError,
+    load_recognizer,
+    read_defaults,
+    save_recognizer,
+    write_decision,
+)
 from models.checkpoints.naming_schemes import OURS_UNTIL_FORMAT_2
+from models.checkpoints.weight_files import content_identity, read_weights
+from models.slowfast.default_decision import DefaultDecision, LabelDecision
 from models.slowfast.recognizer3d import Recognizer3D
+from models.slowfast.training_record import TrainingRecord
 from models.slowfast.zoo import slowfast_compact
 from tests.models.published_files import (
     MMACTION2,
@@ -280,3 +290,53 @@ def test_the_shipped_weights_are_small_and_know_their_labels() -> None:
     spec = load_recognizer(path).input_spec
     assert spec.name == "slowfast_compact"
     assert {"stand", "walk", "fight", "nothing"} < set(spec.labels)
+
+
+def test_thresholds_and_the_record_of_training_travel_with_the_weights(
+    recognizer: Recognizer3D, tmp_path: Path
+) -> None:
+    model = copy.deepcopy(recognizer)
+    plain, full = tmp_path / "plain.safetensors", tmp_path / "full.safetensors"
+    save_recognizer(plain, model)
+    assert read_weights(plain).metadata.keys() == {"format", "architecture", "input_spec"}
+    walk = LabelDecision(start_threshold=0.7, end_threshold=0.4, temperature=2.0)
+    model.default_decision = DefaultDecision(labels={"walk": walk})
+    model.training_record = TrainingRecord(trained_on=("abc",))
+    save_recognizer(full, model)
+    loaded = load_recognizer(full)
+    assert loaded.default_decision == model.default_decision
+    assert loaded.training_record == model.training_record
+    (tmp_path / "names.txt").write_text("stay\ngo\n")
+    renamed = load_recognizer(full, labels=str(tmp_path / "names.txt"))
+    assert renamed.default_decision is not None
+    assert renamed.default_decision.labels == {"go": walk}
+    assert load_recognizer(full, num_classes=3).default_decision is None  # a fresh classifier
+
+
+def test_thresholds_that_cannot_work_name_the_file(
+    recognizer: Recognizer3D, tmp_path: Path
+) -> None:
+    model = copy.deepcopy(recognizer)
+    save_recognizer(tmp_path / "a.safetensors", model)
+    file = read_weights(tmp_path / "a.safetensors")
+    metadata = {**file.metadata, "decision": '{"labels": {"walk": {"temperature": -1}}}'}
+    save_file(file.tensors, tmp_path / "b.safetensors", metadata)
+    with pytest.raises(CheckpointError, match=r"b\.safetensors: .*walk: temperature must be"):
+        load_recognizer(tmp_path / "b.safetensors")
+
+
+def test_thresholds_are_written_into_a_file_whose_weights_stay(
+    recognizer: Recognizer3D, tmp_path: Path
+) -> None:
+    source, target = tmp_path / "a.safetensors", tmp_path / "b.safetensors"
+    save_recognizer(source, recognizer, half=True)
+    walk = LabelDecision(start_threshold=0.7, end_threshold=0.4, temperature=2.0)
+    decision = DefaultDecision(labels={"walk": walk}, chosen_at="2026-11-25", chosen_on=("a",))
+    write_decision(source, target, decision)
+    assert read_defaults(target) == (decision, None)
+    assert read_defaults(source) == (None, None)
+    assert content_identity(source) == content_identity(target)  # the same network
+    before, after = read_weights(source), read_weights(target)
+    assert all(torch.equal(after.tensors[key], one) for key, one in before.tensors.items())
+    write_decision(target, target, DefaultDecision(labels={}))
+    assert load_recognizer(target).default_decision == DefaultDecision(labels={})

@@ -14,6 +14,8 @@ from torch import nn
 from models.inference.action_recognizer import ActionRecognizer
 from models.inference.clip_transform import ClipTransform
 from models.inference.device import Backend, Precision, select_backend, select_device
+from models.inference.temperature import apply_temperatures
+from models.slowfast.default_decision import DefaultDecision, LabelDecision
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import slowfast_compact
 
@@ -146,3 +148,21 @@ def test_scores_beyond_half_precision_are_computed_in_float32(
     assert np.isfinite(scores).all()
     assert caplog.text.count("scores in float16 are not finite") == 1
     np.testing.assert_allclose(scores[1], plain_scores(loud, clips[1]), atol=1e-3)
+
+
+def test_temperatures_of_the_weights_are_applied_and_nothing_else_changes(
+    model: Recognizer3D, clips: list[NDArray[np.uint8]]
+) -> None:
+    model, clips = copy.deepcopy(model), clips[:1]
+    plain = ActionRecognizer(model, device="cpu", backend="torch").predict(clips)
+    cool = LabelDecision(start_threshold=0.7, end_threshold=0.4)
+    model.default_decision = DefaultDecision(labels={"class_0": cool})
+    same = ActionRecognizer(model, device="cpu", backend="torch").predict(clips)
+    assert same.tobytes() == plain.tobytes()
+    warm = LabelDecision(temperature=3.0)
+    model.default_decision = DefaultDecision(
+        labels={label: warm for label in model.input_spec.labels}
+    )
+    tempered = ActionRecognizer(model, device="cpu", backend="torch").predict(clips)
+    assert tempered == pytest.approx(apply_temperatures(plain, [3.0] * 6, multi_label=False))
+    assert tempered.max() < plain.max()

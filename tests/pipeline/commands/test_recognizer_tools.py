@@ -10,7 +10,10 @@ import torch
 from typer.testing import CliRunner
 
 from models import load_recognizer
+from models.checkpoints.checkpoint import save_recognizer
 from models.checkpoints.naming_schemes import NAMING_SCHEMES
+from models.slowfast.default_decision import DefaultDecision, LabelDecision
+from models.slowfast.training_record import TrainingRecord
 from run_pipeline import app
 from tests.conftest import REPOSITORY
 from tests.models.published_files import in_naming_scheme, small_network
@@ -110,3 +113,26 @@ def test_a_network_is_described_stage_by_stage() -> None:
     for word in ("slow res5", "fast stem", "laterals", "head", "Convention", "crop_size: 112"):
         assert word in output
     assert "there are slowfast_r50_4x16" in run("describe", "slowfast_r51", code=2)
+
+
+def test_describe_shows_thresholds_and_what_the_network_was_trained_on(tmp_path: Path) -> None:
+    path, kept = tmp_path / "mine.safetensors", tmp_path / "kept.safetensors"
+    model = small_network()
+    save_recognizer(path, model)
+    printed = run("describe", str(path))
+    assert "What it was trained on is not recorded" in printed
+    assert "No thresholds in the weights: decision.start_threshold, or 0.6" in printed
+    one = LabelDecision(
+        start_threshold=0.7, end_threshold=0.45, temperature=1.5, chosen_for="at most 5 %"
+    )
+    label = model.input_spec.labels[0]
+    model.default_decision = DefaultDecision(labels={label: one}, chosen_at="2026-11-25")
+    model.training_record = TrainingRecord(trained_on=("a", "b"), chosen_on=("c",))
+    save_recognizer(path, model)
+    run("convert", str(path), str(kept))
+    printed = run("describe", str(kept))
+    assert "Trained on 2 videos, epoch chosen by 1" in printed
+    assert f"{label}: start 0.7, end 0.45, temperature 1.5 (at most 5 %)" in printed
+    document = json.loads(run("describe", str(kept), "--json"))
+    assert document["decision"]["labels"][label]["start_threshold"] == 0.7
+    assert document["trained_on"]["trained_on"] == ["a", "b"]

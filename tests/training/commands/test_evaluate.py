@@ -48,6 +48,7 @@ def table(path: Path, rows: Sequence[Sequence[str]]) -> Path:
 
 def evaluate(folder: Path, *arguments: str | Path, expect: int) -> subprocess.CompletedProcess[str]:
     own = ["--model", folder / "model.safetensors", "--cache", folder / "cache", *SETTINGS]
+    own += ["--register", folder / "register.jsonl"]
     done = subprocess.run(
         [*PROGRAM, "evaluate", *map(str, [*arguments, *own])],
         capture_output=True, text=True, timeout=240, env=os.environ | {"COLUMNS": "100"},

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from pipeline.errors import ConfigError
-from training.commands.evaluate_request import EvaluateRequest
+from training.commands.evaluate_request import EvaluateRequest, FoldsRequest
+from training.config import TrainConfig
 from training.evaluation.view_options import WholeFrameViews
 
 DEFAULTS: dict[str, Any] = {
@@ -33,7 +34,8 @@ DEFAULTS: dict[str, Any] = {
     "rules_file": None,
     "command": "evaluate",
 }
-FILE = Path("file")
+FILE, WEIGHTS = Path("file"), Path("new.safetensors")
+FOLDS = FoldsRequest(3, TrainConfig(), (), Path("folds"))
 
 
 @pytest.mark.parametrize(
@@ -50,6 +52,12 @@ FILE = Path("file")
         ),
         ({"data": FILE, "false_alarms_per_hour": 1.0}, "give --events"),
         ({"events": FILE, "rules_file": FILE}, "--write-config writes what"),
+        ({"events": FILE, "calibrate": True}, "fitted on labelled clips: give --data"),
+        ({"events": FILE, "weights_file": WEIGHTS}, "give --target-false-alarms too"),
+        ({"data": FILE, "events": FILE, "weights_file": WEIGHTS}, "what one kind of data chose"),
+        ({"data": FILE, "weights_file": FILE}, "name it .safetensors"),
+        ({"detection": FILE, "folds": FOLDS}, "distributes labelled clips: give --data"),
+        ({"data": FILE, "events": FILE, "folds": FOLDS}, "judged by one model: without --folds"),
     ],
 )
 def test_options_that_do_not_go_together_are_refused(

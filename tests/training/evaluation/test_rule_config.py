@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.components import decision_policy
 from pipeline.config.schema import load_config
+from pipeline.default_thresholds import decision_policy
 from pipeline.stages.subject_decider import ActionRule
 from tests.training.made_events import policy_of, track_of, true, video_of
 from training.evaluation.labelled_videos import LabelledVideo

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from training.labels.samples import DataError, Sample
-from training.labels.splits import unit_of, with_validation
+from training.labels.splits import draw_folds, unit_of, with_validation
 
 
 def samples(count: int = 60, groups: int = 12) -> list[Sample]:
@@ -72,3 +72,27 @@ def test_one_group_cannot_be_split() -> None:
 def test_groups_larger_than_the_fraction_still_give_a_validation() -> None:
     placed = with_validation(samples(10, groups=2), 0.05, 0)
     assert {one.split for one in placed} == {"train", "val"}
+
+
+def test_folds_keep_groups_whole_and_classes_even() -> None:
+    samples = [
+        Sample(Path(f"{group}-{n}.mp4"), (("walk", "fight")[n % 2],), group=str(group))
+        for group in range(13)
+        for n in range(1 + group % 4)
+    ]
+    folds = draw_folds(samples, 4, seed=0)
+    assert folds == draw_folds(samples, 4, seed=0)
+    assert folds != draw_folds(samples, 4, seed=1)
+    assert set(folds) == {0, 1, 2, 3}
+    by_group = {(sample.group, fold) for sample, fold in zip(samples, folds, strict=True)}
+    assert len(by_group) == 13
+    for label in ("walk", "fight"):
+        mine = [fold for one, fold in zip(samples, folds, strict=True) if one.labels == (label,)]
+        counts = [mine.count(fold) for fold in range(4)]
+        assert max(counts) - min(counts) <= 2
+
+
+def test_more_folds_than_groups_are_an_error() -> None:
+    samples = [Sample(Path(f"{n}.mp4"), ("walk",), group=str(n // 2)) for n in range(6)]
+    with pytest.raises(DataError, match="--folds 4: the data has only 3 groups"):
+        draw_folds(samples, 4, seed=0)
