@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from models.slowfast.default_decision import DefaultDecision, LabelDecision
-from pipeline.config.schema import DecisionConfig
+from pipeline.config.decision import DecisionConfig
 from pipeline.errors import ConfigError
 from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
 

@@ -10,7 +10,8 @@ from models.checkpoints.checkpoint import save_recognizer
 from models.inference.scene_recognizer import SceneRecognizer
 from pipeline import components
 from pipeline.components import Components, build_components, build_detector
-from pipeline.config.schema import DecisionConfig, load_config
+from pipeline.config.decision import DecisionConfig
+from pipeline.config.schema import load_config
 from pipeline.default_thresholds import decision_policy
 from pipeline.errors import ConfigError
 from tests.conftest import REPOSITORY
