@@ -39,6 +39,7 @@ class LabelledRecognizer:
     """As far as the components of a run look at one."""
 
     spec = replace(SPEC, group_labels=("fight",))
+    default_decision = None
 
 
 def test_what_is_a_groups_is_decided_for_groups_alone() -> None:
