@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -135,12 +136,13 @@ def _components_of_several(
     if any(one.recognizer.mode == "scene" for one in each):
         raise ConfigError("recognizers: mode: scene is possible for a single recognizer only")
     # Mistakes first, then what is downloaded, then what is exported.
-    skeletons = {
-        n: build_skeleton_part(one)
-        for n, one in enumerate(each)
-        if one.recognizer.mode == "skeleton"
-    }
-    models = [None if n in skeletons else load_model(one, project) for n, one in enumerate(each)]
+    skeletons: dict[int, RecognizerPart] = {}
+    models: list[Recognizer3D | None] = []
+    for number, one in enumerate(each):
+        with _entry_named(number):
+            if one.recognizer.mode == "skeleton":
+                skeletons[number] = build_skeleton_part(one)
+            models.append(None if number in skeletons else load_model(one, project))
     pose = build_pose(config, project, device) if skeletons else None
     if detector is None:
         detector = build_detector(config.detector, project, device)
@@ -170,6 +172,15 @@ def _components_of_several(
         parts=parts,
         pose=pose,
     )
+
+
+@contextmanager
+def _entry_named(number: int) -> Iterator[None]:
+    """Name the entry of the list in what is wrong with it, as the configuration counts."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"recognizers.{number}: {error}") from error
 
 
 def _crop_part(model: Recognizer3D, config: PipelineConfig, device: str) -> RecognizerPart:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt
+from pydantic import Field, NonNegativeFloat, PositiveFloat, PositiveInt, model_validator
 
 from pipeline.config.loading import Section, UserPathOrName
 
@@ -18,6 +18,7 @@ CLIP_KEYS = {
     "stride_s",
     "max_gap_s",
 }
+_SKELETON_KEYS = {"mode", "weights", "stride_s", "max_gap_s"}  # its time grid is fixed
 
 
 class RecognizerEntry(Section):
@@ -55,6 +56,16 @@ class RecognizerEntry(Section):
     )
     stride_s: PositiveFloat | None = Field(None, description="see clip.stride_s")
     max_gap_s: PositiveFloat | None = Field(None, description="see clip.max_gap_s")
+
+    @model_validator(mode="after")
+    def _keys_of_a_skeleton(self) -> RecognizerEntry:
+        without_effect = self.model_dump(exclude_none=True).keys() - _SKELETON_KEYS
+        if self.mode == "skeleton" and without_effect:
+            raise ValueError(
+                f"{', '.join(sorted(without_effect))} has no effect with mode: skeleton, which "
+                f"takes {', '.join(sorted(_SKELETON_KEYS - {'mode'}))}"
+            )
+        return self
 
 
 class PoseConfig(Section):

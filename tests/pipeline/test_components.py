@@ -137,7 +137,14 @@ def test_what_runs_for_falls_needs_no_weights_of_a_recognizer() -> None:
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ("recognizers=[{mode: skeleton, weights: x.pt}]", r"there is posture alone"),
+        (
+            "recognizers=[{mode: skeleton, weights: posture}, {mode: skeleton, weights: x.pt}]",
+            r"recognizers\.1: recognizer\.weights: x\.pt, but with .* there is posture alone",
+        ),
+        (
+            "recognizers=[{weights: no.safetensors}, {mode: skeleton, weights: posture}]",
+            r"recognizers\.0: recognizer\.weights: .*no\.safetensors",
+        ),
         ("pose.weights=no.pt", r"pose\.weights: no pose weights at no\.pt; names are blazepose"),
     ],
 )

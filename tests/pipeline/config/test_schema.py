@@ -352,3 +352,9 @@ def test_without_a_list_there_is_the_one_recognizer() -> None:
 
 def test_a_typo_in_the_list_names_the_entry() -> None:
     assert "recognizers.1.strid_s" in fails("recognizers=[{}, {strid_s: 1}]")
+
+
+def test_an_entry_of_key_points_takes_no_key_that_has_no_effect_there() -> None:
+    error = fails("recognizers=[{}, {mode: skeleton, weights: posture, clip_len: 8, labels: ava}]")
+    assert "recognizers.1" in error
+    assert "clip_len, labels has no effect with mode: skeleton" in error
