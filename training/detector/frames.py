@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipeline.sources.file_decoder import VideoReader
+from training.labels.damaged_videos import frames_before_damage
 
 Image = NDArray[np.uint8]  # (H, W, 3) BGR
 
@@ -90,7 +91,7 @@ def take_frames(source: FrameSource) -> Iterator[Image]:
 
     Raises:
         ValueError: if an image file cannot be read.
-        pipeline.sources.file_decoder.DecodeError: if a video cannot.
+        pipeline.sources.file_decoder.DecodeError: if no frame of a video can be decoded.
     """
     if source.path.suffix == ".jpg":
         image = cv2.imread(str(source.path))
@@ -101,7 +102,7 @@ def take_frames(source: FrameSource) -> Iterator[Image]:
     with closing(VideoReader(source.path)) as reader:
         frames = source.last_frame or reader.info.frames or source.count
         wanted = set(np.linspace(0, frames - 1, source.count).round().astype(int).tolist())
-        for index, decoded in enumerate(reader.frames()):
+        for index, decoded in enumerate(frames_before_damage(reader, source.path)):
             if index in wanted:
                 yield shrink(decoded.image)
 

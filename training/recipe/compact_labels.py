@@ -18,6 +18,7 @@ from models.detections import Detections
 from models.detectors.yolo import YoloPersonDetector
 from pipeline.sources.file_decoder import VideoReader
 from training.crops.person_tracks import PersonTrack, link_detections, write_mot_tracks
+from training.labels.damaged_videos import frames_before_damage
 from training.recipe.compact_groups import GroupStretch, groups_of
 from training.recipe.compact_sources import DEMO_GROUP, Source, list_sources
 from training.recipe.compact_stretches import TOGETHER, Stretch, people_of
@@ -41,14 +42,14 @@ def detect_source(source: Source, detector: YoloPersonDetector) -> SourceDetecti
     """Detect people in at most `MAX_FPS` frames a second.
 
     Raises:
-        DecodeError: if the video cannot be read to its end.
+        DecodeError: if no frame of the video can be decoded.
     """
     frames: list[int] = []
     times: list[float] = []
     people: list[Detections] = []
     wh = (0, 0)
     with closing(VideoReader(source.path)) as reader:
-        for index, decoded in enumerate(reader.frames()):
+        for index, decoded in enumerate(frames_before_damage(reader, source.path)):
             early = bool(times) and decoded.pts_s - times[-1] < 0.9 / MAX_FPS
             if early or not source.start_s <= decoded.pts_s < source.end_s:
                 continue
