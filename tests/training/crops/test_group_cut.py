@@ -41,7 +41,7 @@ def test_people_side_by_side_share_one_square_in_all_frames_of_a_clip() -> None:
     written.cut([LEFT, RIGHT], 11)
     assert list(written.windows) == ["group 1/1"]
     for window in written.windows["group 1/1"]:
-        np.testing.assert_allclose(window, [7.5, 10, 57.5, 60])
+        np.testing.assert_allclose(window, [8, 10, 58, 60])  # whole pixels, see group_window
     np.testing.assert_allclose(written.times["group 1/1"], np.arange(11) / 10)
 
 
