@@ -93,13 +93,12 @@ def build_components(
         ConfigError: if a file, device or label is invalid; the message names the key.
     """
     device = choose_device(config.device)
-    each = config.of_each_recognizer()
-    if recognizer is None and (len(each) > 1 or each[0].recognizer.mode == "skeleton"):
-        return _components_of_several(config, each, project, device, detector)
-    if recognizer is None:
-        config = each[0]
     # What takes longest comes last: a recognizer is exported to OpenVINO at its first run.
     if recognizer is None:
+        each = config.of_each_recognizer()
+        if len(each) > 1 or each[0].recognizer.mode == "skeleton":
+            return _components_of_several(config, each, project, device, detector)
+        config = each[0]
         model = load_model(config, project)
         spec, defaults = model.input_spec, model.default_decision
     else:
