@@ -16,8 +16,8 @@ from pipeline.errors import ConfigError
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.group_clips import GroupClipSpec, cut_subjects
 from pipeline.stages.groups import GroupSpec
-from pipeline.stages.key_point_clips import NoPose, cut_key_points
-from pipeline.stages.pose import PoseEstimator
+from pipeline.stages.key_point_clips import cut_key_points
+from pipeline.stages.pose import NoPose, PoseEstimator
 from pipeline.stages.recognition import ClipScorer, SkeletonScorer
 from pipeline.types import ClippedFrame, StreamEnd, TrackedFrame
 

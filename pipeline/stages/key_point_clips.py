@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from models.boxes import FloatArray, iou_matrix
-from models.pose.key_points import not_found
 from models.skeleton.skeleton_clip import SkeletonClip
 from pipeline.stages.clip_sampling import ClipSpec, ClipWindow
 from pipeline.types import (
@@ -139,11 +138,3 @@ class KeyPointBuffer:
             end_pts_s=frame.pts_s,
             xyxy=person.xyxy,
         )
-
-
-class NoPose:
-    """A pose network that finds nothing: recognizers then have the boxes alone."""
-
-    def estimate(self, image: object, xyxy: FloatArray) -> FloatArray:
-        """Return float32 (N, 17, 3) zeros."""
-        return not_found(len(xyxy))

@@ -9,7 +9,7 @@ from typing import Protocol
 import numpy as np
 
 from models.boxes import FloatArray
-from models.pose.key_points import KeyPoints
+from models.pose.key_points import KeyPoints, not_found
 from pipeline.types import Image, StreamEnd, TrackedFrame
 
 _ROUNDING_S = 1e-6  # seconds; pts_s are floats
@@ -29,6 +29,14 @@ class PoseEstimator(Protocol):
             float32 (N, 17, 3): x, y in pixels, confidence; zeros where nothing was found.
         """
         ...
+
+
+class NoPose:
+    """A pose network that finds nothing: recognizers then have the boxes alone."""
+
+    def estimate(self, image: object, xyxy: FloatArray) -> KeyPoints:
+        """Return float32 (N, 17, 3) zeros."""
+        return not_found(len(xyxy))
 
 
 def estimate_poses(

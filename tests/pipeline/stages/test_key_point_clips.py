@@ -10,8 +10,8 @@ from models.pose.key_points import not_found
 from models.skeleton.posture import PostureRecognizer
 from pipeline.stages.clip_sampling import ClipSpec
 from pipeline.stages.decisions import EventStamp, decide_actions
-from pipeline.stages.key_point_clips import NoPose, cut_key_points
-from pipeline.stages.pose import estimate_poses
+from pipeline.stages.key_point_clips import cut_key_points
+from pipeline.stages.pose import NoPose, estimate_poses
 from pipeline.stages.recognition import NumberedScorer, recognize_with_several
 from pipeline.stages.several_cuts import cut_for_several
 from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
