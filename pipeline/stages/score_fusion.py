@@ -32,7 +32,7 @@ class ScoreFusion:
             pts_s: now, in media time.
         """
         newest = self._newest.values()
-        fresh = [scores for at, scores in newest if pts_s - at <= max(self.fresh_s, 0.0)]
+        fresh = [scores for at, scores in newest if pts_s - at <= self.fresh_s]
         return {
             label: fmean([scores[label] for scores in fresh if label in scores]) for label in labels
         }
