@@ -129,7 +129,7 @@ class TrackedFrame:
     ended: tuple[int, ...]  # track ids that were deleted at this frame
     detected_at: float  # Unix seconds
     tracked_at: float  # Unix seconds
-    groups: tuple[TrackedGroup, ...] = ()  # sorted by id; empty where nobody judges groups
+    groups: tuple[TrackedGroup, ...] = ()  # sorted by id; empty where no groups are judged
     ended_groups: tuple[int, ...] = ()  # ids of groups that ceased at this frame
 
 

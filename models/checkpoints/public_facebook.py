@@ -1,4 +1,4 @@
-"""Checkpoints of the model zoos of PySlowFast and pytorchvideo, whose digests nobody publishes."""
+"""Checkpoints of the model zoos of PySlowFast and pytorchvideo, whose digests are not published."""
 
 from __future__ import annotations
 

@@ -74,7 +74,7 @@ def _lost_track(
     """Return the track that a new one continues: lost a moment ago, in the same place.
 
     A person who falls changes shape within half a second, and trackers begin a new track then:
-    without what was before, nobody would ever fall.
+    without what was before, no fall would ever be found.
     """
     present = {one.track_id for one in item.people}
     overlap = {

@@ -31,7 +31,7 @@ class LabelAnswers:
     clips: int
     highest: Mapping[str, int]  # label of the model -> clips in which it is the highest of all
     above_background: Mapping[str, int]  # -> clips in which it is above all background labels
-    unanswered: int  # clips in which nobody could be scored
+    unanswered: int  # clips in which no person could be scored
 
 
 def label_answers(

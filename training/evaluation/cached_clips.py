@@ -44,9 +44,9 @@ def score_cached_clips(
 ) -> Iterator[ClipScore | UnreadableClip]:
     """Score every sample from the cached crops of its people.
 
-    A clip in which no person is tracked has no scores: the pipeline sees nobody there either. Where
-    a person is seen for less than a clip, the first and last crop are repeated; the live pipeline
-    does not do that.
+    A clip in which no person is tracked has no scores: the pipeline sees no person there either.
+    Where a person is seen for less than a clip, the first and last crop are repeated; the live
+    pipeline does not do that.
 
     Args:
         samples: of any number of videos.

@@ -206,7 +206,7 @@ def choose_thresholds(
     """Choose the lowest start threshold per label that keeps a rate of false alarms.
 
     Args:
-        clips: out-of-fold scores; a clip in which nobody is tracked reaches nothing.
+        clips: out-of-fold scores; a clip in which no person is tracked reaches nothing.
         mapping: of the labels.
         labels: of the model.
         rate: share of the clips without the action that may reach it.

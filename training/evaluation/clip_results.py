@@ -202,12 +202,12 @@ class ClipEvaluation:
 
     @property
     def silent(self) -> int:
-        """Number of clips in which nobody could be scored."""
+        """Number of clips in which no person could be scored."""
         return sum(not score.scored for score in self.scores)
 
     @property
     def untracked(self) -> int:
-        """Number of clips in which nobody was tracked."""
+        """Number of clips in which no person was tracked."""
         return sum(not score.people for score in self.scores)
 
     def value(self, name: str) -> float | None:

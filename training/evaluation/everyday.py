@@ -28,7 +28,7 @@ class EverydayEvaluation:
 
     result: NegativeResult
     too_short: tuple[Sample, ...]  # for any clip: no alarm could be, so they prove nothing
-    without_people: int  # negatives in which nobody was tracked
+    without_people: int  # negatives in which no person was tracked
 
 
 def read_everyday(source: Path, *, label_file: Path | None = None) -> list[Sample]:

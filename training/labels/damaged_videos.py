@@ -15,8 +15,8 @@ def frames_before_damage(reader: VideoReader, path: Path) -> Iterator[DecodedIma
     """Yield a video's frames; where it is damaged or cut off, stop there with a warning.
 
     For training alone, where the frames before the damage are as good as those of any other
-    video: public data sets have files whose last frames are missing. Whoever counts what is
-    found in a video must know that it is incomplete, and reads `VideoReader.frames` instead.
+    video: public data sets have files whose last frames are missing. A caller that counts what
+    is found in a video must know that it is incomplete: it reads `VideoReader.frames` instead.
 
     Args:
         reader: of the video.

@@ -117,7 +117,7 @@ def true_fraction(event: FoundEvent, truths: Sequence[TrueEvent]) -> float:
 
 
 def is_same_person(truth: TrueEvent, event: FoundEvent) -> bool:
-    """Return whether somebody of the event is where the truth's person is, while both last."""
+    """Return whether a person of the event is where the truth's person is, while both last."""
     common = max(truth.start_s, event.start_s), min(truth.end_s, event.end_s)
     return any(is_where(person, truth.path, *common) for person in event.people)
 

@@ -58,7 +58,7 @@ class ClipPage:
 
     @property
     def nobody(self) -> str:
-        """In how many clips nobody was tracked, as a sentence."""
+        """In how many clips no person was tracked, as a sentence."""
         text = nobody_text(self.result)
         return f"{text[0].upper()}{text[1:]}."
 

@@ -94,7 +94,7 @@ def print_history(console: Console, history: DataHistory) -> None:
 
 
 def nobody_text(evaluation: ClipEvaluation) -> str:
-    """State in how many clips nobody was tracked or could be scored, and what that counts as."""
+    """State in how many clips no person was tracked or could be scored, and what that counts as."""
     untracked, silent = evaluation.untracked, evaluation.silent
     more = f", in {silent - untracked} more nobody could be scored" if silent > untracked else ""
     if not silent and untracked == len(evaluation.scores):
