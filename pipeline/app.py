@@ -28,6 +28,7 @@ from pipeline.stages.clips import drop_pixels
 from pipeline.stages.decisions import EventStamp, decide_actions
 from pipeline.stages.detection import detect_people
 from pipeline.stages.group_clips import cut_subjects
+from pipeline.stages.numbering import number_events
 from pipeline.stages.pose import estimate_poses
 from pipeline.stages.recognition import (
     NumberedScorer,
@@ -223,4 +224,5 @@ def _recognize(
         recognized = recognize_scenes(batches, components.recognizer, time.time)
     else:
         recognized = recognize_actions(batches, components.recognizer, time.time)
-    return decide_actions(recognized, components.labels, components.policy, stamp, time.time)
+    decided = decide_actions(recognized, components.labels, components.policy, stamp, time.time)
+    return number_events(decided)

@@ -26,10 +26,18 @@ SCHEMA: Literal[4] = 4  # incremented with every change of a field's name, type 
 
 EventKind = Literal["start", "update", "end"]
 CameraEventKind = Literal["camera_up", "camera_down"]
+Severity = Literal["info", "warning", "critical"]
 EndReason = Literal[
     "below_threshold",
     "track_ended",  # the person is no longer tracked
     "group_ended",  # the members of the group parted, are no longer tracked, or joined an older one
+    "stream_ended",
+    "camera_down",
+    "interrupted",
+]
+AlarmEndReason = Literal[
+    "over",  # what the rule demands is no longer so
+    "rule_removed",  # the rule, its zone or its schedule was changed or removed while it ran
     "stream_ended",
     "camera_down",
     "interrupted",
@@ -54,6 +62,9 @@ DownReason = Literal[
 
 
 _PERSONS_ONLY = 3  # the schema before: the same without groups, so its events are read as well
+UNNUMBERED = (
+    1  # the `seq` of an event, beside the event id "", until the end of the chain of stages
+)
 MAX_EVENT_BYTES = 65_536  # longer texts are no events; those of this program have about 1 kB
 _LONGEST_PROBLEM = 200  # characters of a message about a text that is no event
 _EXACT = 2**53 - 1  # the largest integer that every reader of JSON has exactly
@@ -114,6 +125,16 @@ class _Event(BaseModel):
         """The scope of `seq`: one camera in one run, `run_id/camera_id`."""
         return f"{self.run_id}/{self.camera_id}"
 
+    @property
+    def is_update(self) -> bool:
+        """Whether it reports that something continues, and nothing new."""
+        return False
+
+    @property
+    def is_open(self) -> bool:
+        """Whether an event with the same `interval_id` is to end what it reports."""
+        return False
+
 
 class ActionEvent(_Event):
     """An action of one person, or of one group of people, starts, goes on, or ends."""
@@ -121,6 +142,8 @@ class ActionEvent(_Event):
     kind: EventKind
     instance_id: str  # one action of one subject, shared by its start, updates and end
     track_id: _Integer | None  # the person, unique in (camera_id, run_id); None: of a group
+    track_ids: tuple[_Integer, ...] = ()  # all ids that the person had, in order, the last one is
+    # track_id: a tracker that lost the person gave a new one; (): of a group, or of an older event
     group_id: _Integer | None = None  # the group, unique in (camera_id, run_id); None: of a person
     members: tuple[_Integer, ...] = ()  # track ids in the group now, ascending; (): of a person
     action: str
@@ -145,6 +168,16 @@ class ActionEvent(_Event):
         return self.instance_id
 
     @property
+    def is_update(self) -> bool:
+        """Whether it is an update of the action."""
+        return self.kind == "update"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the action continues."""
+        return self.kind != "end"
+
+    @property
     def people(self) -> tuple[int, ...]:
         """Track ids of everyone who does it: the person, or the members of the group."""
         return self.members if self.track_id is None else (self.track_id,)
@@ -155,6 +188,80 @@ class ActionEvent(_Event):
             raise ValueError("either track_id or group_id is null, and not both")
         if (self.group_id is None) != (not self.members):
             raise ValueError("the event of a group has members, and that of a person has none")
+        if self.track_ids and self.track_ids[-1] != self.track_id:
+            raise ValueError("the last of track_ids is track_id, and a group has none")
+        return self
+
+
+class AlarmEvent(_Event):
+    """What a rule demands begins, continues, or is over."""
+
+    kind: Literal["alarm"]
+    phase: EventKind
+    alarm_id: str  # shared by the start, the updates and the end of one alarm
+    rule: str  # its name in the configuration
+    severity: Severity
+    reason: str  # in words, for people
+    zone: str | None  # where; None: anywhere in the image
+    track_ids: tuple[_Integer, ...]  # of the people in question now, ascending
+    group_ids: tuple[_Integer, ...]  # of the groups in question now, ascending
+    instance_ids: tuple[str, ...]  # of the actions behind it, oldest first
+    score: float | None = Field(ge=0, le=1)  # highest smoothed score so far; None: no action
+    start_pts_s: _Real  # media time at which what the rule demands began
+    end_pts_s: _Real  # media time up to which it is known to last
+    start_time: _UtcText | None  # UTC of start_pts_s, ISO 8601; None without a wall clock
+    end_time: _UtcText | None  # UTC of end_pts_s
+    frame_index: _Integer = Field(ge=0)  # frame at which the event was decided
+    xyxy: tuple[_Real, _Real, _Real, _Real] | None  # around the people in question, pixels of the
+    # original frame; None: there are none
+    frame_wh: tuple[_Integer, _Integer]  # width and height of the original frame, pixels
+    held_back: _Integer = Field(default=0, ge=0)  # alarms of this rule and camera that its limit
+    # held back since the one before; on `start` only
+    snapshot: str | None = None  # path of a JPEG, relative to the evidence folder
+    end_reason: AlarmEndReason | None = None  # on `end` only
+    latency_ms: dict[str, _Real]  # as of an action
+
+    @property
+    def interval_id(self) -> str:
+        """What a start and an end have in common: the alarm id."""
+        return self.alarm_id
+
+    @property
+    def is_update(self) -> bool:
+        """Whether it is an update of the alarm."""
+        return self.phase == "update"
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the alarm continues."""
+        return self.phase != "end"
+
+
+class EvidenceEvent(_Event):
+    """A clip or a late snapshot of an alarm or an action can be read from now on."""
+
+    kind: Literal["evidence"]
+    alarm_id: str | None  # what it shows; None: an action
+    instance_id: str | None  # what it shows; None: an alarm
+    media: Literal["clip", "snapshot"]
+    path: str  # relative to the evidence folder
+    codec: str  # of the images, such as h264, hevc or jpeg
+    start_pts_s: _Real  # media time of its first frame
+    end_pts_s: _Real  # media time of its last frame
+    time: _UtcText | None  # UTC of start_pts_s, ISO 8601; None without a wall clock
+    duration_s: _Real = Field(ge=0)
+    size_bytes: _Integer = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+    @property
+    def interval_id(self) -> str:
+        """The event's id: nothing follows it."""
+        return self.event_id
+
+    @model_validator(mode="after")
+    def _shows_one_thing(self) -> EvidenceEvent:
+        if (self.alarm_id is None) == (self.instance_id is None):
+            raise ValueError("either alarm_id or instance_id is null, and not both")
         return self
 
 
@@ -171,6 +278,11 @@ class CameraEvent(_Event):
         """What `camera_up` and `camera_down` have in common: the origin."""
         return self.origin
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the camera can be seen."""
+        return self.kind == "camera_up"
+
 
 @dataclass(frozen=True, slots=True)
 class SequenceGap:
@@ -184,7 +296,7 @@ class SequenceGap:
         return f"{self.origin}: events {self.first_seq} to {self.last_seq} are missing"
 
 
-Event = ActionEvent | CameraEvent
+Event = ActionEvent | CameraEvent | AlarmEvent | EvidenceEvent
 _ANY_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="kind")])
 
 

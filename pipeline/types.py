@@ -34,6 +34,7 @@ class Subject:
     kind: SubjectKind
     id: int  # track id of a person, group id of a group
     members: tuple[int, ...] = ()  # track ids of a group, sorted, as they are now; of a person: ()
+    track_ids: tuple[int, ...] = ()  # see `TrackedPerson`; of a group: ()
 
     @property
     def key(self) -> SubjectKey:
@@ -98,12 +99,14 @@ class DetectedFrame:
 class TrackedPerson:
     """One confirmed track that was detected in this frame."""
 
-    track_id: int  # unique in (camera_id, run), never reused
+    track_id: int  # unique in (camera_id, run), never reused; the first one that the person had
     xyxy: FloatArray  # float32 (4,) pixels, inside the image
     confidence: float
     key_points: FloatArray | None = (
         None  # float32 (17, 3) x, y in pixels, confidence; of some frames
     )
+    track_ids: tuple[int, ...] = ()  # all that the person had, the newest last; (): track_id alone
+    feature: FloatArray | None = None  # float32 (D,) of unit length, between tracker and handover
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,6 +216,25 @@ class BestScore:
     start_threshold: float  # smoothed score at which it starts
 
 
+@dataclass(frozen=True, slots=True)
+class ZoneState:
+    """The people in one zone of a camera, in one frame; people are track ids, ascending."""
+
+    zone: str  # its name
+    inside: tuple[int, ...]
+    entered: tuple[int, ...] = ()  # at this frame
+    left: tuple[int, ...] = ()  # at this frame; also who is no longer tracked
+
+
+@dataclass(frozen=True, slots=True)
+class LineCrossing:
+    """A person crossed a line of a camera at a frame."""
+
+    line: str  # its name
+    track_id: int
+    direction: Literal["left_to_right", "right_to_left"]  # seen along the line, start to end
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class DecidedFrame:
     """A fully processed frame: its people and the events decided at it."""
@@ -223,6 +245,8 @@ class DecidedFrame:
     unscored: int = 0  # clips that nothing was decided on: their scores were not finite
     clips: int = 0  # that were scored
     best: BestScore | None = None  # of its clips; None: no clip, or every label is background
+    zones: tuple[ZoneState, ...] = ()  # of the camera, in the order of the configuration
+    crossings: tuple[LineCrossing, ...] = ()
 
     @property
     def camera_id(self) -> str:

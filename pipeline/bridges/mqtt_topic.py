@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from string import Formatter
 
-from pipeline.events import ActionEvent, Event
+from pipeline.events import ActionEvent, AlarmEvent, Event
 
-FIELDS = ("camera_id", "kind", "action", "run_id")
-NO_ACTION = "-"  # of camera events
+FIELDS = ("camera_id", "kind", "action", "rule", "run_id")
+NOTHING = "-"  # where an event has no such field
 
 # Characters with a meaning in topics or refused by brokers; % too, so that it can be decoded.
 _SPECIAL = re.compile(r"[/+#$%\x00-\x1f\x7f-\x9f]")
@@ -40,13 +40,13 @@ def topic_of(template: str, event: Event) -> str:
 
     Args:
         template: as returned by `check_topic`.
-        event: of a person or of a camera.
+        event: of any kind; `-` stands for the action or rule of one that has none.
     """
-    action = event.action if isinstance(event, ActionEvent) else NO_ACTION
     names = {
         "camera_id": event.camera_id,
         "kind": event.kind,
-        "action": action,
+        "action": event.action if isinstance(event, ActionEvent) else NOTHING,
+        "rule": event.rule if isinstance(event, AlarmEvent) else NOTHING,
         "run_id": event.run_id,
     }
     return template.format_map({name: _one_level(text) for name, text in names.items()})

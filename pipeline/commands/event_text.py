@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, tzinfo
 
-from pipeline.events import CameraEvent, Event
+from pipeline.events import AlarmEvent, CameraEvent, Event, EvidenceEvent
 from pipeline.printable import printable
 from pipeline.time_text import format_media_time
 
@@ -16,6 +16,7 @@ def format_event(event: Event, zone: tzinfo | None = None) -> str:
 
     `2026-11-25 11:53:17+01:00  gate  0:12.3  person 7    starts  walking         93%`
     `2026-11-25 11:53:19+01:00  gate  0:14.3  group 2     starts  hug             85%  persons 7, 9`
+    `2026-11-25 11:53:20+01:00  gate  0:15.3  CRITICAL fight starts: fight 0.84 by 7 and 9`
 
     Args:
         event: one without a wall clock has no time of day.
@@ -25,6 +26,12 @@ def format_event(event: Event, zone: tzinfo | None = None) -> str:
         why = f": {event.reason.replace('_', ' ')}" if event.reason else ""
         what = f"camera {event.kind.removeprefix('camera_')}{why}"
         media = format_media_time(event.pts_s)
+        return printable(f"{_time_of_day(event.time, zone)}{event.camera_id}  {media:>7}  {what}")
+    if isinstance(event, AlarmEvent):
+        return _format_alarm(event, zone)
+    if isinstance(event, EvidenceEvent):
+        media = format_media_time(event.start_pts_s)
+        what = f"{event.media} {event.path}  {event.duration_s:.1f} s, {event.size_bytes} bytes"
         return printable(f"{_time_of_day(event.time, zone)}{event.camera_id}  {media:>7}  {what}")
     is_start = event.kind == "start"
     at = event.start_time if is_start else event.end_time
@@ -42,6 +49,22 @@ def format_event(event: Event, zone: tzinfo | None = None) -> str:
         line += f"  after {duration_s:.1f} s, at most {event.peak_score:.0%}{why}"
     if of_group:
         line += f"  persons {', '.join(map(str, event.members))}"
+    return printable(line)
+
+
+def _format_alarm(event: AlarmEvent, zone: tzinfo | None) -> str:
+    is_start = event.phase == "start"
+    at = event.start_time if is_start else event.end_time
+    media = format_media_time(event.start_pts_s if is_start else event.end_pts_s)
+    line = (
+        f"{_time_of_day(at, zone)}{event.camera_id}  {media:>7}  {event.severity.upper()} "
+        f"{event.rule} {_VERBS[event.phase]}: {event.reason}"
+    )
+    if event.phase == "end":
+        why = f", {event.end_reason.replace('_', ' ')}" if event.end_reason else ""
+        line += f", after {event.end_pts_s - event.start_pts_s:.1f} s{why}"
+    if event.held_back:
+        line += f" ({event.held_back} held back before)"
     return printable(line)
 
 

@@ -70,7 +70,8 @@ def subscribe(
         typer.Option(
             "--filter",
             metavar="KEY=VALUE,...",
-            help="camera=gate-*, action=fight, kind=start,end or score=0.8 (at least).",
+            help="camera=gate-*, action=fight, kind=start,end, score=0.8 (at least), "
+            "rule=, severity=, zone= or phase= (of alarms).",
         ),
     ] = None,
     program: Annotated[

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.commands.event_text import format_event
-from pipeline.events import ActionEvent, Event
+from pipeline.events import ActionEvent, CameraEvent, Event, EvidenceEvent
 from pipeline.printable import printable
 from pipeline.types import DecidedEnd, DecidedFrame
 
@@ -65,7 +65,7 @@ class LiveReport:
         for event in item.events:
             if isinstance(event, ActionEvent) and event.kind == "start":
                 camera.actions[event.action] += 1
-            if _is_told(event):
+            if _is_printed(event):
                 self._waiting.append(format_event(event))
 
     def close(self) -> None:
@@ -99,10 +99,10 @@ class LiveReport:
             console.print(table)
 
 
-def _is_told(event: Event) -> bool:
-    if isinstance(event, ActionEvent):
-        return event.kind != "update"
-    return event.reason != "stopped"  # every camera, at the end of the run
+def _is_printed(event: Event) -> bool:
+    if isinstance(event, CameraEvent):
+        return event.reason != "stopped"  # every camera, at the end of the run
+    return not event.is_update and not isinstance(event, EvidenceEvent)
 
 
 def _duration(seconds: float) -> str:

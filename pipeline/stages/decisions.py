@@ -1,4 +1,4 @@
-"""The decision stage: turn scores into events, with one sequence of numbers per camera."""
+"""The decision stage: turn scores into events, which get their numbers later."""
 
 from __future__ import annotations
 
@@ -6,7 +6,14 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import get_args
 
-from pipeline.events import ActionEvent, CameraEvent, CameraEventKind, DownReason, EndReason
+from pipeline.events import (
+    UNNUMBERED,
+    ActionEvent,
+    CameraEvent,
+    CameraEventKind,
+    DownReason,
+    EndReason,
+)
 from pipeline.stages.score_fusion import ScoreFusion
 from pipeline.stages.subject_decider import Change, DecisionPolicy, SubjectDecider, Timestamp
 from pipeline.time_text import format_utc
@@ -50,12 +57,12 @@ def decide_actions(
         now: Unix seconds, for the latency of an event.
 
     Yields:
-        One item per item, in order.
+        One item per item, in order; its events are unnumbered, see `number_events`.
     """
     cameras: dict[str, CameraDecisions] = {}
     for item in items:
         camera_id = item.camera_id if isinstance(item, StreamEnd) else item.tracked.frame.camera_id
-        # Kept after its end: a camera that reconnects continues its sequence numbers.
+        # Kept after its end: whether it was reported as down already.
         camera = cameras.setdefault(
             camera_id, CameraDecisions(camera_id, labels, policy, stamp, now)
         )
@@ -64,14 +71,13 @@ def decide_actions(
 
 @dataclass(slots=True)
 class CameraDecisions:
-    """The open actions and the sequence counter of one camera."""
+    """The open actions of one camera."""
 
     camera_id: str
     labels: Sequence[str]
     policy: DecisionPolicy
     stamp: EventStamp
     now: Callable[[], float]
-    seq: int = 0
     subjects: dict[SubjectKey, SubjectDecider] = field(default_factory=dict)
     newest: RecognizedFrame | None = None  # None: the camera is down
     down_reported: bool = False
@@ -152,18 +158,14 @@ class CameraDecisions:
     ) -> CameraEvent:
         return CameraEvent(
             kind=kind,
-            event_id=self._next_id(),
+            event_id="",
             camera_id=self.camera_id,
             run_id=self.stamp.run_id,
-            seq=self.seq,
+            seq=UNNUMBERED,
             pts_s=round(at.pts_s, 3),
             time=self._utc(at),
             reason=reason,
         )
-
-    def _next_id(self) -> str:
-        self.seq += 1
-        return f"{self.stamp.run_id}/{self.camera_id}/{self.seq}"
 
     def _events(
         self, changes: list[Change], item: RecognizedFrame, latency_s: dict[str, float]
@@ -177,12 +179,13 @@ class CameraDecisions:
         origin, subject = f"{self.stamp.run_id}/{self.camera_id}", change.subject
         return ActionEvent(
             kind=change.kind,
-            event_id=self._next_id(),
+            event_id="",
             instance_id=f"{origin}/{_name(subject)}/{change.action}/{change.ordinal}",
             camera_id=self.camera_id,
             run_id=self.stamp.run_id,
-            seq=self.seq,
+            seq=UNNUMBERED,
             track_id=subject.id if subject.kind == "person" else None,
+            track_ids=(subject.id,) if subject.kind == "person" else (),
             group_id=subject.id if subject.kind == "group" else None,
             members=subject.members,
             action=change.action,

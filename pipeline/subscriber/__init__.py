@@ -16,17 +16,19 @@ May import redis_store and runtime.
 
 from pipeline.errors import EventStoreError
 from pipeline.event_filter import EventFilter
-from pipeline.events import ActionEvent, CameraEvent, SequenceGap
+from pipeline.events import ActionEvent, AlarmEvent, CameraEvent, EvidenceEvent, SequenceGap
 from pipeline.subscriber.asynchronous import AsyncSubscriber
 from pipeline.subscriber.blocking import Subscriber
 from pipeline.subscriber.reports import GapError, Report
 
 __all__ = [
     "ActionEvent",
+    "AlarmEvent",
     "AsyncSubscriber",
     "CameraEvent",
     "EventFilter",
     "EventStoreError",
+    "EvidenceEvent",
     "GapError",
     "Report",
     "SequenceGap",

@@ -41,7 +41,15 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from pipeline.errors import EventStoreError
-from pipeline.events import ActionEvent, CameraEvent, Event, decode_event, encode_event
+from pipeline.events import (
+    ActionEvent,
+    AlarmEvent,
+    CameraEvent,
+    Event,
+    EvidenceEvent,
+    decode_event,
+    encode_event,
+)
 from pipeline.redaction import mask_url
 from pipeline.redis_store.names import FIELD, StreamKeys
 from pipeline.subscriber.asynchronous import AsyncSubscriber
@@ -141,6 +149,7 @@ def example_action_event(seq: int = 1, **changes: Any) -> ActionEvent:
         "kind": "start",
         "instance_id": "run/gate/7/walking/1",
         "track_id": 7,
+        "track_ids": (7,),
         "action": "walking",
         "score": 0.75,
         "peak_score": 0.8,
@@ -175,3 +184,67 @@ def example_camera_event(seq: int = 1, **changes: Any) -> CameraEvent:
     }
     fields |= changes
     return CameraEvent(event_id=f"{fields['run_id']}/{fields['camera_id']}/{seq}", **fields)
+
+
+def example_alarm_event(seq: int = 1, **changes: Any) -> AlarmEvent:
+    """Make a valid alarm event.
+
+    Args:
+        seq: sequence number of its camera and run.
+        **changes: fields that differ from those of the start of an alarm at camera `gate`.
+    """
+    fields: dict[str, Any] = {
+        "camera_id": "gate",
+        "run_id": "run",
+        "seq": seq,
+        "kind": "alarm",
+        "phase": "start",
+        "alarm_id": "run/gate/alarm-fight/1",
+        "rule": "fight",
+        "severity": "critical",
+        "reason": "fight 0.84 by 7 and 9 in entrance for 1.2 s",
+        "zone": "entrance",
+        "track_ids": (7, 9),
+        "group_ids": (),
+        "instance_ids": ("run/gate/7/fight/1", "run/gate/9/fight/1"),
+        "score": 0.84,
+        "start_pts_s": 1.0,
+        "end_pts_s": 2.2,
+        "start_time": "2026-01-01T00:00:01.000Z",
+        "end_time": "2026-01-01T00:00:02.200Z",
+        "frame_index": 66,
+        "xyxy": (10.0, 20.0, 160.0, 180.0),
+        "frame_wh": (640, 480),
+        "snapshot": "gate/2026-01-01/000001-fight-1.jpg",
+        "latency_ms": {},
+    }
+    fields |= changes
+    return AlarmEvent(event_id=f"{fields['run_id']}/{fields['camera_id']}/{seq}", **fields)
+
+
+def example_evidence_event(seq: int = 1, **changes: Any) -> EvidenceEvent:
+    """Make a valid evidence event.
+
+    Args:
+        seq: sequence number of its camera and run.
+        **changes: fields that differ from those of the clip of an alarm at camera `gate`.
+    """
+    fields: dict[str, Any] = {
+        "camera_id": "gate",
+        "run_id": "run",
+        "seq": seq,
+        "kind": "evidence",
+        "alarm_id": "run/gate/alarm-fight/1",
+        "instance_id": None,
+        "media": "clip",
+        "path": "gate/2026-01-01/000001-fight-1.mp4",
+        "codec": "h264",
+        "start_pts_s": 0.0,
+        "end_pts_s": 7.2,
+        "time": "2026-01-01T00:00:00.000Z",
+        "duration_s": 7.2,
+        "size_bytes": 1_234_567,
+        "sha256": 64 * "a",
+    }
+    fields |= changes
+    return EvidenceEvent(event_id=f"{fields['run_id']}/{fields['camera_id']}/{seq}", **fields)

@@ -8,7 +8,14 @@ from typing import Any
 import numpy as np
 
 from pipeline.delivery.storage.outbox_file import StoredEvent
-from pipeline.events import ActionEvent, CameraEvent, Event, encode_event
+from pipeline.events import (
+    ActionEvent,
+    AlarmEvent,
+    CameraEvent,
+    Event,
+    EvidenceEvent,
+    encode_event,
+)
 from pipeline.types import (
     DecidedEnd,
     DecidedFrame,
@@ -58,6 +65,59 @@ def make_camera_event(seq: int = 1, kind: str = "camera_up", **changes: Any) -> 
         "time": None,
     }
     return CameraEvent.model_validate(fields | changes)
+
+
+def make_alarm_event(seq: int = 1, phase: str = "start", **changes: Any) -> AlarmEvent:
+    fields = {
+        "schema": 4,
+        "kind": "alarm",
+        "event_id": f"run/gate/{seq}",
+        "camera_id": "gate",
+        "run_id": "run",
+        "seq": seq,
+        "phase": phase,
+        "alarm_id": "run/gate/alarm-fight/1",
+        "rule": "fight",
+        "severity": "critical",
+        "reason": "fight 0.84 by 7 and 9 in entrance for 1.2 s",
+        "zone": "entrance",
+        "track_ids": (7, 9),
+        "group_ids": (),
+        "instance_ids": ("run/gate/7/fight/1",),
+        "score": 0.84,
+        "start_pts_s": 1.0,
+        "end_pts_s": 2.2,
+        "start_time": None,
+        "end_time": None,
+        "frame_index": 22,
+        "xyxy": (10.0, 20.0, 30.0, 60.0),
+        "frame_wh": (64, 48),
+        "latency_ms": {},
+    }
+    return AlarmEvent.model_validate(fields | changes)
+
+
+def make_evidence_event(seq: int = 1, **changes: Any) -> EvidenceEvent:
+    fields = {
+        "schema": 4,
+        "kind": "evidence",
+        "event_id": f"run/gate/{seq}",
+        "camera_id": "gate",
+        "run_id": "run",
+        "seq": seq,
+        "alarm_id": "run/gate/alarm-fight/1",
+        "instance_id": None,
+        "media": "clip",
+        "path": "gate/2026-01-01/fight-1.mp4",
+        "codec": "h264",
+        "start_pts_s": 0.0,
+        "end_pts_s": 7.2,
+        "time": None,
+        "duration_s": 7.2,
+        "size_bytes": 123456,
+        "sha256": 64 * "a",
+    }
+    return EvidenceEvent.model_validate(fields | changes)
 
 
 def stored(event: Event, row_id: int | None = None, prev: int | None = None) -> StoredEvent:

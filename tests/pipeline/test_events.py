@@ -19,6 +19,7 @@ from pipeline.events import (
     event_json_schema,
 )
 from tests.conftest import REPOSITORY
+from tests.pipeline.decided_items import make_alarm_event, make_evidence_event
 from tests.pipeline.poison import POISON
 
 EVENT = ActionEvent(
@@ -55,6 +56,8 @@ CAMERA_EVENT = CameraEvent(
     time="2026-01-01T00:00:12.500Z",
     reason="stream_ended",
 )
+ALARM_EVENT = make_alarm_event(3)
+EVIDENCE_EVENT = make_evidence_event(4)
 # The contract with every subscriber: the file of a published version never changes.
 PUBLISHED = REPOSITORY / "docs" / f"event-schema-{SCHEMA}.json"
 
@@ -76,9 +79,28 @@ def test_the_event_of_a_group_names_its_members_and_no_person() -> None:
 def test_an_event_of_the_schema_before_groups_is_read_as_that_of_a_person(event: Event) -> None:
     """A stream and an outbox still hold some after an upgrade."""
     fields = json.loads(encode_event(event)) | {"schema": 3}
-    before = {key: value for key, value in fields.items() if key not in ("group_id", "members")}
+    new = ("group_id", "members", "track_ids")
+    before = {key: value for key, value in fields.items() if key not in new}
     jsonschema.validate(before, json.loads((PUBLISHED.parent / "event-schema-3.json").read_text()))
     assert decode_event(json.dumps(before)) == event
+
+
+@pytest.mark.parametrize(
+    ("event", "changes", "message"),
+    [
+        (EVENT, {"track_ids": [5, 6]}, "the last of track_ids is track_id"),
+        (GROUP_EVENT, {"track_ids": [7]}, "a group has none"),
+        (ALARM_EVENT, {"severity": "high"}, "severity"),
+        (EVIDENCE_EVENT, {"alarm_id": None}, "either alarm_id or instance_id"),
+        (EVIDENCE_EVENT, {"instance_id": "r/gate/7/walk/1"}, "either alarm_id or instance_id"),
+        (EVIDENCE_EVENT, {"sha256": "ab"}, "sha256"),
+    ],
+)
+def test_an_event_that_contradicts_itself_is_refused(
+    event: Event, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(EventError, match=message):
+        decode_event(json.dumps(json.loads(encode_event(event)) | changes))
 
 
 def test_an_event_is_one_line() -> None:
@@ -91,7 +113,9 @@ def test_this_schema_version_is_the_published_one() -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [EVENT, GROUP_EVENT, CAMERA_EVENT], ids=["person", "group", "camera"]
+    "event",
+    [EVENT, GROUP_EVENT, CAMERA_EVENT, ALARM_EVENT, EVIDENCE_EVENT],
+    ids=["person", "group", "camera", "alarm", "evidence"],
 )
 def test_events_fit_the_published_schema(event: Event) -> None:
     schema = json.loads(PUBLISHED.read_text())
@@ -102,7 +126,9 @@ def test_events_fit_the_published_schema(event: Event) -> None:
         jsonschema.validate(fields | {"kind": "pause"}, schema)
 
 
-def test_kinds_distinguish_the_two_sorts_of_events() -> None:
+def test_kinds_distinguish_the_sorts_of_events() -> None:
+    assert decode_event(encode_event(ALARM_EVENT)) == ALARM_EVENT
+    assert decode_event(encode_event(EVIDENCE_EVENT)) == EVIDENCE_EVENT
     assert decode_event(encode_event(CAMERA_EVENT)) == CAMERA_EVENT
     assert CAMERA_EVENT.origin == EVENT.origin == "r/gate"
 

@@ -283,7 +283,7 @@ class Outbox:
         rows, changes = list[StoredEvent](), dict[str, str | None]()
         for row_id, event in enumerate(events, self._last_id + 1):
             origin, prev, text = event.origin, last_seq.get(event.origin, 0), encode_event(event)
-            is_update = event.kind == "update"
+            is_update = event.is_update
             rows.append(StoredEvent(row_id, origin, prev, event.seq, text, kept_since, is_update))
             last_seq[origin] = event.seq
             changes[event.interval_id] = text_if_open(event, text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pipeline.bridges.mqtt_topic import check_topic, topic_of
-from tests.pipeline.decided_items import make_camera_event, make_event
+from tests.pipeline.decided_items import make_alarm_event, make_camera_event, make_event
 
 
 @pytest.mark.parametrize(
@@ -23,6 +23,11 @@ def test_names_in_a_topic_are_one_level_each(template: str, topic: str) -> None:
 
 def test_the_action_of_a_camera_event_is_a_dash() -> None:
     assert topic_of("{action}/{kind}", make_camera_event()) == "-/camera_up"
+    assert topic_of("{rule}/{kind}", make_camera_event()) == "-/camera_up"
+
+
+def test_the_topic_of_an_alarm_has_its_rule() -> None:
+    assert topic_of("{rule}/{kind}/{action}", make_alarm_event()) == "fight/alarm/-"
 
 
 @pytest.mark.parametrize(
@@ -32,7 +37,7 @@ def test_the_action_of_a_camera_event_is_a_dash() -> None:
         ("$SYS/x", "does not begin with"),
         ("a/#", "no wildcards"),
         ("a/+/b", "no wildcards"),
-        ("a/{camera}", "fields of a topic are camera_id, kind, action, run_id"),
+        ("a/{camera}", "fields of a topic are camera_id, kind, action, rule, run_id"),
         ("a/{camera_id.__class__}", "fields of a topic"),
         ("a/{kind!r:>99}", "fields of a topic"),
         ("a/{kind", "like behaviour/"),

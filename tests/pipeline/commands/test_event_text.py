@@ -6,7 +6,12 @@ from datetime import UTC, timedelta, timezone
 import pytest
 
 from pipeline.commands.event_text import format_event
-from tests.pipeline.decided_items import make_camera_event, make_event
+from tests.pipeline.decided_items import (
+    make_alarm_event,
+    make_camera_event,
+    make_event,
+    make_evidence_event,
+)
 
 SUMMER = timezone(timedelta(hours=2))
 
@@ -30,6 +35,20 @@ def test_lines_for_people_state_the_status_of_a_camera() -> None:
     assert format_event(make_camera_event(pts_s=3.0)) == "gate   0:03.0  camera up"
     down = make_camera_event(2, "camera_down", pts_s=9.0, reason="stream_ended")
     assert format_event(down) == "gate   0:09.0  camera down: stream ended"
+
+
+def test_a_line_of_an_alarm_states_its_severity_rule_and_reason() -> None:
+    start = format_event(make_alarm_event(1, reason="fight 0.84 by 7 and 9", held_back=2))
+    assert start == (
+        "gate   0:01.0  CRITICAL fight starts: fight 0.84 by 7 and 9 (2 held back before)"
+    )
+    end = format_event(make_alarm_event(2, "end", reason="fight by 7", end_reason="over"))
+    assert end == "gate   0:02.2  CRITICAL fight ended: fight by 7, after 1.2 s, over"
+
+
+def test_a_line_of_evidence_names_the_file() -> None:
+    line = format_event(make_evidence_event(3, path="gate/fight-1.mp4", size_bytes=2048))
+    assert line == "gate   0:00.0  clip gate/fight-1.mp4  7.2 s, 2048 bytes"
 
 
 def test_an_escape_sequence_in_an_event_does_not_reach_the_terminal() -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from pipeline.events import ActionEvent, CameraEvent
 from pipeline.stages.decisions import EventStamp, decide_actions
+from pipeline.stages.numbering import number_events
 from pipeline.stages.subject_decider import ActionRule, DecisionPolicy
 from pipeline.types import DecidedEnd, DecidedFrame, Prediction, RecognizedFrame, StreamEnd, Subject
 from tests.conftest import make_frame, make_tracked
@@ -34,7 +35,7 @@ def recognized(
 def decide(
     *items: RecognizedFrame | StreamEnd, stamp: EventStamp = STAMP
 ) -> list[DecidedFrame | DecidedEnd]:
-    return list(decide_actions(items, LABELS, POLICY, stamp, now=lambda: 1001.0))
+    return list(number_events(decide_actions(items, LABELS, POLICY, stamp, now=lambda: 1001.0)))
 
 
 def events_of(items: list[DecidedFrame | DecidedEnd]) -> list[ActionEvent]:
@@ -226,7 +227,9 @@ def with_group(
 
 
 def decide_groups(*items: RecognizedFrame | StreamEnd) -> list[DecidedFrame | DecidedEnd]:
-    return list(decide_actions(items, LABELS, GROUP_POLICY, STAMP, now=lambda: 1001.0))
+    return list(
+        number_events(decide_actions(items, LABELS, GROUP_POLICY, STAMP, now=lambda: 1001.0))
+    )
 
 
 def test_a_person_does_a_persons_actions_and_a_group_a_groups() -> None:
@@ -287,7 +290,7 @@ def test_two_recognizers_of_one_label_decide_together_and_once() -> None:
         from_two(1, None, 0.6),  # 0.75 with the other's newest
         from_two(2, 0.9, 0.9),
     ]
-    decided = list(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0))
+    decided = list(number_events(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0)))
     [start] = events_of(decided)
     assert (start.kind, start.action, start.frame_index) == ("start", "wave", 1)
     assert start.score == pytest.approx(0.75)
@@ -296,5 +299,5 @@ def test_two_recognizers_of_one_label_decide_together_and_once() -> None:
 def test_a_recognizer_that_gives_nothing_any_more_does_not_hold_a_score() -> None:
     policy = replace(POLICY, fresh_s=0.25)
     items = [from_two(0, 0.9, 0.9), *(from_two(n, None, 0.1) for n in range(1, 6))]
-    decided = list(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0))
+    decided = list(number_events(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0)))
     assert [event.kind for event in events_of(decided)] == ["start", "end"]
