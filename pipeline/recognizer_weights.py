@@ -6,9 +6,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from models.checkpoints.public_checkpoints import PublicCheckpoint
-from models.checkpoints.public_files import PublicFileError, fetch_public
-from models.checkpoints.public_names import PUBLIC_CHECKPOINTS, find_public, looks_public
+from models.public.entry import PublicCheckpoint
+from models.public.files import PublicFileError, fetch_public
+from models.public.names import PUBLIC_CHECKPOINTS, find_public, looks_public
 from pipeline.config.shipped_files import find_file
 from pipeline.errors import ConfigError
 from pipeline.paths import is_there

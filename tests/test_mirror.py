@@ -19,10 +19,10 @@ TESTED_IN = {
     "models/slowfast/test_recognizer3d.py": [
         "models/slowfast/architecture.py",
     ],
-    "models/checkpoints/test_public_names.py": [
-        "models/checkpoints/public_checkpoints.py",
-        "models/checkpoints/public_facebook.py",
-        "models/checkpoints/public_mmaction2.py",
+    "models/public/test_names.py": [
+        "models/public/entry.py",
+        "models/public/facebook.py",
+        "models/public/mmaction2.py",
     ],
     "models/checkpoints/test_published_outputs.py": ["models/slowfast/complexity.py"],
     "integration/test_replay.py": [

@@ -11,7 +11,7 @@ import typer
 from pipeline.commands.options import explained_errors
 
 if TYPE_CHECKING:
-    from models.checkpoints.public_checkpoints import PublicCheckpoint
+    from models.public.entry import PublicCheckpoint
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -42,7 +42,7 @@ def list_recognizers(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON document per line.")] = False,
 ) -> None:
     """Print the names with size, accuracy, terms, labels, and whether the file is here."""
-    from models.checkpoints.public_names import PUBLIC_CHECKPOINTS
+    from models.public.names import PUBLIC_CHECKPOINTS
 
     for checkpoint in PUBLIC_CHECKPOINTS.values():
         if as_json:
@@ -83,8 +83,8 @@ def fetch(
     interrupted continues.
     """
     with explained_errors():
-        from models.checkpoints.public_files import PublicFileError, fetch_public
-        from models.checkpoints.public_names import find_public
+        from models.public.files import PublicFileError, fetch_public
+        from models.public.names import find_public
         from pipeline.errors import ConfigError, PipelineError
 
         try:

@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from models.checkpoints.checkpoint import CheckpointError, save_recognizer
-from models.checkpoints.public_names import looks_public
+from models.public.names import looks_public
 from models.slowfast.complexity import CONVENTION, measure_complexity
 from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.input_spec import InputSpec

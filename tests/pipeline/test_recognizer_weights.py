@@ -13,8 +13,8 @@ import pytest
 import torch
 
 from models import CheckpointError
-from models.checkpoints.public_names import PUBLIC_CHECKPOINTS
 from models.inference.scene_recognizer import SceneRecognizer
+from models.public.names import PUBLIC_CHECKPOINTS
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.components import build_components
 from pipeline.config.schema import load_config

@@ -13,7 +13,7 @@ from pathlib import Path
 from rich.console import Console
 
 from models.checkpoints.checkpoint import CheckpointError, read_defaults
-from models.checkpoints.public_names import looks_public
+from models.public.names import looks_public
 from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError
 from pipeline.paths import is_there

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from models.checkpoints.public_names import PUBLIC_CHECKPOINTS
+from models.public.names import PUBLIC_CHECKPOINTS
 from run_pipeline import app
 from testbed.file_server import ServedFile, http_server
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from models.checkpoints.label_sets import LABEL_SETS
-from models.checkpoints.public_checkpoints import PublicCheckpoint
-from models.checkpoints.public_names import PUBLIC_CHECKPOINTS, find_public, looks_public
+from models.public.entry import PublicCheckpoint
+from models.public.names import PUBLIC_CHECKPOINTS, find_public, looks_public
 from tests.conftest import REPOSITORY
 
 EVERY = pytest.mark.parametrize("checkpoint", PUBLIC_CHECKPOINTS.values(), ids=str)

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from models.checkpoints.public_files import PublicFileError, fetch_public
-from models.checkpoints.public_names import PUBLIC_CHECKPOINTS
+from models.public.files import PublicFileError, fetch_public
+from models.public.names import PUBLIC_CHECKPOINTS
 from testbed.file_server import ServedFile, http_server
 
 CONTENT = b"PK weights" * 1000

@@ -1,6 +1,6 @@
 """The public checkpoints that can be named instead of a path: what they are, where, whose terms.
 
-Nothing of them is in this project; `public_files` fetches what a user names.
+Nothing of them is in this project; `models.public.files` fetches what a user names.
 """
 
 from __future__ import annotations

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from difflib import get_close_matches
 
-from models.checkpoints.public_checkpoints import PublicCheckpoint
-from models.checkpoints.public_facebook import PYSLOWFAST, PYTORCHVIDEO
-from models.checkpoints.public_mmaction2 import MMACTION2
+from models.public.entry import PublicCheckpoint
+from models.public.facebook import PYSLOWFAST, PYTORCHVIDEO
+from models.public.mmaction2 import MMACTION2
 
 PUBLIC_CHECKPOINTS = {one.name: one for one in (*MMACTION2, *PYSLOWFAST, *PYTORCHVIDEO)}
 _LIBRARIES = {name.partition("/")[0] for name in PUBLIC_CHECKPOINTS}

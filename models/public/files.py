@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
-from models.checkpoints.public_checkpoints import PublicCheckpoint
 from models.downloads.digests import check_sha256, pin_sha256, pinned_sha256
 from models.downloads.fetch import FetchLimits, fetch
+from models.public.entry import PublicCheckpoint
 
 _DECIDE_S = 30.0
 _STALL_S = 60.0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.checkpoints.public_checkpoints import AVA_TERMS, KINETICS_TERMS, PublicCheckpoint
+from models.public.entry import AVA_TERMS, KINETICS_TERMS, PublicCheckpoint
 
 _FILES = "https://dl.fbaipublicfiles.com"
 _PYSLOWFAST = "https://github.com/facebookresearch/SlowFast/blob/main/MODEL_ZOO.md"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from models.checkpoints.public_checkpoints import AVA_TERMS, KINETICS_TERMS, PublicCheckpoint
+from models.public.entry import AVA_TERMS, KINETICS_TERMS, PublicCheckpoint
 
 _FILES = "https://download.openmmlab.com/mmaction/v1.0"
 _PAGES = "https://github.com/open-mmlab/mmaction2/tree/main/configs"
