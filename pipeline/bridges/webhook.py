@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 import logging
 import time
 from collections.abc import Callable
 from contextlib import suppress
 from email.utils import parsedate_to_datetime
-from typing import Self
-from urllib.parse import quote, urlsplit
+from typing import Literal, Self
+from urllib.parse import urlsplit
 
 import requests
 
+from pipeline.bridges.cloud_event import CONTENT_TYPE, cloud_event
 from pipeline.bridges.exchange_deadline import DeadlineAdapter
 from pipeline.bridges.retry import BridgeError, UnavailableError
+from pipeline.bridges.webhook_signatures import WebhookSigner, header_id, standard_id
 from pipeline.errors import ConfigError
 from pipeline.events import Event, encode_event
 
@@ -24,7 +24,8 @@ from pipeline.events import Event, encode_event
 _UNAVAILABLE = {408, 425, 429, *range(500, 600)}
 _LONGEST_RETRY_AFTER_S = 3600.0
 _ANSWER_CHUNKS = 8  # of 8 KiB; more is not read
-_PRINTABLE = "!#$&'()*+,/:;<=>?@[]^`{|}~"
+
+BodyFormat = Literal["event", "cloudevents"]
 
 # At debug level urllib3 logs each URL with path and query, and both may hold a token.
 logging.getLogger("urllib3").setLevel(logging.INFO)
@@ -39,13 +40,14 @@ class WebhookBridge:
     Args:
         url: `http://` or `https://`, `user:password@` for basic authentication. Only its scheme,
             host and port are logged.
-        secret: key of the signature; None: requests are unsigned.
+        secret: key of the signatures, see `WebhookSigner`; None: requests are unsigned.
         timeout_s: longest duration of a whole exchange, from the connection to the end of the
             answer, seconds.
+        body_format: the event itself, or a CloudEvent around it.
         now: clock of the timestamp, Unix seconds.
 
     Raises:
-        ConfigError: if `url` is no HTTP URL with a host.
+        ConfigError: if `url` is no HTTP URL with a host, or `secret` no key.
     """
 
     def __init__(
@@ -54,10 +56,13 @@ class WebhookBridge:
         *,
         secret: bytes | None,
         timeout_s: float,
+        body_format: BodyFormat = "event",
         now: Callable[[], float] = time.time,
     ) -> None:
         self.name = f"webhook at {_origin(url)}"
-        self._url, self._secret, self._timeout_s, self._now = url, secret, timeout_s, now
+        self._url, self._timeout_s, self._now = url, timeout_s, now
+        self._is_cloud_event = body_format == "cloudevents"
+        self._signer = None if secret is None else WebhookSigner(secret)
         self._session, self._adapter = _Session(), DeadlineAdapter()
         self._session.mount("http://", self._adapter)
         self._session.mount("https://", self._adapter)
@@ -77,7 +82,7 @@ class WebhookBridge:
                 to 599.
             BridgeError: if the status is any other than 2xx.
         """
-        body = encode_event(event).encode()
+        body = (cloud_event(event) if self._is_cloud_event else encode_event(event)).encode()
         response: requests.Response | None = None
         whole = False  # status and headers, before the deadline
         try:
@@ -104,15 +109,17 @@ class WebhookBridge:
         self._judge(response)
 
     def _headers(self, event: Event, body: bytes) -> dict[str, str]:
-        timestamp = str(int(self._now()))
+        timestamp, message_id = str(int(self._now())), standard_id(event.event_id)
         headers = {
-            "Content-Type": "application/json",
-            # Camera ids are file names, in any script; headers are ASCII.
-            "X-Behaviour-Event-Id": quote(event.event_id, safe=_PRINTABLE),
+            "Content-Type": CONTENT_TYPE if self._is_cloud_event else "application/json",
+            "X-Behaviour-Event-Id": header_id(event.event_id),
             "X-Behaviour-Timestamp": timestamp,
+            # The names of the Standard Webhooks specification.
+            "webhook-id": message_id,
+            "webhook-timestamp": timestamp,
         }
-        if self._secret is not None:
-            headers["X-Behaviour-Signature"] = sign(self._secret, timestamp, body)
+        if self._signer is not None:
+            headers |= self._signer.headers(message_id, timestamp, body)
         return headers
 
     def _judge(self, response: requests.Response) -> None:
@@ -143,22 +150,6 @@ class _Session(requests.Session):
 
     def get_redirect_target(self, resp: requests.Response) -> str | None:
         return None
-
-
-def sign(secret: bytes, timestamp: str, body: bytes) -> str:
-    """Sign a request; the receiver computes the same and uses `hmac.compare_digest`.
-
-    Args:
-        secret: key shared with the receiver.
-        timestamp: the header `X-Behaviour-Timestamp`; signed, so that an old request cannot be
-            sent again as a new one.
-        body: of the request, as sent.
-
-    Returns:
-        `sha256=` and HMAC-SHA256 of `timestamp.body` in hexadecimal digits.
-    """
-    signed = timestamp.encode() + b"." + body
-    return f"sha256={hmac.new(secret, signed, hashlib.sha256).hexdigest()}"
 
 
 def _origin(url: str) -> str:

@@ -99,7 +99,9 @@ def _open_webhook(section: WebhookConfig) -> WebhookBridge:
     secret = None
     if section.secret_file is not None:
         secret = read_secret(section.secret_file, "bridges.webhook.secret_file").encode()
-    return WebhookBridge(section.url, secret=secret, timeout_s=section.timeout_s)
+    return WebhookBridge(
+        section.url, secret=secret, timeout_s=section.timeout_s, body_format=section.format
+    )
 
 
 def _open_mqtt(section: MqttConfig) -> MqttBridge:

@@ -93,8 +93,11 @@ class WebhookConfig(Section):
     )
     secret_file: UserPath | None = Field(
         None,
-        description="file with the key of the signature (HMAC-SHA256), relative to the current "
-        "directory; null: unsigned",
+        description="file with the key of the signatures (HMAC-SHA256), relative to the current "
+        "directory: any text, or whsec_... of the Standard Webhooks specification; null: unsigned",
+    )
+    format: Literal["event", "cloudevents"] = Field(
+        "event", description="body: the event, or a CloudEvent 1.0 in structured JSON around it"
     )
     filter: Conditions = Field(
         (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import logging
@@ -18,6 +19,9 @@ from typing import Any
 import pytest
 import redis
 import requests
+from cloudevents.core.bindings.http import HTTPMessage, from_structured
+from cloudevents.core.formats.json import JSONFormat
+from standardwebhooks.webhooks import Webhook
 
 from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.bridges.webhook import WebhookBridge, _retry_after_s
@@ -67,10 +71,34 @@ def test_an_event_arrives_whole_and_signed(receiver: Receiver) -> None:
     assert request.headers["X-Behaviour-Signature"] == expected
 
 
+def test_a_receiver_with_the_standards_library_can_verify_a_request(receiver: Receiver) -> None:
+    secret = f"whsec_{base64.b64encode(bytes(range(32))).decode()}"
+    event = make_event(1, event_id="run/a.b/1", camera_id="a.b")
+    with WebhookBridge(receiver.url, secret=secret.encode(), timeout_s=10.0) as bridge:
+        bridge.send(event)
+    request = receiver.next()
+    assert Webhook(secret).verify(request.body, request.headers)["event_id"] == "run/a.b/1"
+    assert request.headers["webhook-id"] == "run/a%2Eb/1"
+
+
+def test_a_cloud_event_is_signed_as_it_is_sent(receiver: Receiver) -> None:
+    with WebhookBridge(
+        receiver.url, secret=SECRET, timeout_s=10.0, body_format="cloudevents"
+    ) as bridge:
+        bridge.send(make_event(1))
+    request = receiver.next()
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    read = from_structured(HTTPMessage(headers, request.body), JSONFormat())
+    assert read.get_source() == "/cameras/gate"
+    assert Webhook(SECRET).verify(request.body, headers)["id"] == "run/gate/1"
+
+
 def test_without_a_secret_there_is_no_signature(receiver: Receiver) -> None:
     with bridge_to(receiver.url, secret=None) as bridge:
         bridge.send(make_camera_event())
-    assert "X-Behaviour-Signature" not in receiver.next().headers
+    headers = receiver.next().headers
+    assert not {"X-Behaviour-Signature", "webhook-signature"} & set(headers)
+    assert headers["webhook-id"] == "run/gate/1"
 
 
 def test_an_event_id_in_any_script_fits_into_a_header(receiver: Receiver) -> None:
