@@ -54,7 +54,7 @@ def _groups(part: nn.Module, learning_rate: float, weight_decay: float) -> list[
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Schedule:
+class LearningRateSchedule:
     """Linear warm-up, then half a cosine to zero, or steps."""
 
     steps: int  # of the run

@@ -15,7 +15,7 @@ from pipeline.errors import PipelineError
 from training.crops.clip_choice import evaluation_clips
 from training.crops.crop_cache import CachedTrack, Crops
 from training.fitting.clip_dataset import Batch, target_of
-from training.fitting.optimization import Schedule
+from training.fitting.optimization import LearningRateSchedule
 from training.fitting.trainer import Trainer, TrainerSpec
 
 CLIPS = 10
@@ -68,7 +68,7 @@ def overfit_ten_clips(
 def _without_regularization(spec: TrainerSpec) -> TrainerSpec:
     return replace(
         spec,
-        schedule=Schedule(steps=MAX_STEPS, name="step"),
+        schedule=LearningRateSchedule(steps=MAX_STEPS, name="step"),
         optimizer=replace(spec.optimizer, weight_decay=0.0),
         loss=replace(spec.loss, label_smooth_eps=0.0, class_weight=None),
         ema_decay=0.0,

@@ -12,7 +12,7 @@ from training.fitting.augmentation import ViewSpec
 from training.fitting.clip_dataset import MirrorRule
 from training.fitting.epoch_loader import class_weights, clips_per_epoch
 from training.fitting.epochs import Plan
-from training.fitting.optimization import OptimizerSpec, Schedule
+from training.fitting.optimization import LearningRateSchedule, OptimizerSpec
 from training.fitting.trainer import TrainerSpec
 
 
@@ -50,7 +50,7 @@ def trainer_spec(
     optimizer, schedule = config.optimizer, config.schedule
     weights = class_weights(tracks, labels) if config.sampling.balance == "loss" else None
     return TrainerSpec(
-        schedule=Schedule(
+        schedule=LearningRateSchedule(
             steps=plan.steps,
             name=schedule.name,
             warm_up_fraction=schedule.warm_up_share,

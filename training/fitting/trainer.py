@@ -15,14 +15,19 @@ from models.slowfast.losses import LossSpec
 from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from training.fitting.clip_dataset import Batch
-from training.fitting.optimization import OptimizerSpec, Schedule, WeightAverage, build_optimizer
+from training.fitting.optimization import (
+    LearningRateSchedule,
+    OptimizerSpec,
+    WeightAverage,
+    build_optimizer,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainerSpec:
     """How the weights are changed."""
 
-    schedule: Schedule
+    schedule: LearningRateSchedule
     optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
     loss: LossSpec = field(default_factory=LossSpec)
     ema_decay: float = 0.998

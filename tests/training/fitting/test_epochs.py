@@ -20,7 +20,7 @@ from training.fitting.augmentation import ViewSpec
 from training.fitting.clip_dataset import ClipDataset, MirrorRule
 from training.fitting.epoch_loader import EpochDraw, EpochLoader, EpochSampler
 from training.fitting.epochs import EpochLoop, Plan, best_model
-from training.fitting.optimization import Schedule
+from training.fitting.optimization import LearningRateSchedule
 from training.fitting.run_state import BEST, LOG, STATE, EpochRow, RunState
 from training.fitting.trainer import StepResult, Trainer, TrainerSpec
 from training.fitting.validation import Validation
@@ -62,7 +62,7 @@ class Started:
         tracks = [cached(folder / "cache", "stand", 20), cached(folder / "cache", "walk", 200)]
         model = tiny_model()
         self.trainer = Trainer(
-            float32_fabric(), model, TrainerSpec(schedule=Schedule(steps=plan.steps))
+            float32_fabric(), model, TrainerSpec(schedule=LearningRateSchedule(steps=plan.steps))
         )
         clips = ClipDataset(
             tracks,

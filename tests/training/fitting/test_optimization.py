@@ -7,7 +7,12 @@ import torch
 
 from models.slowfast.recognizer3d import Recognizer3D
 from tests.training.factories import tiny_model
-from training.fitting.optimization import OptimizerSpec, Schedule, WeightAverage, build_optimizer
+from training.fitting.optimization import (
+    LearningRateSchedule,
+    OptimizerSpec,
+    WeightAverage,
+    build_optimizer,
+)
 
 
 def test_backbone_and_classifier_have_their_own_learning_rates() -> None:
@@ -44,19 +49,19 @@ def test_sgd_has_momentum() -> None:
     assert {group["momentum"] for group in optimizer.param_groups} == {0.8}
 
 
-def factors(schedule: Schedule) -> list[float]:
+def factors(schedule: LearningRateSchedule) -> list[float]:
     return [schedule.factor(step) for step in range(schedule.steps)]
 
 
 def test_the_learning_rate_rises_then_falls_to_nothing() -> None:
-    found = factors(Schedule(steps=100))
+    found = factors(LearningRateSchedule(steps=100))
     assert 0 < found[0] < found[4] < found[5] == max(found) == 1
     assert sorted(found[5:], reverse=True) == found[5:]
     assert 0 < found[-1] < 0.01
 
 
 def test_steps_fall_at_their_shares_of_the_run() -> None:
-    schedule = Schedule(
+    schedule = LearningRateSchedule(
         steps=100, name="step", warm_up_fraction=0.0, step_at=(0.6, 0.8), step_factor=0.1
     )
     found = factors(schedule)
@@ -66,7 +71,7 @@ def test_steps_fall_at_their_shares_of_the_run() -> None:
 
 
 def test_without_warm_up_the_first_step_is_a_full_one() -> None:
-    assert Schedule(steps=100, warm_up_fraction=0.0).factor(0) == 1
+    assert LearningRateSchedule(steps=100, warm_up_fraction=0.0).factor(0) == 1
 
 
 def bias(model: Recognizer3D) -> float:

@@ -10,12 +10,13 @@ from rich.console import Console
 
 from tests.training.factories import cached, float32_fabric, tiny_model
 from training.fitting import sanity
-from training.fitting.optimization import OptimizerSpec, Schedule
+from training.fitting.optimization import LearningRateSchedule, OptimizerSpec
 from training.fitting.sanity import SanityError, overfit_ten_clips, ten_clips
 from training.fitting.trainer import TrainerSpec
 
 SPEC = TrainerSpec(
-    schedule=Schedule(steps=10), optimizer=OptimizerSpec(learning_rate=1e-2, weight_decay=0.05)
+    schedule=LearningRateSchedule(steps=10),
+    optimizer=OptimizerSpec(learning_rate=1e-2, weight_decay=0.05),
 )
 QUIET = Console(quiet=True)
 

@@ -18,7 +18,7 @@ from tests.conftest import REPOSITORY
 from tests.models.published_files import in_naming_scheme, small_network
 from tests.training.factories import float32_fabric, tiny_model
 from training.config import load_train_config
-from training.fitting.optimization import OptimizerSpec, Schedule
+from training.fitting.optimization import LearningRateSchedule, OptimizerSpec
 from training.fitting.starting_point import (
     build_architecture,
     build_starting_point,
@@ -160,7 +160,7 @@ def test_a_checkpoint_of_mmaction2_is_tuned_with_frozen_stages_and_rates_per_par
     model.cls_head.dropout.p = 0.0
     before = {name: value.clone() for name, value in model.state_dict().items()}
     spec = TrainerSpec(
-        schedule=Schedule(steps=4, warm_up_fraction=0.0),
+        schedule=LearningRateSchedule(steps=4, warm_up_fraction=0.0),
         optimizer=OptimizerSpec(
             name="sgd", learning_rate=1e-3, backbone_lr_ratio=0.1, momentum=0.0
         ),

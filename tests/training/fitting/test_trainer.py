@@ -15,10 +15,10 @@ from models.slowfast.recognizer3d import Recognizer3D
 from pipeline.errors import ConfigError
 from tests.training.factories import CROP, float32_fabric, tiny_model
 from training.fitting.clip_dataset import Batch
-from training.fitting.optimization import OptimizerSpec, Schedule
+from training.fitting.optimization import LearningRateSchedule, OptimizerSpec
 from training.fitting.trainer import Trainer, TrainerSpec
 
-SPEC = TrainerSpec(schedule=Schedule(steps=100, warm_up_fraction=0.0))
+SPEC = TrainerSpec(schedule=LearningRateSchedule(steps=100, warm_up_fraction=0.0))
 
 
 def made_clips(count: int = 2) -> Tensor:
@@ -142,7 +142,7 @@ def test_mixed_precision_reaches_the_convolutions_and_not_the_loss() -> None:
 
 def test_the_schedule_sets_the_learning_rate_of_every_part() -> None:
     spec = TrainerSpec(
-        schedule=Schedule(
+        schedule=LearningRateSchedule(
             steps=4, name="step", warm_up_fraction=0, step_at=(0.5,), step_factor=0.1
         ),
         optimizer=OptimizerSpec(learning_rate=0.01, backbone_lr_ratio=0.1),
