@@ -9,6 +9,7 @@ from functools import partial
 
 from pipeline.components import Components
 from pipeline.config.schema import FRAMES_PER_GAP, PipelineConfig
+from pipeline.event_chain import decide_events
 from pipeline.events import Event
 from pipeline.live.camera_reader import CameraReader
 from pipeline.live.camera_set import CameraSet
@@ -16,6 +17,14 @@ from pipeline.live.camera_source import CameraSource
 from pipeline.live.fresh_clips import FreshClips
 from pipeline.live.latest_frames import LatestFrames
 from pipeline.live.supervisor import Operator, Supervisor
+from pipeline.observations.keeping import (
+    ObservationQueue,
+    keep_observations,
+    write_observations,
+)
+from pipeline.observations.recorded_run import RecordedRun, new_recording_name
+from pipeline.observations.retention import ObservationLimits
+from pipeline.observations.writer import ObservationWriter
 from pipeline.outputs.sinks import Sink, write_all
 from pipeline.runtime.channel import Channel
 from pipeline.runtime.shutdown import Shutdown
@@ -25,7 +34,7 @@ from pipeline.sources.interruptions import end_at_interruptions
 from pipeline.sources.recordings import Recording, read_recording
 from pipeline.sources.video_files import VideoFile, in_batches, merge_by_time
 from pipeline.stages.clips import drop_pixels
-from pipeline.stages.decisions import EventStamp, decide_actions
+from pipeline.stages.decisions import EventStamp
 from pipeline.stages.detection import detect_people
 from pipeline.stages.group_clips import cut_subjects
 from pipeline.stages.numbering import number_events
@@ -47,6 +56,7 @@ from pipeline.types import (
     DecidedFrame,
     DetectedFrame,
     Frame,
+    RecognizedFrame,
     StreamEnd,
     TrackedFrame,
 )
@@ -70,6 +80,8 @@ def replay(
         file 1 ==+            one tracker per camera
         file 2 ==+> merge by time > detect ==> track > cut clips ==> recognize > decide ==> sinks
         file n ==+            (==> is a channel and a thread; > is a plain generator)
+
+    With `observations.keep`, what goes from recognize to decide also goes ==> to their writer.
 
     The order of everything downstream of the merge depends on the files alone; the models give an
     item the same result whatever it is batched with. So the events do not depend on timing.
@@ -114,8 +126,14 @@ def replay(
         merged = merge_by_time(map(read, videos), max_concurrent_files=config.replay.files_at_once)
         cut = _perceive(stages, in_batches(merged, components.detect_batch), components, config)
         stages.start("track", cut if keep_pixels else drop_pixels(cut), clips)
-        decided = _recognize(clips.batches(config.queues.clips), components, stamp)
-        stages.start("recognize", decided, results)
+        recognized = _recognize(clips.batches(config.queues.clips), components)
+        if config.observations.keep:
+            kept = ObservationQueue(waits=True)
+            writer = _observation_writer(components, config, stamp, tolerant=False)
+            write = partial(write_observations, kept, writer)
+            stages.run("keep observations", write, cancel=kept.finish)
+            recognized = keep_observations(recognized, kept)
+        stages.start("recognize", _decide(recognized, components, stamp), results)
 
         yield from write_all(results, sinks)
 
@@ -136,6 +154,7 @@ def live(
         camera 2 ==+=> newest > detect ==> track > cut clips ==> recognize > decide ==> sinks
         camera n ==+   frames                                   (==> is a thread boundary)
         supervise: status line, systemd, reloads that add and remove cameras
+        keep observations: writes what goes from recognize to decide, if it is to be kept
 
     No reader ever waits for the models. What they cannot process is dropped, the oldest frame of
     the same camera first, so that the delay of the events is bounded.
@@ -181,8 +200,16 @@ def live(
 
         cut = _perceive(stages, frames.batches(components.detect_batch), components, config)
         stages.start("track", drop_pixels(cut), clips)
-        decided = _recognize(clips.batches(components.recognize_batch), components, stamp)
-        stages.start("recognize", decided, results)
+        recognized = _recognize(clips.batches(components.recognize_batch), components)
+        if config.observations.keep:
+            kept = ObservationQueue(waits=False)
+            status.register_queue("observations", kept)
+            writer = _observation_writer(components, config, stamp, tolerant=True)
+            status.register_disk(writer)
+            write = partial(write_observations, kept, writer)
+            stages.run("keep observations", write, cancel=kept.finish)
+            recognized = keep_observations(recognized, kept)
+        stages.start("recognize", _decide(recognized, components, stamp), results)
 
         yield from write_all(results, [*sinks, StatusSink(status)])
 
@@ -211,18 +238,41 @@ def _perceive(
 
 
 def _recognize(
-    batches: Iterable[Sequence[ClippedFrame | StreamEnd]], components: Components, stamp: EventStamp
-) -> Generator[DecidedFrame | DecidedEnd, None, None]:
-    """Turn clips into events."""
+    batches: Iterable[Sequence[ClippedFrame | StreamEnd]], components: Components
+) -> Iterator[RecognizedFrame | StreamEnd]:
+    """Score the clips."""
     if components.parts:
-        recognized = recognize_with_several(
-            batches,
-            [NumberedScorer(part.scorer, part.labels) for part in components.parts],
-            time.time,
-        )
-    elif isinstance(components.recognizer, SceneScorer):
-        recognized = recognize_scenes(batches, components.recognizer, time.time)
-    else:
-        recognized = recognize_actions(batches, components.recognizer, time.time)
-    decided = decide_actions(recognized, components.labels, components.policy, stamp, time.time)
+        scorers = [NumberedScorer(part.scorer, part.labels) for part in components.parts]
+        return recognize_with_several(batches, scorers, time.time)
+    if isinstance(components.recognizer, SceneScorer):
+        return recognize_scenes(batches, components.recognizer, time.time)
+    return recognize_actions(batches, components.recognizer, time.time)
+
+
+def _decide(
+    recognized: Iterable[RecognizedFrame | StreamEnd], components: Components, stamp: EventStamp
+) -> Generator[DecidedFrame | DecidedEnd, None, None]:
+    """Turn scores into events."""
+    decided = decide_events(recognized, components.labels, components.policy, stamp, time.time)
     return number_events(decided)
+
+
+def _observation_writer(
+    components: Components, config: PipelineConfig, stamp: EventStamp, *, tolerant: bool
+) -> ObservationWriter:
+    section, defaults = config.observations, components.default_decision
+    run = RecordedRun(
+        recording=new_recording_name(),
+        run_id=stamp.run_id,
+        wall_clock=stamp.wall_clock,
+        model=stamp.model,
+        labels=components.labels,
+        group_actions=tuple(sorted(components.policy.group_actions)),
+        fresh_s=components.policy.fresh_s,
+        stride_s=components.stride_s,
+        default_decision=None if defaults is None else defaults.to_json(),
+    )
+    limits = ObservationLimits(
+        section.flush_s, section.max_age_days * 86_400, section.max_mb * 1_000_000
+    )
+    return ObservationWriter(section.folder_under(config.output), run, limits, tolerant=tolerant)

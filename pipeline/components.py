@@ -20,6 +20,7 @@ from models.detectors.yolo import UnknownClassError, YoloPersonDetector
 from models.inference.action_recognizer import ActionRecognizer
 from models.inference.device import select_device
 from models.inference.scene_recognizer import SceneRecognizer
+from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.config.network import ModelConfig
@@ -69,6 +70,8 @@ class Components:
     model_name: str
     labels: tuple[str, ...]
     policy: DecisionPolicy
+    stride_s: float = 0.5  # seconds between two clips of one person
+    default_decision: DefaultDecision | None = None  # of the weights; part of the policy already
     group_spec: GroupClipSpec | None = None  # None: no label is a group's, so no groups are formed
     parts: tuple[RecognizerPart, ...] = ()  # all recognizers, if they are several or see key points
     pose: PoseEstimator | None = None  # None: no recognizer needs key points
@@ -121,6 +124,8 @@ def build_components(
         model_name=spec.name,
         labels=spec.labels,
         policy=policy,
+        stride_s=config.clip.stride_s,
+        default_decision=defaults,
         group_spec=group_clip_spec(spec, config.groups),
     )
 
@@ -168,6 +173,8 @@ def _components_of_several(
         model_name="+".join(part.name for part in parts),
         labels=labels,
         policy=policy,
+        stride_s=max(part.stride_s for part in parts),
+        default_decision=defaults,
         parts=parts,
         pose=pose,
     )

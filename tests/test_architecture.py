@@ -67,13 +67,16 @@ ROOM_MAY_IMPORT = {
     "pipeline.delivery": "config redis_store outputs runtime types",
     "pipeline.subscriber": "redis_store runtime",
     "pipeline.bridges": "runtime",
+    "pipeline.observations": "outputs runtime types models",
+    "pipeline.event_chain": "stages types",
     "pipeline.config": "bridges redis_store sources",
     "pipeline.recognizer_weights": "config models",
     "pipeline.recognizer_parts": "config stages types models",
     "pipeline.default_thresholds": "config stages models",
     "pipeline.components": "default_thresholds recognizer_weights recognizer_parts config stages "
     "models",
-    "pipeline.app": "components config live outputs runtime sources stages telemetry types",
+    "pipeline.app": "components config event_chain live observations outputs runtime sources "
+    "stages telemetry types",
     "pipeline.replay": "app components config outputs runtime sources stages telemetry",
     "pipeline.commands": "pipeline models",
     # training: labels become crops, crops a model, a model a report
@@ -148,6 +151,7 @@ BORDERS = {
     "shapely": {"pipeline/rules/zones.py"},
     "prometheus_client": {"pipeline/telemetry/prometheus.py"},
     "matplotlib": {"training/report/plots.py"},
+    "polars": {"pipeline/observations/columns.py", "pipeline/observations/items.py"},
     "jinja2": {"training/report/html.py"},
     "av": {
         "pipeline/sources/file_decoder.py",

@@ -114,6 +114,8 @@ def live(
         sources = find(config)
         check_weights(config, PROJECT)
         check_writable("--output", config.output)
+        if config.observations.keep:
+            check_writable("observations.folder", config.observations.folder_under(config.output))
         if events is not None:
             check_writable("--events", events.parent)
         from pipeline.commands.live_report import LiveReport

@@ -32,6 +32,7 @@ EXTRA_OF_MODULE = {
     "ultralytics": "yolo",
     "lap": "yolo",
     "deep_sort_realtime": "deepsort",
+    "polars": "backtest",
     "lightning_fabric": "train",
     "matplotlib": "evaluate",
     "jinja2": "evaluate",

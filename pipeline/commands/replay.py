@@ -229,6 +229,8 @@ def _check_writable(outputs: ReplayOutputs, config: PipelineConfig) -> None:
 
     check_writable("--events", outputs.events.parent)
     check_writable("--output", config.output)
+    if config.observations.keep:
+        check_writable("observations.folder", config.observations.folder_under(config.output))
     if outputs.tracks is not None:
         check_writable("--tracks", outputs.tracks)
     if (drawn := outputs.annotated) is not None:

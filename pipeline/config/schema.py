@@ -24,6 +24,7 @@ from pipeline.config.delivery import BridgesConfig, RedisConfig
 from pipeline.config.groups import GroupsConfig
 from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
+from pipeline.config.observations import ObservationsConfig
 from pipeline.config.recognizer_list import CLIP_KEYS, PoseConfig, RecognizerEntry
 from pipeline.sources.pixel_limit import MAX_PIXELS
 
@@ -270,6 +271,10 @@ class PipelineConfig(Section):
     pose: PoseConfig = Field(default_factory=PoseConfig, description="key points of tracked people")
     decision: DecisionConfig = Field(
         default_factory=DecisionConfig, description="when scores become events"
+    )
+    observations: ObservationsConfig = Field(
+        default_factory=ObservationsConfig,
+        description="what decisions are made of, kept for backtest",
     )
     redis: RedisConfig = Field(default_factory=RedisConfig, description="where events go")
     replay: ReplayConfig = Field(

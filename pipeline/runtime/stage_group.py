@@ -77,9 +77,21 @@ class StageGroup:
 
         return self._launch(name, lambda: self._pump(name, items, output), cancel)
 
-    def run(self, name: str, function: Callable[[], None]) -> threading.Thread:
-        """Call a function in a new thread; it must return soon after `stop` is set."""
-        return self._launch(name, lambda: self._call(name, function), lambda: None)
+    def run(
+        self,
+        name: str,
+        function: Callable[[], None],
+        *,
+        cancel: Callable[[], None] = lambda: None,
+    ) -> threading.Thread:
+        """Call a function in a new thread.
+
+        Args:
+            name: of the thread.
+            function: must return soon after `stop` is set, or after `cancel` was called.
+            cancel: called when the group is cancelled, or before the call if it is already.
+        """
+        return self._launch(name, lambda: self._call(name, function), cancel)
 
     def cancel(self) -> None:
         """Stop now and drop what is queued, as on a second Ctrl-C."""

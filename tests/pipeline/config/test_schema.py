@@ -35,6 +35,7 @@ def test_every_path_of_the_configuration_may_begin_with_a_tilde(
     config = load_config(
         settings=[
             "output=~/out",
+            "observations.folder=~/kept",
             "detector.weights=~/yolo.pt",
             "recognizer.weights=~/m.safetensors",
             "bridges.webhook.secret_file=~/w",
@@ -60,6 +61,7 @@ def test_every_path_of_the_configuration_may_begin_with_a_tilde(
         "bridges.mqtt.password_file",
         "bridges.webhook.secret_file",
         "cameras.password_file",
+        "observations.folder",
         "output",
     ]
 
