@@ -69,7 +69,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.bridges": "runtime",
     "pipeline.observations": "outputs runtime types models",
     "pipeline.event_chain": "stages types",
-    "pipeline.config": "bridges redis_store sources",
+    "pipeline.config": "bridges redis_store rules sources",
     "pipeline.recognizer_weights": "config models",
     "pipeline.recognizer_parts": "config stages types models",
     "pipeline.default_thresholds": "config stages models",

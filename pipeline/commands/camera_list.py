@@ -27,6 +27,9 @@ def find_cameras(
 ) -> tuple[CameraSource, ...]:
     """Return the cameras of the command line, then those of the configuration.
 
+    A camera of the command line has the settings of the configuration under its name, if there is
+    one without a `url`.
+
     Args:
         arguments: sources, optionally with `NAME=` before them.
         live: settings for all cameras.
@@ -38,7 +41,8 @@ def find_cameras(
         ConfigError: naming the camera, without its credentials.
     """
     found = []
-    for name, text in split_names(arguments, cameras).items():
+    configured = {name: camera for name, camera in cameras.items() if camera.url is not None}
+    for name, text in split_names(arguments, configured).items():
         is_camera = "://" in text or text.isdecimal() or is_device(text)
         is_path = not is_camera and "?" not in text
         text = f"{text}?live" if is_path and realtime else text
@@ -48,19 +52,49 @@ def find_cameras(
                 f"camera {name}: {shown}: a file is recorded: `replay` reads it whole; "
                 f"`{shown}?live` or --realtime plays it like a camera. Expected {EXAMPLES}"
             )
-        common = CameraConfig(url=text)
-        found.append(_source(name, common, live, environment))
-    found += [_source(name, camera, live, environment) for name, camera in cameras.items()]
+        settings = cameras.get(name, CameraConfig())
+        found.append(_source(name, text, settings, live, environment))
+    for name, camera in configured.items():
+        assert camera.url is not None
+        found.append(_source(name, camera.url, camera, live, environment))
+    names = [source.camera_id for source in found]
+    if unknown := sorted(cameras.keys() - set(names)):
+        raise ConfigError("\n".join(_without_source(name, names) for name in unknown))
     if not found:
         raise ConfigError("no camera: name one on the command line or in the section cameras")
     return tuple(found)
 
 
+def unused_settings(cameras: Mapping[str, CameraConfig], recorded: Sequence[str]) -> list[str]:
+    """Return one text per camera whose settings no recording of a replay uses.
+
+    One that has a `url` is not meant: its configuration is that of a live run.
+
+    Args:
+        cameras: section of the configuration, by name.
+        recorded: camera ids of the recordings.
+    """
+    unused = [name for name, camera in cameras.items() if not (camera.url or name in recorded)]
+    known = ", ".join(recorded)
+    return [f"cameras.{name}: not used; the recordings are of {known}" for name in unused]
+
+
+def _without_source(name: str, known: Sequence[str]) -> str:
+    return (
+        f"cameras.{name}: it has no url, and the command line names no such camera: add one, or "
+        f"start with {name}=SOURCE (known: {', '.join(known) or 'none'})"
+    )
+
+
 def _source(
-    name: str, camera: CameraConfig, live: LiveConfig, environment: Mapping[str, str]
+    name: str,
+    url: str,
+    camera: CameraConfig,
+    live: LiveConfig,
+    environment: Mapping[str, str],
 ) -> CameraSource:
     return parse_source(
-        camera.url,
+        url,
         name,
         username=camera.username,
         password=_password(name, camera, environment),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from pipeline.errors import ConfigError, SourceError
 from pipeline.printable import printable
 from pipeline.sources.decoder_process import DecoderProcess
+from pipeline.sources.file_decoder import VideoInfo
 from pipeline.sources.piece_order import arrange_pieces
 from pipeline.sources.recordings import Recording
 from pipeline.sources.video_search import find_videos
@@ -61,6 +62,30 @@ def find_recordings(
             at = format_utc(recording.starts_at[0])
             log.info("%s: recorded from %s on", recording.camera_id, at)
     return tuple(recordings)
+
+
+def warning_of_unknown_times(
+    recordings: Sequence[Recording], opened: Callable[[str, VideoInfo], None]
+) -> Callable[[str, VideoInfo], None]:
+    """Return a callback that warns of recordings for which no schedule holds.
+
+    Args:
+        recordings: of the replay.
+        opened: called by the callback first.
+    """
+    untimed = {one.camera_id: one for one in recordings if one.starts_at[0] is None}
+
+    def checked(camera_id: str, info: VideoInfo) -> None:
+        opened(camera_id, info)
+        recording = untimed.pop(camera_id, None)
+        if recording and not (recording.container_time and info.created_at is not None):
+            log.warning(
+                "%s: it is not known when this was recorded, so no schedule holds in it and rules "
+                "with a schedule raise no alarm; --start-time gives its time",
+                camera_id,
+            )
+
+    return checked
 
 
 def parse_start_time(text: str) -> float:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from pipeline.commands.camera_list import unused_settings
 from pipeline.commands.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -159,6 +160,9 @@ def _run(
     _check_outputs(outputs, recordings)
     _check_writable(outputs, config)
     check_weights(config, PROJECT)
+    for text in unused_settings(config.cameras, [one.camera_id for one in recordings]):
+        log.warning("%s", text)
+    from pipeline.commands.recording_list import warning_of_unknown_times
     from pipeline.components import build_components
     from pipeline.outputs.sinks import CameraFilesSink
     from pipeline.replay import UnreadableVideoError, replay_events
@@ -170,6 +174,7 @@ def _run(
     with ExitStack() as stack:
         sinks = _open_sinks(outputs, config, run_id, shutdown, stack)
         progress = stack.enter_context(ReplayProgress(console, time.monotonic))
+        timed = recordings if config.schedules else ()
         run = replay_events(
             recordings,
             config,
@@ -178,7 +183,7 @@ def _run(
             wall_clock=wall_clock,
             sinks=[*sinks, progress],
             keep_pixels=outputs.annotated is not None,
-            opened=progress.opened,
+            opened=warning_of_unknown_times(timed, progress.opened),
             shutdown=shutdown,
         )
         try:

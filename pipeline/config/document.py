@@ -195,10 +195,11 @@ def _sections(
 
 
 def _definition(schema: Mapping[str, Any], leaf: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """Return the section that a key holds, or that each entry of a mapping holds."""
+    """Return the section that a key holds, if any, or that each entry of a mapping holds."""
     patterns: Mapping[str, Any] = leaf.get("patternProperties", {})
     entries: Any = leaf.get("additionalProperties") or next(iter(patterns.values()), {})
-    reference = leaf.get("$ref") or (entries.get("$ref") if isinstance(entries, dict) else None)
+    branches = [leaf, *leaf.get("anyOf", ()), *([entries] if isinstance(entries, dict) else [])]
+    reference = next((one["$ref"] for one in branches if "$ref" in one), None)
     return None if reference is None else schema["$defs"][reference.rsplit("/", 1)[-1]]
 
 

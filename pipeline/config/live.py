@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from pipeline.config.loading import Section, UserPath
+from pipeline.config.zones import GroundPlaneConfig, LineConfig, PlaceName, ZoneConfig
 from pipeline.redaction import mask_source
 from pipeline.sources.pixel_limit import MAX_PIXELS
 
@@ -23,11 +24,12 @@ from pipeline.sources.pixel_limit import MAX_PIXELS
 class CameraConfig(Section):
     """One camera, by its name; null: as in the section `live`."""
 
-    url: str = Field(
+    url: str | None = Field(
+        None,
         min_length=1,
         repr=False,
         description="rtsp://, rtsps://, http(s):// (MJPEG, HLS), rtmp://, a webcam's number or "
-        "FILE?live",
+        "FILE?live; null: of a camera that the command line or a recording names",
     )
     transport: Literal["tcp", "udp"] | None = Field(None, description="of RTSP")
     verify_tls: bool | None = Field(
@@ -49,14 +51,24 @@ class CameraConfig(Section):
         None, description="file with the password, relative to the current directory"
     )
 
+    zones: dict[PlaceName, ZoneConfig] = Field(
+        {}, description="by name, e.g. {door: {points: [[0.1, 0.5], [0.3, 0.5], [0.2, 0.9]]}}"
+    )
+    lines: dict[PlaceName, LineConfig] = Field(
+        {}, description="by name, e.g. {kerb: {start: [0.1, 0.8], end: [0.9, 0.8]}}"
+    )
+    ground_plane: GroundPlaneConfig | None = Field(
+        None, description="four points of the floor, for distances in metres; null: none"
+    )
+
     @field_validator("url", mode="before")
     @classmethod
     def _webcam(cls, url: Any) -> Any:
         return str(url) if type(url) is int and url >= 0 else url
 
     @field_serializer("url", when_used="json")
-    def _without_credentials(self, url: str) -> str:
-        return mask_source(url)  # the configuration is logged
+    def _without_credentials(self, url: str | None) -> str | None:
+        return None if url is None else mask_source(url)  # the configuration is logged
 
     @model_validator(mode="after")
     def _one_password(self) -> CameraConfig:
@@ -66,6 +78,12 @@ class CameraConfig(Section):
             raise ValueError(f"either {given[0]} or {given[1]}, not both")
         if self.username is None and given and getattr(self, given[0]):
             raise ValueError("a password needs a username beside it")
+        return self
+
+    @model_validator(mode="after")
+    def _one_place_per_name(self) -> CameraConfig:
+        if both := sorted(self.zones.keys() & self.lines.keys()):
+            raise ValueError(f"{both[0]} is both a zone and a line; give one of them another name")
         return self
 
 

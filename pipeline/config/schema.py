@@ -26,6 +26,8 @@ from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
 from pipeline.config.observations import ObservationsConfig
 from pipeline.config.recognizer_list import CLIP_KEYS, PoseConfig, RecognizerEntry
+from pipeline.config.schedules import ScheduleEntry
+from pipeline.config.zones import PlaceName
 from pipeline.sources.pixel_limit import MAX_PIXELS
 
 FRAMES_PER_GAP = 1.5  # a frame may come a little late and still leave no gap
@@ -287,7 +289,13 @@ class PipelineConfig(Section):
         {},
         description='by name, e.g. {gate: {url: "rtsp://10.0.0.9/main", username: viewer, '
         "password_file: gate.secret}}; also password (e.g. ${GATE_PASSWORD}), password_env (name "
-        "of an environment variable), transport, verify_tls, detect_fps",
+        "of an environment variable), transport, verify_tls, detect_fps, zones, lines, "
+        "ground_plane",
+    )
+    schedules: dict[PlaceName, ScheduleEntry] = Field(
+        {},
+        description='by name, e.g. {night: {timezone: Europe/Vienna, times: ["22:00-06:00"]}}; '
+        "also days, dates, except_dates",
     )
     queues: QueueConfig = Field(
         default_factory=QueueConfig, description="capacities between threads"

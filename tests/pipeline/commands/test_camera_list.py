@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from pipeline.commands.camera_list import find_cameras
+from pipeline.commands.camera_list import find_cameras, unused_settings
 from pipeline.config.live import CameraConfig
 from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.errors import ConfigError
@@ -180,3 +180,27 @@ def test_a_password_of_the_configuration_reaches_the_camera() -> None:
     gate = CameraConfig(url="rtsp://h/x", username="viewer", password=SecretStr(SECRET))
     [source] = find(cameras={"gate": gate})
     assert source.url == f"rtsp://viewer:{SECRET}@h/x"
+
+
+def test_a_camera_of_the_command_line_has_the_settings_of_its_name() -> None:
+    gate = CameraConfig(username="viewer", password=SecretStr(SECRET), detect_fps=4.0)
+    [source] = find("gate=rtsp://h/x", cameras={"gate": gate})
+    assert (source.url, source.detect_fps) == (f"rtsp://viewer:{SECRET}@h/x", 4.0)
+    [source] = find("rtsp://h/x", cameras={"h-x": CameraConfig(detect_fps=4.0)})
+    assert (source.camera_id, source.detect_fps) == ("h-x", 4.0)
+
+
+def test_settings_of_a_camera_that_has_no_source_are_an_error_naming_the_known_ones() -> None:
+    with pytest.raises(ConfigError) as caught:
+        find("gate=rtsp://h/x", cameras={"gaet": CameraConfig(), "yard": CameraConfig(url="0")})
+    assert str(caught.value) == (
+        "cameras.gaet: it has no url, and the command line names no such camera: add one, or "
+        "start with gaet=SOURCE (known: gate, yard)"
+    )
+
+
+def test_settings_that_no_recording_uses_are_listed_unless_they_are_of_a_live_camera() -> None:
+    cameras = {"street": CameraConfig(), "gaet": CameraConfig(), "yard": CameraConfig(url="0")}
+    assert unused_settings(cameras, ["street", "gate"]) == [
+        "cameras.gaet: not used; the recordings are of street, gate"
+    ]

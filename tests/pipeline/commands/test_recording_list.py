@@ -5,9 +5,15 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.commands.recording_list import find_recordings, parse_start_time
+from pipeline.commands.recording_list import (
+    find_recordings,
+    parse_start_time,
+    warning_of_unknown_times,
+)
 from pipeline.errors import ConfigError
+from pipeline.sources.file_decoder import VideoInfo
 from pipeline.sources.recordings import Recording
+from pipeline.sources.video_files import VideoFile
 
 
 def found(
@@ -88,3 +94,21 @@ def test_a_start_time_is_iso_8601() -> None:
     assert parse_start_time("2026-11-25 09:00Z") == 1795597200.0
     with pytest.raises(ConfigError, match=r"--start-time yesterday: expected a time like"):
         parse_start_time("yesterday")
+
+
+def test_a_recording_of_unknown_time_is_warned_of_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    untimed, timed, container = (VideoFile(n, tmp_path / f"{n}.mp4") for n in ("a", "b", "c"))
+    recordings = [
+        Recording.of_file(untimed, container_time=True),
+        Recording.of_file(timed, start_at=1.0),
+        Recording.of_file(container, container_time=True),
+    ]
+    seen: list[str] = []
+    opened = warning_of_unknown_times(recordings, lambda camera_id, info: seen.append(camera_id))
+    for camera_id, created_at in (("a", None), ("a", None), ("b", None), ("c", 1.0)):
+        opened(camera_id, VideoInfo("h264", 320, 240, 10, 1.0, 10.0, created_at))
+    assert seen == ["a", "a", "b", "c"]
+    [record] = caplog.records
+    assert record.getMessage().startswith("a: it is not known when this was recorded")

@@ -203,15 +203,16 @@ def test_a_mistake_is_found_by_its_line_unless_a_setting_made_it(tmp_path: Path)
         "cameras:\n"
         "  gate:\n"
         "    user: viewer\n"
+        "    zones: {door: {anchor: foot}}\n"
         "detector:\n"
         "  confidence: 5\n"
         "tracker: {encoder_wh: [96, on]}\n"
     )
     message = fails(override=path)
-    assert f"{path}, line 3: cameras.gate.url: missing" in message
     assert f"{path}, line 4: cameras.gate.user: unknown key" in message
-    assert f"{path}, line 6: detector.confidence: should be less than or equal to 1" in message
-    assert f"{path}, line 7: tracker.encoder_wh.1: should be a valid integer" in message
+    assert f"{path}, line 5: cameras.gate.zones.door.points: missing" in message
+    assert f"{path}, line 7: detector.confidence: should be less than or equal to 1" in message
+    assert f"{path}, line 8: tracker.encoder_wh.1: should be a valid integer" in message
     assert "hunter2" not in fails("cameras.gate.password=[hunter2")
     [line] = [
         line
