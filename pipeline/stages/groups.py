@@ -11,11 +11,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from models.boxes import FloatArray
+from models.boxes import FloatArray, body_distances
 from pipeline.types import StreamEnd, TrackedFrame, TrackedGroup
 
-# Boxes of which one is longer than the other by more than this overlap by perspective alone.
-LARGEST_SIZE_RATIO = 3.0
 _ROUNDING_S = 1e-6  # seconds; pts_s are floats
 
 
@@ -74,10 +72,7 @@ def group_people(
 def together(xyxy: FloatArray, reach: float) -> NDArray[np.bool_]:
     """Return which of the people of one frame are together.
 
-    Two are if their boxes overlap, or if their feet (the middle of the lower edge) or the centres
-    of their boxes are within `reach` body lengths. The length of a body is the longer side of
-    its box, because people also lie and bend; of two people it is the mean. Boxes whose lengths
-    differ by more than `LARGEST_SIZE_RATIO` are at different distances from the camera.
+    Two are if their boxes overlap or they are within `reach` of each other; see `body_distances`.
 
     Args:
         xyxy: float32 (N, 4) pixels.
@@ -86,18 +81,7 @@ def together(xyxy: FloatArray, reach: float) -> NDArray[np.bool_]:
     Returns:
         bool (N, N), symmetric, False on the diagonal.
     """
-    boxes = np.asarray(xyxy, np.float64).reshape(-1, 4)
-    low, high = boxes[:, :2], boxes[:, 2:]
-    length = (high - low).max(axis=1)
-    overlap = np.minimum(high[:, None], high[None]) > np.maximum(low[:, None], low[None])
-    centre = (low + high) / 2
-    feet = np.stack([centre[:, 0], high[:, 1]], axis=1)
-    distance = np.minimum(_distances(feet), _distances(centre))
-    near = distance <= reach * (length[:, None] + length[None]) / 2
-    alike = np.maximum(length[:, None], length[None]) <= LARGEST_SIZE_RATIO * np.minimum(
-        length[:, None], length[None]
-    )
-    result = (overlap.all(axis=2) | near) & alike
+    result = body_distances(xyxy) <= reach
     np.fill_diagonal(result, val=False)
     return np.asarray(result, np.bool_)
 
@@ -244,9 +228,3 @@ class GroupTracker:
                 self._newest_id += 1
                 named[self._newest_id] = part
         return named
-
-
-def _distances(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """(N, 2) points -> (N, N) pairwise distances."""
-    difference = points[:, None] - points[None]
-    return np.asarray(np.hypot(difference[..., 0], difference[..., 1]), np.float64)

@@ -5,7 +5,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from models.boxes import clip_to_image, has_area, iou_matrix, ltwh_to_xyxy, xyxy_to_ltwh
+from models.boxes import (
+    body_distances,
+    clip_to_image,
+    has_area,
+    iou_matrix,
+    ltwh_to_xyxy,
+    xyxy_to_ltwh,
+)
 
 
 def boxes(*rows: tuple[float, float, float, float]) -> np.ndarray:
@@ -60,3 +67,17 @@ def test_a_box_has_area_if_it_is_finite_and_wide_and_high_enough() -> None:
         (float("nan"), 0, 1, 1),
     )  # fmt: skip
     assert has_area(rows).tolist() == [True, False, False, False, False, False]
+
+
+def test_distances_in_body_lengths() -> None:
+    apart = body_distances(boxes((0, 0, 20, 100), (100, 0, 120, 100), (10, 10, 30, 90)))
+    assert apart[0].tolist() == [0.0, 1.0, 0.0], "0 where boxes overlap"
+    assert apart[0, 1] == apart[1, 0]
+
+
+def test_a_person_far_behind_another_one_is_not_near() -> None:
+    assert body_distances(boxes((0, 0, 40, 100), (10, 10, 20, 40)))[0, 1] == np.inf
+
+
+def test_without_people_there_are_no_distances() -> None:
+    assert body_distances(boxes()).shape == (0, 0)
