@@ -203,8 +203,8 @@ class AlarmEvent(_Event):
     severity: Severity
     reason: str  # in words, for people
     zone: str | None  # where; None: anywhere in the image
-    track_ids: tuple[_Integer, ...]  # of the people in question now, ascending
-    group_ids: tuple[_Integer, ...]  # of the groups in question now, ascending
+    track_ids: tuple[_Integer, ...]  # of the people who took part so far, ascending
+    group_ids: tuple[_Integer, ...]  # of their groups, ascending
     instance_ids: tuple[str, ...]  # of the actions behind it, oldest first
     score: float | None = Field(ge=0, le=1)  # highest smoothed score so far; None: no action
     start_pts_s: _Real  # media time at which what the rule demands began

@@ -58,6 +58,8 @@ TESTED_IN = {
         "pipeline/config/observations.py",
         "pipeline/config/recognizer_list.py",
     ],
+    "pipeline/rules/test_conditions.py": ["pipeline/rules/scene.py"],
+    "pipeline/rules/test_stage.py": ["pipeline/rules/rule.py"],  # data without behaviour
     "pipeline/test_components.py": ["pipeline/recognizer_parts.py"],
     "pipeline/commands/test_bridge.py": ["pipeline/config/secret_file.py"],
     "pipeline/delivery/storage/test_outbox.py": [

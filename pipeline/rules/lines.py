@@ -93,6 +93,17 @@ class LineTracker:
             for line, track_id, side in sorted(crossings)
         )
 
+    def changed_to(self, lines: Sequence[Line]) -> LineTracker:
+        """Return a tracker of other lines that continues with those that are the same in both."""
+        other = LineTracker(lines)
+        same = [
+            (number, self.lines.index(line))
+            for number, line in enumerate(other.lines)
+            if line in self.lines
+        ]
+        other._people.take_over(self._people, same)
+        return other
+
     def clear(self) -> None:
         """Forget everyone, as after the end of the camera's stream."""
         self._people.clear()

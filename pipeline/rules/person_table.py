@@ -37,6 +37,19 @@ class PersonTable:
         self._free.append(row)
         return self.records[row].copy()
 
+    def take_over(self, other: PersonTable, columns: Sequence[tuple[int, int]]) -> None:
+        """Know the people of another table, and what it knows of them in some columns.
+
+        Args:
+            other: with the same fields, each of shape (R, columns, ...).
+            columns: pairs of a column of this table and the same thing's column of the other.
+        """
+        track_ids = list(other._rows)
+        rows, theirs = self.rows_of(track_ids), other.rows_of(track_ids)
+        for name in self.records.dtype.names or ():
+            for mine, column in columns:
+                self.records[name][rows, mine] = other.records[name][theirs, column]
+
     def clear(self) -> None:
         """Remove everyone."""
         self._rows.clear()

@@ -29,6 +29,12 @@ class Zone:
     anchor: Anchor = "foot"  # the point of a person's box that counts
     inertia_s: float = 0.5  # media time for which it must be inside, or outside, to be believed
 
+    def is_same_as(self, other: Zone) -> bool:
+        """Return whether both are equal in everything."""
+        mine = self.name, self.anchor, self.inertia_s
+        theirs = other.name, other.anchor, other.inertia_s
+        return mine == theirs and np.array_equal(self.points, other.points)
+
 
 class ZoneTracker:
     """Tells who is in each zone of one camera, from its frames in order.
@@ -81,6 +87,20 @@ class ZoneTracker:
             self._state(number, tuple(sorted(entered[number])), tuple(sorted(left[number])))
             for number in range(len(self.zones))
         )
+
+    def changed_to(self, zones: Sequence[Zone]) -> ZoneTracker:
+        """Return a tracker of other zones that continues with those that are the same in both."""
+        other = ZoneTracker(zones)
+        same = [
+            (number, before)
+            for number, zone in enumerate(other.zones)
+            for before, mine in enumerate(self.zones)
+            if zone.is_same_as(mine)
+        ]
+        other._people.take_over(self._people, same)
+        for number, before in same:
+            other._members[number] = self._members[before]
+        return other
 
     def clear(self) -> None:
         """Forget everyone without reporting it, as after the end of the camera's stream."""
