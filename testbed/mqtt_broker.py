@@ -81,7 +81,7 @@ class Listener:
         self._ready: queue.Queue[None] = queue.Queue()
         self._client = Client(CallbackAPIVersion.VERSION2)
         self._client.on_message = lambda client, data, message: self.messages.put(
-            (message.topic, message.payload.decode(), message.retain)
+            (message.topic, message.payload.decode(errors="replace"), message.retain)
         )
         self._client.on_connect = lambda client, *rest: client.subscribe(topics, qos=1)
         self._client.on_subscribe = lambda *rest: self._ready.put(None)

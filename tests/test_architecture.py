@@ -132,6 +132,7 @@ BORDERS = {
     },
     "requests": {"pipeline/bridges/webhook.py", "pipeline/bridges/exchange_deadline.py"},
     "paho": {"pipeline/bridges/mqtt.py"},
+    "apprise": {"pipeline/bridges/apprise_service.py"},
     "openvino": {
         "models/inference/openvino_network.py",
         "training/appearance/distillation.py",

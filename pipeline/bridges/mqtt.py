@@ -7,6 +7,8 @@ import secrets
 import socket
 import ssl
 import threading
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Literal, Self
 
 from paho.mqtt.client import Client
@@ -17,6 +19,7 @@ from pipeline.bridges.mqtt_topic import topic_of
 from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.events import Event, encode_event
 
+ONLINE, OFFLINE = "online", "offline"  # what Home Assistant expects by default
 _KEEPALIVE_S = 20  # a broker that vanished is noticed within twice this time
 _AT_LEAST_ONCE = 1
 _OTHER_VERSION = 0x84  # unsupported protocol version, as paho reads it in either version's answer
@@ -50,6 +53,11 @@ class MqttBridge:
         timeout_s: longest wait for the connection, its acceptance and each receipt, seconds.
         protocol: version of MQTT. 3.1.1 has no way to report that the broker refuses an event;
             `auto` takes it only where the broker refuses 5 or does not understand it.
+        presence: topic that has `online`, retained, while this connection lasts, and `offline`
+            afterwards, by the broker's own hand if need be (last will); None: there is none.
+
+    Attributes:
+        on_connected: called with every new connection, before anything else is published.
     """
 
     def __init__(
@@ -63,12 +71,15 @@ class MqttBridge:
         topic: str,
         timeout_s: float,
         protocol: Protocol = "auto",
+        presence: str | None = None,
     ) -> None:
         self.name = f"MQTT broker at {host}:{port}"
         self._address, self._tls, self._login = (host, port), tls, (username, password)
         self._topic, self._timeout_s = topic, timeout_s
         self._versions, self._limit_reported = _VERSIONS[protocol], False
+        self._presence = presence
         self._connection: _Connection | None = None
+        self.on_connected: Callable[[], None] = lambda: None
 
     def __enter__(self) -> Self:
         try:
@@ -78,6 +89,9 @@ class MqttBridge:
         return self
 
     def __exit__(self, *error: object) -> None:
+        if self._presence is not None and self._connection is not None:
+            with suppress(BridgeError):  # without it the broker notices later
+                self.retain(self._presence, OFFLINE.encode())
         self._disconnect()
 
     def send(self, event: Event) -> None:
@@ -88,11 +102,32 @@ class MqttBridge:
             BridgeError: if the broker refuses the event, or no receipt came: then it may have the
                 event or not.
         """
+        self._publish(topic_of(self._topic, event), encode_event(event), "an event")
+
+    def retain(self, topic: str, payload: bytes) -> None:
+        """Publish a message that the broker keeps for later subscribers, as `send` does.
+
+        Raises:
+            UnavailableError: as `send`.
+            BridgeError: as `send`.
+        """
+        self._publish(topic, payload, "a state", retain=True)
+
+    def ensure_connected(self) -> None:
+        """Connect, unless the connection is alive.
+
+        Raises:
+            UnavailableError: if the broker cannot be reached, or refuses the connection.
+        """
+        self._connected()
+
+    def _publish(
+        self, topic: str, payload: str | bytes, what: str, *, retain: bool = False
+    ) -> None:
         connection = self._connected()
-        topic = topic_of(self._topic, event)
         receipt: ReasonCode | None = None
         try:
-            receipt = connection.publish(topic, encode_event(event), self._timeout_s)
+            receipt = connection.publish(topic, payload, self._timeout_s, retain=retain)
         finally:
             if receipt is None:
                 self._disconnect()
@@ -100,15 +135,19 @@ class MqttBridge:
             error = BridgeError if ended.value in _REFUSALS else UnavailableError
             raise error(f"{self.name} ended the connection at topic {topic!r}: {ended}")
         if receipt is None:
-            raise BridgeError(f"{self.name} sent no receipt for an event with topic {topic!r}")
+            raise BridgeError(f"{self.name} sent no receipt for {what} with topic {topic!r}")
         if receipt.is_failure:
-            raise BridgeError(f"{self.name} refuses an event with topic {topic!r}: {receipt}")
+            raise BridgeError(f"{self.name} refuses {what} with topic {topic!r}: {receipt}")
 
     def _connected(self) -> _Connection:
         if self._connection is not None and not self._connection.is_alive():
             self._disconnect()
         if self._connection is None:
-            self._connection = self._connect()
+            self._connection = connection = self._connect()
+            if self._presence is not None:
+                self.retain(self._presence, ONLINE.encode())
+            self.on_connected()
+            return connection
         return self._connection
 
     def _connect(self) -> _Connection:
@@ -154,6 +193,8 @@ class MqttBridge:
         username, password = self._login
         if username is not None:
             client.username_pw_set(username, password)
+        if self._presence is not None:
+            client.will_set(self._presence, OFFLINE, qos=_AT_LEAST_ONCE, retain=True)
         if self._tls:
             client.tls_set_context(_tls_context(self._timeout_s))
         return client
@@ -212,9 +253,11 @@ class _Connection:
         """Whether the broker took the connection and did not answer the request on it."""
         return self._connected and self._answer is None
 
-    def publish(self, topic: str, payload: str, timeout_s: float) -> ReasonCode | None:
+    def publish(
+        self, topic: str, payload: str | bytes, timeout_s: float, *, retain: bool
+    ) -> ReasonCode | None:
         """Send a message; returns the broker's receipt, None if none came."""
-        message = self._client.publish(topic, payload, qos=_AT_LEAST_ONCE, retain=False)
+        message = self._client.publish(topic, payload, qos=_AT_LEAST_ONCE, retain=retain)
         with self._changed:
             self._changed.wait_for(lambda: message.mid in self._receipts or self._lost, timeout_s)
             return self._receipts.pop(message.mid, None)

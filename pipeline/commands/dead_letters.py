@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.bridge import Bridge
 from pipeline.commands.event_text import format_event
 from pipeline.commands.options import (
     ConfigFile,
@@ -47,7 +46,12 @@ Group = Annotated[
     str | None, typer.Option(help="Of this group alone, as of subscribe --group.", metavar="NAME")
 ]
 OfBridge = Annotated[
-    Bridge | None, typer.Option("--bridge", help="Of this bridge alone (its group is bridge-NAME).")
+    str | None,
+    typer.Option(
+        "--bridge",
+        metavar="webhook|mqtt|notify-TARGET",
+        help="Of this bridge alone (its group is bridge-NAME).",
+    ),
 ]
 Ids = Annotated[
     list[str] | None, typer.Argument(metavar="[ID]...", help="Which ones, as `list` shows them.")
@@ -158,13 +162,13 @@ def _opened(
             yield letters
 
 
-def _groups(letters: DeadLetters, group: str | None, bridge: Bridge | None) -> list[str]:
+def _groups(letters: DeadLetters, group: str | None, bridge: str | None) -> list[str]:
     if group is None and bridge is None:
         return letters.groups()
     return [_one_group(group, bridge)]
 
 
-def _one_group(group: str | None, bridge: Bridge | None) -> str:
+def _one_group(group: str | None, bridge: str | None) -> str:
     if (group is None) == (bridge is None):
         raise typer.BadParameter("name either --group or --bridge")
     return group if group is not None else f"bridge-{bridge}"

@@ -42,6 +42,7 @@ EXTRA_OF_MODULE = {
     "onnxruntime": "onnx",
     "requests": "bridges",
     "paho": "bridges",
+    "apprise": "bridges",
 }
 OWN_PACKAGES = ("models", "pipeline", "training")
 HINT_OF_EXTRA = {

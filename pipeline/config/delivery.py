@@ -10,6 +10,7 @@ from pydantic import (
     NonNegativeFloat,
     PositiveFloat,
     PositiveInt,
+    StringConstraints,
     field_serializer,
     model_validator,
 )
@@ -17,7 +18,7 @@ from pydantic_core import PydanticCustomError
 
 from pipeline.bridges.mqtt_topic import check_topic
 from pipeline.config.loading import Section, UserPath
-from pipeline.event_filter import parse_filter
+from pipeline.config.notify import Conditions, NotifyConfig
 from pipeline.redaction import mask_url
 from pipeline.redis_store.url import SCHEMES, parse_redis_url
 
@@ -75,12 +76,7 @@ class RedisConfig(Section):
         return self
 
 
-def _readable(conditions: tuple[str, ...]) -> tuple[str, ...]:
-    parse_filter(conditions)
-    return conditions
-
-
-Conditions = Annotated[tuple[str, ...], AfterValidator(_readable)]
+TopicPrefix = Annotated[str, StringConstraints(pattern=r"^[\w-]+(/[\w-]+)*$")]
 
 
 class WebhookConfig(Section):
@@ -120,6 +116,18 @@ class WebhookConfig(Section):
         return None if url is None else f"{url.partition('://')[0]}://***"
 
 
+class HomeAssistantConfig(Section):
+    """Entities of Home Assistant: a device per camera, found by its MQTT discovery."""
+
+    enabled: bool = Field(False, description="publish retained states and how to find them")
+    discovery_prefix: TopicPrefix = Field(
+        "homeassistant", description="as in Home Assistant's own MQTT settings"
+    )
+    topic: TopicPrefix = Field(
+        "behaviour-stream", description="what the topics of states begin with"
+    )
+
+
 class MqttConfig(Section):
     """An MQTT message per event."""
 
@@ -150,6 +158,9 @@ class MqttConfig(Section):
     timeout_s: PositiveFloat = Field(
         10.0, description="longest wait for a connection, and for the broker's acknowledgement"
     )
+    home_assistant: HomeAssistantConfig = Field(
+        default_factory=HomeAssistantConfig, description="entities of Home Assistant"
+    )
 
     @model_validator(mode="after")
     def _password_has_username(self) -> MqttConfig:
@@ -165,3 +176,10 @@ class BridgesConfig(Section):
         default_factory=WebhookConfig, description="events as HTTP requests"
     )
     mqtt: MqttConfig = Field(default_factory=MqttConfig, description="events as MQTT messages")
+    notify: NotifyConfig = Field(
+        default_factory=NotifyConfig, description="events as messages to people"
+    )
+    evidence: UserPath | None = Field(
+        None,
+        description="folder of the snapshots that messages and Home Assistant show; null: none",
+    )

@@ -52,6 +52,8 @@ PATTERNS = {
     r"^(auto|cpu|cuda(:\d+)?)$": "should be auto, cpu or cuda:N",
     r"^[^{}]*$": "should have no braces",
     r"^[^/@\s]+$": "should be a name or an address alone",
+    r"^([01]\d|2[0-3]):[0-5]\d$": "should be a time of day, like 22:00",
+    r"^[\w-]+(/[\w-]+)*$": "should be of letters, digits, `_` and `-`, in levels separated by /",
     r"^https?://": "should be an address that begins with http:// or https://",
     r"^[0-9a-fA-F]{64}$": "should be 64 hexadecimal digits, as sha256sum prints them",
 }

@@ -163,6 +163,7 @@ def test_the_example_posts_the_start_of_a_fight(
     [
         ("webhook", [], "bridges.webhook.url: not set"),
         ("mqtt", [], "bridges.mqtt.host: not set"),
+        ("notify", [], "bridges.notify.targets: not set"),
         (
             "webhook",
             ["bridges.webhook.url=http://h", "bridges.webhook.secret_file=absent"],

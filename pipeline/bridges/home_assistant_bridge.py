@@ -1,0 +1,105 @@
+"""Keeps Home Assistant right by MQTT: also after a restart of the broker or of the bridge."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterable, Mapping
+from typing import Self
+
+from pipeline.bridges.home_assistant import HomeAssistantState
+from pipeline.bridges.mqtt import MqttBridge
+from pipeline.bridges.retry import BridgeError, UnavailableError
+from pipeline.event_filter import EventFilter
+from pipeline.events import Event
+
+log = logging.getLogger(__name__)
+
+
+class HomeAssistantBridge:
+    """Publishes events as `MqttBridge` does, and what Home Assistant should know, retained.
+
+    A broker that was restarted may have lost what it retained, so everything is published again
+    with every new connection. What a restart of this program needs is read from the stream by
+    `restore`. Use it from any thread, and as a context.
+
+    Args:
+        mqtt: publishes; the context of this object is its context.
+        state: follows the events.
+        wanted: which events are published as such, beside the states, which need all events.
+    """
+
+    def __init__(self, mqtt: MqttBridge, state: HomeAssistantState, wanted: EventFilter) -> None:
+        self.name = mqtt.name
+        self._mqtt, self._state, self._wanted = mqtt, state, wanted
+        self._published: dict[str, bytes] = {}  # by topic, with this connection
+        self._refused: dict[str, bytes] = {}  # would be refused again with the next one
+        self._lock = threading.RLock()  # on_connected is called within it
+        mqtt.on_connected = self._begin_connection
+
+    def __enter__(self) -> Self:
+        self._mqtt.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._mqtt.__exit__(*error)
+
+    def restore(self, events: Iterable[Event]) -> None:
+        """Follow what was on the stream before; nothing is published."""
+        with self._lock:
+            for event in events:
+                self._state.apply(event)
+
+    def send(self, event: Event) -> None:
+        """Publish the event, and what it changes.
+
+        Raises:
+            UnavailableError: as `MqttBridge.send`.
+            BridgeError: as `MqttBridge.send`, of the event; a state that the broker refuses is
+                logged.
+        """
+        with self._lock:
+            if self._wanted.matches(event):
+                self._mqtt.send(event)
+            self._state.apply(event)
+            self._publish(self._state.messages_of(event.camera_id))
+
+    def count_zones(self, camera_id: str, counts: Mapping[str, int]) -> None:
+        """Publish how many people are in zones of a camera now.
+
+        Raises:
+            UnavailableError: as `MqttBridge.send`.
+        """
+        with self._lock:
+            self._state.count_zones(camera_id, counts)
+            self._publish(self._state.messages_of(camera_id))
+
+    def refresh(self) -> None:
+        """Connect again if the connection was lost; call it every few seconds."""
+        if not self._lock.acquire(blocking=False):  # an event is on its way and does the same
+            return
+        try:
+            self._mqtt.ensure_connected()
+        except BridgeError as error:
+            log.debug("%s", error)  # the next event logs it
+        finally:
+            self._lock.release()
+
+    def _begin_connection(self) -> None:
+        with self._lock:
+            self._published.clear()
+            self._publish(self._state.all_messages())
+
+    def _publish(self, messages: Mapping[str, bytes]) -> None:
+        for topic, payload in messages.items():
+            if payload in (self._published.get(topic), self._refused.get(topic)):
+                continue
+            try:
+                self._mqtt.retain(topic, payload)
+            except UnavailableError:
+                raise
+            except BridgeError as error:
+                log.error("%s; Home Assistant does not get it", error)
+                self._refused[topic] = payload
+            else:
+                self._published[topic] = payload
