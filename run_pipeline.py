@@ -24,6 +24,7 @@ from pipeline.commands import live as live_commands
 from pipeline.commands import public_recognizers as public_recognizer_commands
 from pipeline.commands import recognizers as recognizer_commands
 from pipeline.commands import replay as replay_commands
+from pipeline.commands import zones as zone_commands
 from pipeline.commands.options import PrintableFormatter, console, print_version
 from training.commands import evaluate as evaluate_command
 from training.commands import evaluation_log as evaluation_log_commands
@@ -92,6 +93,7 @@ def main(
 app.add_typer(replay_commands.app)
 app.add_typer(live_commands.app)
 app.add_typer(event_commands.app)
+app.add_typer(zone_commands.app)
 app.add_typer(bridge_commands.app)
 app.add_typer(dead_letter_commands.app, name="dead-letters")
 app.add_typer(config_commands.app)

@@ -62,7 +62,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.rules": "types models",
     "pipeline.telemetry": "sources types",
     "pipeline.live": "sources runtime telemetry types",
-    "pipeline.outputs": "runtime types",
+    "pipeline.outputs": "rules runtime types",
     "pipeline.redis_store": "runtime",
     "pipeline.delivery": "config redis_store outputs runtime types",
     "pipeline.subscriber": "redis_store runtime",

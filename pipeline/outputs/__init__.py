@@ -1,4 +1,4 @@
 """Files that a run writes: events as JSON lines, tracks, annotated video.
 
-May import runtime and types.
+May import rules, runtime and types.
 """

@@ -45,7 +45,7 @@ def draw_frame(
     Returns:
         uint8 (H, W, 3) BGR, a new array.
     """
-    canvas = _Canvas(tracked.frame.image.copy())
+    canvas = Canvas(tracked.frame.image.copy())
     of_groups = group_actions or {}
     marks = [_group_mark(group, of_groups.get(group.group_id, ())) for group in tracked.groups]
     members = {
@@ -108,7 +108,7 @@ def _group_mark(group: TrackedGroup, actions: Sequence[ActionEvent]) -> _Mark:
     return _Mark(f"group {group.group_id} ({members})", xyxy, actions, box_colour(actions))
 
 
-class _Canvas:
+class Canvas:
     """An image that is drawn on, with line widths and text in proportion to its size."""
 
     def __init__(self, image: Image) -> None:
@@ -117,17 +117,18 @@ class _Canvas:
         shorter = min(self._height, self._width)
         self._scale = max(0.34, shorter / 1250)  # of the font; 0.46 at 576 lines, 0.86 at 1080
         self._weight = 2 if self._scale > 0.8 else 1
-        self._line = max(1, round(shorter / 320))
+        self.line_px: int = max(1, round(shorter / 320))
         (_, letter_height), baseline = cv2.getTextSize("Hg", _FONT, self._scale, self._weight)
         self._ascent = letter_height
         self._padding: int = max(2, letter_height // 3)
-        self._row = letter_height + baseline // 2 + 2 * self._padding
+        self.row_px: int = letter_height + baseline // 2 + 2 * self._padding
         self._labels: list[tuple[int, int, int, int]] = []  # left, top, right, bottom; pixels
 
     def draw_box(self, xyxy: NDArray[np.float32], colour: Colour) -> None:
+        """Draw the sides of a box, given as (4,) corners in pixels."""
         x1, y1, x2, y2 = (round(float(side)) for side in xyxy)
-        cv2.rectangle(self.image, (x1, y1), (x2, y2), _BLACK, self._line + 2, cv2.LINE_AA)
-        cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, self._line, cv2.LINE_AA)
+        cv2.rectangle(self.image, (x1, y1), (x2, y2), _BLACK, self.line_px + 2, cv2.LINE_AA)
+        cv2.rectangle(self.image, (x1, y1), (x2, y2), colour, self.line_px, cv2.LINE_AA)
 
     def draw_labels(self, marks: Sequence[_Mark]) -> None:
         """Draw the name and one row per action above each box; higher if the place is occupied."""
@@ -136,30 +137,30 @@ class _Canvas:
             texts = [f"{event.action} {event.score:.0%}" for event in mark.actions] or [""]
             texts[0] = f"{mark.name} {texts[0]}".rstrip()
             left, bottom = round(float(mark.xyxy[0])), round(float(mark.xyxy[1]))
-            top = self._reserve(texts, left, bottom - len(texts) * self._row)
+            top = self._reserve(texts, left, bottom - len(texts) * self.row_px)
             placed.append((texts, left, top, mark.colour))
-            end = (left, min(top + len(texts) * self._row, bottom))
-            cv2.line(self.image, (left, bottom), end, placed[-1][3], self._line, cv2.LINE_AA)
+            end = (left, min(top + len(texts) * self.row_px, bottom))
+            cv2.line(self.image, (left, bottom), end, placed[-1][3], self.line_px, cv2.LINE_AA)
         for texts, left, top, colour in placed:  # after all lines, which would cross the labels
             for number, text in enumerate(texts):
-                self._filled_text(text, left, top + number * self._row, colour)
+                self.filled_text(text, left, top + number * self.row_px, colour)
 
     def draw_caption(self, frame: Frame) -> None:
         """Draw camera and media time in the top left corner."""
         text = f"{frame.camera_id}  {format_media_time(frame.pts_s)}"
         self._reserve([text], 0, 0)
-        self._filled_text(text, 0, 0, _BLACK, ink=_WHITE)
+        self.filled_text(text, 0, 0, _BLACK, ink=_WHITE)
 
     def draw_panel(self, lines: Sequence[str]) -> None:
         """Draw lines of text in the bottom left corner on a darkened background."""
         if not lines or self._height < _PANEL_MIN_HEIGHT:
             return
-        width = max(self._label_width(line) for line in lines) + 2 * self._padding
-        top = max(0, self._height - len(lines) * self._row - 2 * self._padding)
+        width = max(self.text_width(line) for line in lines) + 2 * self._padding
+        top = max(0, self._height - len(lines) * self.row_px - 2 * self._padding)
         ground = self.image[top:, :width]
         ground[:] = cv2.convertScaleAbs(ground, alpha=_PANEL_DARKENING)
         for number, line in enumerate(lines):
-            baseline = top + 2 * self._padding + number * self._row + self._ascent
+            baseline = top + 2 * self._padding + number * self.row_px + self._ascent
             self._text(line, 2 * self._padding, baseline, _WHITE)
 
     def _reserve(self, texts: Sequence[str], left: int, top: int) -> int:
@@ -168,8 +169,8 @@ class _Canvas:
         Returns:
             The top of the place, pixels.
         """
-        width = max(self._label_width(text) for text in texts)
-        height = len(texts) * self._row
+        width = max(self.text_width(text) for text in texts)
+        height = len(texts) * self.row_px
         left = self._inside(left, width)
         for _ in self._labels:  # each pass moves past at least one label
             blocking_tops = [
@@ -185,12 +186,21 @@ class _Canvas:
         self._labels.append((left, top, left + width, top + height))
         return top
 
-    def _filled_text(
+    def filled_text(
         self, text: str, left: int, top: int, fill: Colour, ink: Colour | None = None
     ) -> None:
-        width = self._label_width(text)
-        left, top = self._inside(left, width), max(0, min(top, self._height - self._row))
-        corner = (left + width, top + self._row)
+        """Write a line of text on a filled ground, moved into the image where it would leave it.
+
+        Args:
+            text: what is written.
+            left: of the ground, pixels.
+            top: likewise.
+            fill: colour of the ground.
+            ink: of the text; None: black or white, whichever contrasts more.
+        """
+        width = self.text_width(text)
+        left, top = self._inside(left, width), max(0, min(top, self._height - self.row_px))
+        corner = (left + width, top + self.row_px)
         cv2.rectangle(self.image, (left, top), corner, fill, cv2.FILLED)
         baseline = top + self._padding + self._ascent
         self._text(text, left + self._padding, baseline, ink or _ink_on(fill))
@@ -199,7 +209,8 @@ class _Canvas:
         text, place = _drawable(text), (left, baseline)
         cv2.putText(self.image, text, place, _FONT, self._scale, ink, self._weight, cv2.LINE_AA)
 
-    def _label_width(self, text: str) -> int:
+    def text_width(self, text: str) -> int:
+        """Return the width of a text with its ground, pixels."""
         size, _ = cv2.getTextSize(_drawable(text), _FONT, self._scale, self._weight)
         return int(size[0]) + 2 * self._padding
 
