@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import json
 import re
 import shlex
 import shutil
@@ -12,9 +13,12 @@ from typing import Any
 
 import pytest
 import yaml
+from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.config.schema import load_config
+from pipeline.telemetry.prometheus import PrometheusMetrics
 from tests.conftest import REPOSITORY
+from tests.pipeline.snapshots import make_snapshot
 
 DEPLOY = REPOSITORY / "deploy"
 SERVICE = DEPLOY / "behaviour-stream.service"
@@ -108,7 +112,7 @@ def test_compose_shows_the_health_port_to_its_own_machine_only() -> None:
     assert "live.health=0.0.0.0:8787" in pipeline["command"]
 
 
-@pytest.mark.parametrize("name", ["camera", "redis", "pipeline"])
+@pytest.mark.parametrize("name", ["camera", "redis", "pipeline", "prometheus", "grafana"])
 def test_a_service_of_compose_writes_nothing_but_volumes_and_keeps_its_user(name: str) -> None:
     service = compose_services()[name]
     assert service["read_only"] is True
@@ -121,7 +125,8 @@ def test_a_service_of_compose_writes_nothing_but_volumes_and_keeps_its_user(name
 
 def test_no_container_runs_as_root() -> None:
     services = compose_services()
-    assert services["redis"]["user"] == "redis"
+    images = [service for service in services.values() if "image" in service]
+    assert [service["user"] for service in images] == ["redis", "nobody", "grafana"]
     for name in DOCKERFILES:
         assert dict(instructions(name))["USER"] not in ("root", "0")
 
@@ -133,7 +138,103 @@ def test_every_image_can_be_given_by_its_digest() -> None:
         assert argument.startswith("${")
         declared = [rest.partition("=")[0] for key, rest in found if key == "ARG"]
         assert argument.strip("${}") in declared
-    assert compose_services()["redis"]["image"].startswith("${REDIS_IMAGE:-redis:")
+    for name, image in (
+        ("redis", "${REDIS_IMAGE:-redis:"),
+        ("prometheus", "${PROMETHEUS_IMAGE:-prom/prometheus:"),
+        ("grafana", "${GRAFANA_IMAGE:-grafana/grafana:"),
+    ):
+        assert compose_services()[name]["image"].startswith(image)
+
+
+def test_metrics_stay_on_this_machine_and_looking_needs_no_password() -> None:
+    services = compose_services()
+    assert services["grafana"]["ports"] == ["127.0.0.1:3000:3000"]
+    assert "ports" not in services["prometheus"]
+    settings = services["grafana"]["environment"]
+    assert settings["GF_SECURITY_DISABLE_INITIAL_ADMIN_CREATION"] == "true"  # no admin/admin
+    assert settings["GF_AUTH_ANONYMOUS_ORG_ROLE"] == "Viewer"
+
+
+def dashboard() -> dict[str, Any]:
+    loaded = json.loads((DEPLOY / "grafana" / "dashboards" / "behaviour-stream.json").read_text())
+    assert isinstance(loaded, dict)
+    return loaded
+
+
+def exposed_names() -> set[str]:
+    """Names of everything that a run exposes to Prometheus."""
+    text, _ = PrometheusMetrics(make_snapshot).render()
+    families = text_string_to_metric_families(text.decode())
+    return {sample.name for family in families for sample in family.samples}
+
+
+def test_every_query_of_the_dashboard_and_every_alert_is_about_something_exposed() -> None:
+    queries = [
+        target["expr"] for panel in dashboard()["panels"] for target in panel.get("targets", ())
+    ]
+    alerts = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yml").read_text())
+    queries += [rule["expr"] for group in alerts["groups"] for rule in group["rules"]]
+    queries += [variable["definition"] for variable in dashboard()["templating"]["list"]]
+    named = [
+        name for query in queries for name in re.findall(r"\b(?:behaviour|process)_\w+", query)
+    ]
+    assert len(named) >= len(queries) - 1  # `up` is Prometheus' own
+    assert set(named) <= exposed_names()
+
+
+def test_every_label_that_a_query_uses_is_one_of_its_metric() -> None:
+    text, _ = PrometheusMetrics(make_snapshot).render()
+    labels: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            labels.setdefault(sample.name, {"job", "instance"}).update(sample.labels)
+    for panel in dashboard()["panels"]:
+        for target in panel.get("targets", ()):
+            [name] = re.findall(r"\b(?:behaviour|process)_\w+", target["expr"])
+            used = set(re.findall(r"(\w+)=~?\"", target["expr"]))
+            used |= set(re.findall(r"{{(\w+)}}", target["legendFormat"]))
+            for group in re.findall(r" by \(([^)]*)\)", target["expr"]):
+                used |= set(group.replace(" ", "").split(","))
+            assert used <= labels[name], target["expr"]
+
+
+def test_panels_have_numbers_of_their_own_and_do_not_overlap() -> None:
+    panels = dashboard()["panels"]
+    assert len({panel["id"] for panel in panels}) == len(panels)
+    taken: set[tuple[int, int]] = set()
+    for panel in panels:
+        place = panel["gridPos"]
+        assert place["x"] + place["w"] <= 24
+        cells = {
+            (place["x"] + x, place["y"] + y) for x in range(place["w"]) for y in range(place["h"])
+        }
+        assert not cells & taken, panel["title"]
+        taken |= cells
+
+
+def test_grafana_finds_the_dashboard_and_its_source() -> None:
+    provisioning = DEPLOY / "grafana" / "provisioning"
+    [source] = yaml.safe_load((provisioning / "datasources" / "prometheus.yaml").read_text())[
+        "datasources"
+    ]
+    assert source["url"] == "http://prometheus:9090"
+    assert {
+        panel["datasource"]["uid"] for panel in dashboard()["panels"] if "datasource" in panel
+    } == {source["uid"]}
+    [provider] = yaml.safe_load((provisioning / "dashboards" / "dashboards.yaml").read_text())[
+        "providers"
+    ]
+    mounts = [volume.split(":") for volume in compose_services()["grafana"]["volumes"]]
+    [folder] = [mount[0] for mount in mounts if mount[1] == provider["options"]["path"]]
+    assert (DEPLOY / folder / "behaviour-stream.json").is_file()
+
+
+def test_prometheus_asks_the_pipeline_by_a_name_that_it_answers_to() -> None:
+    settings = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text())
+    [job] = settings["scrape_configs"]
+    [target] = job["static_configs"][0]["targets"]
+    assert target == "pipeline:8787"
+    assert "live.health_hosts=[pipeline]" in compose_services()["pipeline"]["command"]
 
 
 def test_composes_redis_evicts_nothing_and_keeps_everything() -> None:

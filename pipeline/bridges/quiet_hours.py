@@ -1,4 +1,4 @@
-"""Hours of the day in which nobody is to be disturbed, by the clock on the wall."""
+"""Hours of the day in which no person is to be disturbed, by the clock on the wall."""
 
 from __future__ import annotations
 

@@ -162,6 +162,7 @@ def _run(
             stack.enter_context(server)
             log.info("health: port %d, /health and /metrics", server.port)
         components = build_components(config, PROJECT)
+        status.expect(components.policy.rules)
         sinks = _open_sinks(events, config, run_id, status, shutdown, stack)
         stamp = EventStamp(run_id, components.model_name, wall_clock=True)
         sinks.append(report)

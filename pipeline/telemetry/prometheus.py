@@ -52,6 +52,7 @@ class _RunCollector(Collector):
         snapshot = self._snapshot()
         yield from _camera_states(snapshot.cameras)
         yield from _camera_frames(snapshot.cameras)
+        yield from _camera_events(snapshot.cameras)
         yield from _work(snapshot)
         yield from _latencies(snapshot)
         yield from _run(snapshot)
@@ -137,6 +138,29 @@ def _camera_frames(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
     )
 
 
+def _camera_events(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:
+    yield _counter(
+        "events",
+        "Events decided, by action (empty for those of cameras, alarms and evidence) and kind",
+        (
+            ((one.camera_id, action, kind), count)
+            for one in cameras
+            for (action, kind), count in one.events.items()
+        ),
+        ("camera", "action", "kind"),
+    )
+    yield _counter(
+        "alarms",
+        "Alarms that started, by rule and severity",
+        (
+            ((one.camera_id, rule, severity), count)
+            for one in cameras
+            for (rule, severity), count in one.alarms.items()
+        ),
+        ("camera", "rule", "severity"),
+    )
+
+
 def _work(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge(
         "queue_length",
@@ -185,7 +209,6 @@ def _latencies(snapshot: Snapshot) -> Iterator[Metric]:
 
 
 def _run(snapshot: Snapshot) -> Iterator[Metric]:
-    yield _counter("events", "Events decided", [((), snapshot.events)])
     yield _gauge(
         "outbox_waiting", "Events that Redis has not received yet", [((), snapshot.outbox_waiting)]
     )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sized
+from collections.abc import Callable, Iterable, Mapping, Sized
 from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 
+from pipeline.events import Event
+from pipeline.telemetry.event_counts import EventCounts
 from pipeline.telemetry.snapshots import (
     DROP_CAUSES,
     CameraSnapshot,
@@ -105,6 +107,7 @@ class _CameraCounters:
     tracks: int = 0
     connects: int = 0
     wh: tuple[int, int] | None = None
+    events: EventCounts = field(default_factory=EventCounts)
 
 
 class RunStatus:
@@ -136,6 +139,7 @@ class RunStatus:
         self._latency: dict[str, Samples] = {}
         self._detect_batches, self._recognize_batches = self._samples(), self._samples()
         self._dropped_clips = self._unscored_clips = self._events = 0
+        self._expected = EventCounts()
 
     def register_queue(self, name: str, queue: Sized) -> None:
         """Include a queue's length in the snapshots, and watch its consumer if it is monitored.
@@ -157,11 +161,20 @@ class RunStatus:
         with self._lock:
             self._disks.append(disk)
 
+    def expect(self, actions: Iterable[str], alarms: Iterable[tuple[str, str]] = ()) -> None:
+        """Set what cameras that are added begin to count; see `EventCounts.expect`."""
+        with self._lock:
+            self._expected.expect(actions, alarms)
+
     def add_camera(self, camera_id: str) -> None:
         """Start the counters of a camera."""
         with self._lock:
             self._cameras[camera_id] = _CameraCounters(
-                self._now(), self._monotonic(), self._samples(), self._samples()
+                self._now(),
+                self._monotonic(),
+                self._samples(),
+                self._samples(),
+                events=self._expected.copy(),
             )
 
     def remove_camera(self, camera_id: str) -> None:
@@ -272,6 +285,13 @@ class RunStatus:
             self._unscored_clips += unscored
             self._add_latency(latency_s)
 
+    def count_events(self, camera_id: str, events: Iterable[Event]) -> None:
+        """Count the events of a camera by what they are about."""
+        with self._lock:
+            if camera := self._cameras.get(camera_id):
+                for event in events:
+                    camera.events.add(event)
+
     def snapshot(self) -> Snapshot:
         """Return everything as it is now."""
         # Asked outside of the lock: a queue reports its drops while it holds its own lock.
@@ -334,6 +354,8 @@ class RunStatus:
             tracks=camera.tracks,
             connects=camera.connects,
             wh=camera.wh,
+            events=dict(camera.events.events),
+            alarms=dict(camera.events.alarms),
         )
 
 
@@ -355,6 +377,7 @@ class StatusSink:
             self._status.decided(item.camera_id, people, events, latency_s, unscored)
         else:
             self._status.decided(item.camera_id, 0, len(item.events), {})
+        self._status.count_events(item.camera_id, item.events)
 
     def close(self) -> None:
         """Do nothing: the counters stay readable."""

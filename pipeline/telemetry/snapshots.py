@@ -38,6 +38,8 @@ class CameraSnapshot:
     tracks: int  # people tracked in the newest frame
     connects: int  # number of times it came up
     wh: tuple[int, int] | None  # size of its frames, pixels
+    events: Mapping[tuple[str, str], int]  # since the start, by action ("": none) and kind
+    alarms: Mapping[tuple[str, str], int]  # that started, by rule and severity
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ def make_camera(camera_id: str = "gate", **changes: Any) -> CameraSnapshot:
         "tracks": 3,
         "connects": 1,
         "wh": (1920, 1080),
+        "events": {("fight", "start"): 2, ("", "camera_up"): 1},
+        "alarms": {("night", "critical"): 1},
     }
     return CameraSnapshot(**values | changes)
 

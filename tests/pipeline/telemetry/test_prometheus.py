@@ -62,7 +62,9 @@ def test_every_number_of_the_run_is_there() -> None:
         ("behaviour_end_to_end_latency_seconds", "0.5"): 0.4,
         ("behaviour_end_to_end_latency_seconds", "0.95"): 0.8,
         ("behaviour_end_to_end_latency_seconds", "0.99"): 1.2,
-        ("behaviour_events_total",): 42.0,
+        ("behaviour_events_total", "fight", "gate", "start"): 2.0,
+        ("behaviour_events_total", "", "gate", "camera_up"): 1.0,
+        ("behaviour_alarms_total", "gate", "night", "critical"): 1.0,
         ("behaviour_outbox_waiting",): 0.0,
         ("behaviour_redis_up",): 1.0,
         ("behaviour_disk_up",): 1.0,
@@ -97,6 +99,7 @@ def test_what_only_grows_is_a_counter_and_the_rest_are_gauges() -> None:
         "behaviour_clips_dropped",
         "behaviour_clips_unscored",
         "behaviour_events",
+        "behaviour_alarms",
     }
     assert set(types.values()) == {"counter", "gauge"}
 
@@ -126,11 +129,13 @@ def test_any_camera_id_survives_the_text_format() -> None:
 
 
 def test_each_scrape_reads_the_current_state_of_the_run() -> None:
-    snapshots = iter([make_snapshot(events=1), make_snapshot(make_camera("yard"), events=2)])
+    snapshots = iter(
+        [make_snapshot(outbox_waiting=1), make_snapshot(make_camera("yard"), outbox_waiting=2)]
+    )
     metrics = PrometheusMetrics(lambda: next(snapshots))
     first, second = metrics.render()[0].decode(), metrics.render()[0].decode()
-    assert "behaviour_events_total 1.0" in first
-    assert "behaviour_events_total 2.0" in second
+    assert "behaviour_outbox_waiting 1.0" in first
+    assert "behaviour_outbox_waiting 2.0" in second
     assert '"yard"' in second
     assert '"gate"' not in second
 
@@ -140,5 +145,5 @@ def test_the_process_is_measured_too_and_two_runs_do_not_mix() -> None:
     text, content_type = PrometheusMetrics(make_snapshot).render()
     assert b"process_resident_memory_bytes" in text
     assert b"python_info" in text
-    assert text.count(b"behaviour_events_total 42.0") == 1
+    assert text.count(b"behaviour_clips_dropped_total 4.0") == 1
     assert content_type.startswith("text/plain; version=0.0.4")

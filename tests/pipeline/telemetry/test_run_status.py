@@ -12,6 +12,13 @@ from pipeline.telemetry.snapshots import CameraSnapshot
 from pipeline.types import DecidedEnd, DecidedFrame, StreamEnd
 from testbed.clock import Clock
 from tests.conftest import make_frame, make_tracked
+from tests.pipeline.decided_items import (
+    make_alarm_event,
+    make_camera_event,
+    make_end,
+    make_event,
+    make_item,
+)
 
 WH = (640, 480)
 
@@ -294,3 +301,24 @@ def test_nothing_is_lost_between_threads(status: RunStatus) -> None:
         2000,
         2000,
     )
+
+
+def test_events_are_counted_by_what_they_are_about(status: RunStatus) -> None:
+    status.expect(["walking", "fight"])
+    status.add_camera("gate")
+    sink = StatusSink(status)
+    sink.write(make_item(events=[make_event(1), make_alarm_event(2), make_alarm_event(3, "end")]))
+    sink.write(make_end(events=[make_event(4, "end"), make_camera_event(5, "camera_down")]))
+    [camera] = status.snapshot().cameras
+    assert camera.events == {
+        ("walking", "start"): 1,
+        ("fight", "start"): 0,
+        ("walking", "end"): 1,
+        ("", "alarm"): 2,
+        ("", "camera_down"): 1,
+    }
+    assert camera.alarms == {("fight", "critical"): 1}
+    status.count_events("absent", [make_event(1)])
+    status.remove_camera("gate")
+    sink.write(make_item(events=[make_event(6)]))
+    assert not status.snapshot().cameras
