@@ -79,6 +79,7 @@ TESTED_IN = {
         "pipeline/observations/file_names.py",
         "pipeline/observations/retention.py",
     ],
+    "pipeline/delivery/test_counts.py": ["pipeline/subscriber/zone_rows.py"],
     "pipeline/outputs/test_sinks.py": [
         "pipeline/outputs/json_lines_file.py",
         "pipeline/outputs/output_lock.py",

@@ -151,12 +151,13 @@ def _run(
     from pipeline.telemetry.health_server import HealthServer
     from pipeline.telemetry.prometheus import PrometheusMetrics
     from pipeline.telemetry.run_status import RunStatus
+    from pipeline.telemetry.zone_statistics import ZoneStatistics
 
-    run_id = new_run_id()
+    run_id, zones = new_run_id(), ZoneStatistics()
     status = RunStatus(stuck_s=config.live.stuck_s, gpu_memory=gpu_memory_bytes)
     with ExitStack() as stack:
         if config.live.health is not None:
-            render = PrometheusMetrics(status.snapshot).render
+            render = PrometheusMetrics(status.snapshot, zones.snapshot).render
             hosts = config.live.health_hosts
             server = HealthServer(config.live.health, status.snapshot, render, hosts=hosts)
             stack.enter_context(server)
@@ -165,7 +166,7 @@ def _run(
         status.expect(components.policy.rules)
         sinks = _open_sinks(events, config, run_id, status, shutdown, stack)
         stamp = EventStamp(run_id, components.model_name, wall_clock=True)
-        sinks.append(report)
+        sinks += [zones, report]
         report.start()
         run = run_stages(sources, components, config, stamp, sinks, status, operator, shutdown)
         for _ in run:  # the sinks have written it
@@ -182,6 +183,7 @@ def _open_sinks(
     stack: ExitStack,
 ) -> list[Sink]:
     from pipeline.delivery.camera_heartbeat import CameraHeartbeat
+    from pipeline.delivery.counts import deliver_counts
     from pipeline.delivery.deliver import deliver_events
     from pipeline.outputs.sinks import JsonLinesSink
     from pipeline.redis_store.embedded_redis import running_server
@@ -210,6 +212,11 @@ def _open_sinks(
         status.register_disk(sink.publisher)
         sinks.append(sink)
         log.info("events: %s, stream %s", mask_url(url), redis.stream)
+        if redis.counts_stream is not None:
+            counts = deliver_counts(
+                url, redis, run_id, lambda frame: frame.seen_at, shutdown.now, is_live=True
+            )
+            sinks.append(stack.enter_context(counts))
     return sinks
 
 

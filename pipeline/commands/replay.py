@@ -172,7 +172,7 @@ def _run(
     components = build_components(config, PROJECT)
     run_id = new_run_id() if wall_clock else "replay"
     with ExitStack() as stack:
-        sinks = _open_sinks(outputs, config, run_id, shutdown, stack)
+        sinks = _open_sinks(outputs, config, run_id, shutdown, stack, wall_clock=wall_clock)
         progress = stack.enter_context(ReplayProgress(console, time.monotonic))
         timed = recordings if config.schedules else ()
         run = replay_events(
@@ -248,7 +248,10 @@ def _open_sinks(
     run_id: str,
     shutdown: Shutdown,
     stack: ExitStack,
+    *,
+    wall_clock: bool,
 ) -> list[Sink]:
+    from pipeline.delivery.counts import deliver_counts
     from pipeline.delivery.deliver import deliver_events
     from pipeline.outputs.annotated_video import AnnotatedVideoSink
     from pipeline.outputs.sinks import JsonLinesSink, MotTracksSink
@@ -263,6 +266,16 @@ def _open_sinks(
         delivery = deliver_events(url, redis, outboxes, run_id, shutdown.now)
         sinks.append(stack.enter_context(delivery))
         log.info("events: %s, stream %s", mask_url(url), redis.stream)
+        if redis.counts_stream is not None:
+            counts = deliver_counts(
+                url,
+                redis,
+                run_id,
+                lambda frame: frame.recorded_at if wall_clock else None,
+                shutdown.now,
+                is_live=False,
+            )
+            sinks.append(stack.enter_context(counts))
     if outputs.tracks is not None:
         sinks.append(stack.enter_context(MotTracksSink(outputs.tracks)))
     if outputs.annotated is not None:

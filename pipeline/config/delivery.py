@@ -45,6 +45,18 @@ class RedisConfig(Section):
     max_age_s: PositiveFloat | None = Field(
         None, description="instead of maxlen: keep the entries of the last so many seconds"
     )
+    counts_stream: str | None = Field(
+        "behaviour:counts",
+        min_length=1,
+        pattern=r"^[^{}]*$",
+        description="name of the stream that gets a row per minute and zone: people, entered, "
+        "left, dwell; null: none",
+    )
+    counts_maxlen: PositiveInt = Field(
+        200000,
+        description="rows kept on it, approximately; ten zones make 14400 a day",
+        json_schema_extra={"unit": "rows"},
+    )
     wait_s: NonNegativeFloat = Field(
         10.0,
         description="longest wait for an unreachable server, at the start and at the end of a "
@@ -73,6 +85,12 @@ class RedisConfig(Section):
             # be shown: it quotes nothing.
             reason = {"reason": f"url is no Redis URL: {error}"}
             raise PydanticCustomError("redis_url", "{reason}", reason) from None
+        return self
+
+    @model_validator(mode="after")
+    def _two_streams(self) -> RedisConfig:
+        if self.counts_stream == self.stream:
+            raise ValueError("stream and counts_stream are the same; rows are no events")
         return self
 
 

@@ -53,3 +53,8 @@ class StreamKeys:
     def dead_letters(self, group: str) -> str:
         """Stream: events that the group failed to handle too often."""
         return f"{{{self.stream}}}:dead:{group}"
+
+
+def counts_numbers(stream: str, run_id: str) -> str:
+    """Return the key of a hash: camera_id -> number of its newest row on a stream of counts."""
+    return f"{{{stream}}}:newest:{run_id}"

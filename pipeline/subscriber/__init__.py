@@ -20,6 +20,8 @@ from pipeline.events import ActionEvent, AlarmEvent, CameraEvent, EvidenceEvent,
 from pipeline.subscriber.asynchronous import AsyncSubscriber
 from pipeline.subscriber.blocking import Subscriber
 from pipeline.subscriber.reports import GapError, Report
+from pipeline.subscriber.zone_rows import read_zone_rows
+from pipeline.zone_minutes import ZoneMinute
 
 __all__ = [
     "ActionEvent",
@@ -33,4 +35,6 @@ __all__ = [
     "Report",
     "SequenceGap",
     "Subscriber",
+    "ZoneMinute",
+    "read_zone_rows",
 ]

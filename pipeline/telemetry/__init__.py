@@ -1,4 +1,4 @@
 """What a run reports about itself: counters, health, Prometheus, systemd, the console.
 
-May import sources and types.
+May import rules, sources and types.
 """

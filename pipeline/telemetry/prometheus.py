@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import get_args
 
 from prometheus_client import (
@@ -12,11 +13,17 @@ from prometheus_client import (
     ProcessCollector,
     generate_latest,
 )
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from prometheus_client.registry import Collector
 
 from pipeline.telemetry.snapshots import CameraSnapshot, CameraState, Snapshot
+from pipeline.telemetry.zone_statistics import DWELL_BOUNDS_S, CameraZones
 
 _QUANTILES = ("0.5", "0.95", "0.99")
 
@@ -28,11 +35,17 @@ class PrometheusMetrics:
 
     Args:
         snapshot: returns the current state; called once per `render`.
+        zones: returns the zones and lines of each camera; likewise.
     """
 
-    def __init__(self, snapshot: Callable[[], Snapshot]) -> None:
+    def __init__(
+        self,
+        snapshot: Callable[[], Snapshot],
+        zones: Callable[[], Sequence[CameraZones]] = tuple,
+    ) -> None:
         self._registry = CollectorRegistry()  # not the global one: two runs must not mix
         self._registry.register(_RunCollector(snapshot))
+        self._registry.register(_ZoneCollector(zones))
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)
         GCCollector(registry=self._registry)
@@ -56,6 +69,50 @@ class _RunCollector(Collector):
         yield from _work(snapshot)
         yield from _latencies(snapshot)
         yield from _run(snapshot)
+
+
+class _ZoneCollector(Collector):
+    """Build the metrics of zones and lines, so that one that a reload removed has none."""
+
+    def __init__(self, cameras: Callable[[], Sequence[CameraZones]]) -> None:
+        self._cameras = cameras
+
+    def collect(self) -> Iterable[Metric]:
+        cameras = self._cameras()
+        zones = [
+            ((camera.camera_id, name), zone)
+            for camera in cameras
+            for name, zone in camera.zones.items()
+        ]
+        labels = ("camera", "zone")
+        people = "People in the zone now"
+        yield _gauge("zone_people", people, ((one, zone.people) for one, zone in zones), labels)
+        entered = "People who entered the zone"
+        yield _counter(
+            "zone_entered", entered, ((one, zone.entered) for one, zone in zones), labels
+        )
+        left = "People who left the zone, or were no longer tracked in it"
+        yield _counter("zone_left", left, ((one, zone.left) for one, zone in zones), labels)
+        dwell = HistogramMetricFamily(
+            "behaviour_zone_dwell_seconds",
+            "Time that people who left the zone had been in it",
+            labels=labels,
+        )
+        bounds = (*map(str, DWELL_BOUNDS_S), "+Inf")
+        for one, zone in zones:
+            buckets = list(zip(bounds, accumulate(zone.stays), strict=True))
+            dwell.add_metric(one, buckets, zone.dwell_s)
+        yield dwell
+        yield _counter(
+            "line_crossings",
+            "Times a person crossed the line",
+            (
+                ((camera.camera_id, line, direction), count)
+                for camera in cameras
+                for (line, direction), count in camera.crossings.items()
+            ),
+            ("camera", "line", "direction"),
+        )
 
 
 def _camera_states(cameras: Sequence[CameraSnapshot]) -> Iterator[Metric]:

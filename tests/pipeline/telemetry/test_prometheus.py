@@ -100,8 +100,11 @@ def test_what_only_grows_is_a_counter_and_the_rest_are_gauges() -> None:
         "behaviour_clips_unscored",
         "behaviour_events",
         "behaviour_alarms",
+        "behaviour_zone_entered",
+        "behaviour_zone_left",
+        "behaviour_line_crossings",
     }
-    assert set(types.values()) == {"counter", "gauge"}
+    assert set(types.values()) == {"counter", "gauge", "histogram"}
 
 
 def test_what_is_unknown_is_absent_instead_of_zero() -> None:
