@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from functools import partial
 
+from pipeline.camera_settings import CameraSettings
 from pipeline.components import Components
 from pipeline.config.schema import FRAMES_PER_GAP, PipelineConfig
 from pipeline.event_chain import decide_events
@@ -92,7 +93,7 @@ def replay(
     Args:
         videos: the recordings, one per camera.
         components: the models.
-        config: the queue sizes, clip and decision settings.
+        config: the queue sizes, the clips, and the settings of each camera.
         stamp: what every event of this run carries.
         sinks: written with every item, in order.
         shutdown: its `stop` ends the reading; a second request ends everything.
@@ -102,6 +103,7 @@ def replay(
     Raises:
         Exception: the first error of any stage or sink, after all threads have ended.
     """
+    settings = CameraSettings(config, components.known, components.policy)
     options = DecodeOptions(config.replay.raw_fps, config.replay.max_pixels)
     clips = Channel[ClippedFrame | StreamEnd](config.queues.clips)
     results = Channel[DecidedFrame | DecidedEnd](config.queues.results)
@@ -133,7 +135,8 @@ def replay(
             write = partial(write_observations, kept, writer)
             stages.run("keep observations", write, cancel=kept.finish)
             recognized = keep_observations(recognized, kept)
-        stages.start("recognize", _decide(recognized, components, stamp), results)
+        decided = _decide(recognized, components, settings, stamp, live=False)
+        stages.start("recognize", decided, results)
 
         yield from write_all(results, sinks)
 
@@ -147,6 +150,7 @@ def live(
     status: RunStatus,
     operator: Operator,
     shutdown: Shutdown,
+    settings: CameraSettings | None = None,
 ) -> Generator[Event, None, None]:
     """Process cameras until a shutdown, or until all of them are files that have ended.
 
@@ -164,12 +168,13 @@ def live(
     Args:
         sources: the cameras to begin with; a reload may change them.
         components: the models.
-        config: the limits, clip and decision settings.
+        config: the limits and the clips.
         stamp: what every event of this run carries.
         sinks: written with every item, in order.
         status: counts everything that happens.
         operator: gets the reports, and asks for reloads.
         shutdown: its `stop` ends the cameras; a second request ends everything.
+        settings: of each camera, which a reload replaces; None: those of the configuration.
 
     Raises:
         Exception: the first error of any stage or sink, after all threads have ended.
@@ -209,7 +214,9 @@ def live(
             write = partial(write_observations, kept, writer)
             stages.run("keep observations", write, cancel=kept.finish)
             recognized = keep_observations(recognized, kept)
-        stages.start("recognize", _decide(recognized, components, stamp), results)
+        settings = settings or CameraSettings(config, components.known, components.policy)
+        decided = _decide(recognized, components, settings, stamp, live=True)
+        stages.start("recognize", decided, results)
 
         yield from write_all(results, [*sinks, StatusSink(status)])
 
@@ -250,10 +257,16 @@ def _recognize(
 
 
 def _decide(
-    recognized: Iterable[RecognizedFrame | StreamEnd], components: Components, stamp: EventStamp
+    recognized: Iterable[RecognizedFrame | StreamEnd],
+    components: Components,
+    settings: CameraSettings,
+    stamp: EventStamp,
+    *,
+    live: bool,
 ) -> Generator[DecidedFrame | DecidedEnd, None, None]:
     """Turn scores into events."""
-    decided = decide_events(recognized, components.labels, components.policy, stamp, time.time)
+    labels = components.labels
+    decided = decide_events(recognized, labels, settings, stamp, time.time, live=live)
     return number_events(decided)
 
 
@@ -265,6 +278,7 @@ def _observation_writer(
         recording=new_recording_name(),
         run_id=stamp.run_id,
         wall_clock=stamp.wall_clock,
+        live=tolerant,
         model=stamp.model,
         labels=components.labels,
         group_actions=tuple(sorted(components.policy.group_actions)),

@@ -23,6 +23,7 @@ from models.inference.scene_recognizer import SceneRecognizer
 from models.slowfast.default_decision import DefaultDecision
 from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
+from pipeline.camera_settings import KnownActions, check_rule_actions
 from pipeline.config.network import ModelConfig
 from pipeline.config.schema import (
     DetectorConfig,
@@ -76,6 +77,12 @@ class Components:
     parts: tuple[RecognizerPart, ...] = ()  # all recognizers, if they are several or see key points
     pose: PoseEstimator | None = None  # None: no recognizer needs key points
 
+    @property
+    def known(self) -> KnownActions:
+        """What the recognizers know of actions."""
+        groups, fresh_s = self.policy.group_actions, self.policy.fresh_s
+        return KnownActions(self.labels, groups, fresh_s, self.default_decision)
+
 
 def build_components(
     config: PipelineConfig,
@@ -108,6 +115,7 @@ def build_components(
         spec, defaults = recognizer.spec, recognizer.default_decision
     policy = decision_policy(spec.labels, config.decision, defaults)
     policy = replace(policy, group_actions=frozenset(spec.group_labels))
+    check_rule_actions(config, spec.labels, spec.group_labels)
     if defaults is not None:
         log.info("%s", describe_rules(policy, config.decision, defaults))
     if detector is None:
@@ -161,6 +169,7 @@ def _components_of_several(
         group_actions=frozenset(label for part in parts for label in part.group_labels),
         fresh_s=2 * max(part.stride_s for part in parts),  # one clip may be missing
     )
+    check_rule_actions(config, labels, policy.group_actions)
     if defaults is not None:
         log.info("%s", describe_rules(policy, config.decision, defaults))
     return Components(

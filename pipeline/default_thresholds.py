@@ -17,7 +17,10 @@ log = logging.getLogger(__name__)
 
 
 def decision_policy(
-    labels: tuple[str, ...], decision: DecisionConfig, defaults: DefaultDecision | None = None
+    labels: tuple[str, ...],
+    decision: DecisionConfig,
+    defaults: DefaultDecision | None = None,
+    key: str = "decision",
 ) -> DecisionPolicy:
     """Make one rule per label that is not background.
 
@@ -26,6 +29,7 @@ def decision_policy(
         decision: what is configured.
         defaults: of the weights, for labels whose thresholds are not configured; None: there are
             none.
+        key: of the section, for messages.
 
     Raises:
         ConfigError: if the configuration names a label that the recognizer does not have.
@@ -33,19 +37,23 @@ def decision_policy(
     # The default background class need not exist in a user's model; a threshold's label must.
     for action in decision.per_action:
         if action not in labels:
-            raise ConfigError(f"decision.per_action.{action}: {_no_such_label(action, labels)}")
+            raise ConfigError(f"{key}.per_action.{action}: {no_such_label(action, labels)}")
+    for action in decision.actions or ():
+        if action not in labels:
+            raise ConfigError(f"{key}.actions: {action}: {no_such_label(action, labels)}")
     for action in set(decision.background) - {*labels, *DecisionConfig().background}:
-        log.warning("decision.background: %s: %s", action, _no_such_label(action, labels))
+        log.warning("decision.background: %s: %s", action, no_such_label(action, labels))
     rules = {}
     for label in labels:
-        if label not in decision.background:
+        if decision.makes_events_of(label):
             rule = decision.for_action(label)
             start, end = thresholds_of_weights(label, decision, defaults) or rule.thresholds
             rules[label] = ActionRule(start, end, rule.min_duration_s, rule.min_gap_s)
     return DecisionPolicy(rules, decision.smoothing_s, decision.update_interval_s)
 
 
-def _no_such_label(action: str, labels: tuple[str, ...]) -> str:
+def no_such_label(action: str, labels: tuple[str, ...]) -> str:
+    """Say that the recognizer does not have a label, and which it has."""
     if near := get_close_matches(action, labels, 1):
         return f"the recognizer has no such label; did you mean {near[0]}?"
     shown = ", ".join(labels[:_LABELS_SHOWN]) + (", ..." if len(labels) > _LABELS_SHOWN else "")

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable, Sequence
 
+from pipeline.camera_settings import CameraSettings
+from pipeline.rules.stage import AlarmStamp, apply_rules
 from pipeline.stages.decisions import EventStamp, decide_actions
-from pipeline.stages.subject_decider import DecisionPolicy
-from pipeline.types import DecidedEnd, DecidedFrame, RecognizedFrame, StreamEnd
+from pipeline.types import DecidedEnd, DecidedFrame, Frame, RecognizedFrame, StreamEnd
 
 
 def decide_events(
     items: Iterable[RecognizedFrame | StreamEnd],
     labels: Sequence[str],
-    policy: DecisionPolicy,
+    settings: CameraSettings,
     stamp: EventStamp,
     now: Callable[[], float],
+    *,
+    live: bool,
 ) -> Generator[DecidedFrame | DecidedEnd, None, None]:
     """Decide what happens; the events are unnumbered, see `number_events`.
 
@@ -23,11 +26,24 @@ def decide_events(
     Args:
         items: frames of any number of cameras, each camera's in order.
         labels: the classes of a prediction that does not name its own, in the order of its scores.
-        policy: thresholds, durations, smoothing.
+        settings: thresholds, zones, lines and rules of each camera; they may change in between.
         stamp: fields that all events of the run share.
         now: Unix seconds, for the latency of an event.
+        live: the frames were seen when they were captured; else when they were recorded, as far
+            as that is known.
 
     Yields:
         One item per item, in order.
     """
-    return decide_actions(items, labels, policy, stamp, now)
+    decided = decide_actions(items, labels, settings.policy_of, stamp, now)
+    seen_at = _seen_at if live else _recorded_at
+    alarms = AlarmStamp(stamp.run_id, stamp.wall_clock, now, seen_at)
+    return apply_rules(decided, settings.rules_of, alarms)
+
+
+def _seen_at(frame: Frame) -> float | None:
+    return frame.seen_at
+
+
+def _recorded_at(frame: Frame) -> float | None:
+    return frame.recorded_at

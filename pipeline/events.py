@@ -30,6 +30,7 @@ Severity = Literal["info", "warning", "critical"]
 EndReason = Literal[
     "below_threshold",
     "track_ended",  # the person is no longer tracked
+    "rule_removed",  # a reload of the configuration: the action is no longer of interest
     "group_ended",  # the members of the group parted, are no longer tracked, or joined an older one
     "stream_ended",
     "camera_down",

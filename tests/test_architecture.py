@@ -72,15 +72,16 @@ ROOM_MAY_IMPORT = {
     "pipeline.subscriber": "redis_store runtime",
     "pipeline.bridges": "runtime",
     "pipeline.observations": "outputs runtime types models",
-    "pipeline.event_chain": "stages types",
+    "pipeline.event_chain": "camera_settings rules stages types",
+    "pipeline.camera_settings": "default_thresholds config rules stages models",
     "pipeline.config": "bridges redis_store rules sources",
     "pipeline.recognizer_weights": "config models",
     "pipeline.recognizer_parts": "config stages types models",
     "pipeline.default_thresholds": "config stages models",
-    "pipeline.components": "default_thresholds recognizer_weights recognizer_parts config stages "
-    "models",
-    "pipeline.app": "components config event_chain live observations outputs runtime sources "
-    "stages telemetry types",
+    "pipeline.components": "camera_settings default_thresholds recognizer_weights "
+    "recognizer_parts config stages models",
+    "pipeline.app": "camera_settings components config event_chain live observations outputs "
+    "runtime sources stages telemetry types",
     "pipeline.replay": "app components config outputs runtime sources stages telemetry",
     "pipeline.commands": "pipeline models",
     # training: labels become crops, crops a model, a model a report

@@ -58,6 +58,7 @@ TESTED_IN = {
         "pipeline/config/observations.py",
         "pipeline/config/recognizer_list.py",
     ],
+    "pipeline/config/test_rules.py": ["pipeline/config/rule_references.py"],
     "pipeline/rules/test_conditions.py": ["pipeline/rules/scene.py"],
     "pipeline/rules/test_stage.py": ["pipeline/rules/rule.py"],  # data without behaviour
     "pipeline/test_components.py": ["pipeline/recognizer_parts.py"],

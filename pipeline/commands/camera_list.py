@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from pipeline.config.live import CameraConfig, LiveConfig
+from pipeline.config.rule_references import applies_to
+from pipeline.config.schema import PipelineConfig
 from pipeline.config.secret_file import read_secret
 from pipeline.errors import ConfigError
 from pipeline.live.camera_source import (
@@ -77,6 +79,21 @@ def unused_settings(cameras: Mapping[str, CameraConfig], recorded: Sequence[str]
     unused = [name for name, camera in cameras.items() if not (camera.url or name in recorded)]
     known = ", ".join(recorded)
     return [f"cameras.{name}: not used; the recordings are of {known}" for name in unused]
+
+
+def idle_rules(config: PipelineConfig, camera_ids: Sequence[str]) -> list[str]:
+    """Return one text per rule that applies to none of a run's cameras, and so cannot alarm.
+
+    Args:
+        config: with `rules` and `cameras`.
+        camera_ids: of the run.
+    """
+    return [
+        f"rules.{name}: it applies to no camera of this run ({', '.join(camera_ids)}): they have "
+        "none of its zones or lines (cameras.NAME.zones), or are not among its cameras"
+        for name, rule in config.rules.items()
+        if not any(applies_to(rule, one, config.cameras.get(one)) for one in camera_ids)
+    ]
 
 
 def _without_source(name: str, known: Sequence[str]) -> str:

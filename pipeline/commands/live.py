@@ -7,15 +7,16 @@ import os
 import sys
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.camera_list import find_cameras
+from pipeline.commands.camera_list import find_cameras, idle_rules
 from pipeline.commands.options import (
     ConfigFile,
     OutputDir,
@@ -68,7 +69,7 @@ app = typer.Typer(rich_markup_mode="markdown")
 
 `curl http://127.0.0.1:8787/health`  its status; `/metrics` for Prometheus
 
-`kill -HUP PID`  read the cameras of --config again
+`kill -HUP PID`  read cameras, zones, schedules and rules of --config again
 """
 )
 def live(
@@ -112,6 +113,7 @@ def live(
             )
 
         sources = find(config)
+        _warn_of_idle_rules(config, sources)
         check_weights(config, PROJECT)
         check_writable("--output", config.output)
         if config.observations.keep:
@@ -126,12 +128,20 @@ def live(
         operator = Operator(
             print_line=partial(_print_line, console),
             report_interval_s=0.0 if quiet else config.live.report_interval_s,
-            load_cameras=lambda: find(load(config_file, settings, output, redis)),
+            load_cameras=lambda: sources,
             reload_requested=reload_requested,
             systemd=SystemdNotifier.from_environment(os.environ),
             print_waiting=report.print_waiting,
         )
-        _run(sources, config, events, report, operator, shutdown)
+
+        def reload(apply: Callable[[PipelineConfig], None]) -> tuple[CameraSource, ...]:
+            changed = load(config_file, settings, output, redis)
+            found = find(changed)
+            apply(changed)  # last: what is wrong leaves everything as it is
+            _warn_of_idle_rules(changed, found)
+            return found
+
+        _run(sources, config, events, report, operator, shutdown, reload)
         if not quiet:
             report.print_summary(console)
 
@@ -143,9 +153,11 @@ def _run(
     report: LiveReport,
     operator: Operator,
     shutdown: Shutdown,
+    reload: Callable[[Callable[[PipelineConfig], None]], Sequence[CameraSource]],
 ) -> None:
     from models.inference.device import gpu_memory_bytes
     from pipeline.app import live as run_stages
+    from pipeline.camera_settings import CameraSettings
     from pipeline.components import build_components
     from pipeline.stages.decisions import EventStamp
     from pipeline.telemetry.health_server import HealthServer
@@ -164,11 +176,15 @@ def _run(
             log.info("health: port %d, /health and /metrics", server.port)
         components = build_components(config, PROJECT)
         status.expect(components.policy.rules)
+        settings = CameraSettings(config, components.known, components.policy)
+        operator = replace(operator, load_cameras=partial(reload, settings.reload))
         sinks = _open_sinks(events, config, run_id, status, shutdown, stack)
         stamp = EventStamp(run_id, components.model_name, wall_clock=True)
         sinks += [zones, report]
         report.start()
-        run = run_stages(sources, components, config, stamp, sinks, status, operator, shutdown)
+        run = run_stages(
+            sources, components, config, stamp, sinks, status, operator, shutdown, settings
+        )
         for _ in run:  # the sinks have written it
             pass
         report.print_waiting()
@@ -218,6 +234,11 @@ def _open_sinks(
             )
             sinks.append(stack.enter_context(counts))
     return sinks
+
+
+def _warn_of_idle_rules(config: PipelineConfig, sources: Sequence[CameraSource]) -> None:
+    for text in idle_rules(config, [source.camera_id for source in sources]):
+        log.warning("%s", text)
 
 
 def _print_line(console: Console, line: str) -> None:

@@ -16,7 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pipeline.commands.event_text import format_event
-from pipeline.events import ActionEvent, CameraEvent, Event, EvidenceEvent
+from pipeline.events import ActionEvent, AlarmEvent, CameraEvent, Event, EvidenceEvent
 from pipeline.printable import printable
 from pipeline.types import DecidedEnd, DecidedFrame
 
@@ -27,6 +27,7 @@ _MAX_LINES = 1000  # that wait for a terminal that takes none; the oldest are dr
 class _CameraReport:
     frames: int = 0  # processed
     actions: Counter[str] = field(default_factory=Counter)  # started, by name
+    alarms: Counter[str] = field(default_factory=Counter)  # started, by rule
     down_since: float | None = None
     down_s: float = 0.0
 
@@ -65,6 +66,8 @@ class LiveReport:
         for event in item.events:
             if isinstance(event, ActionEvent) and event.kind == "start":
                 camera.actions[event.action] += 1
+            elif isinstance(event, AlarmEvent) and event.phase == "start":
+                camera.alarms[event.rule] += 1
             if _is_printed(event):
                 self._waiting.append(format_event(event))
 
@@ -83,20 +86,25 @@ class LiveReport:
 
     def print_summary(self, console: Console) -> None:
         """Print a table with one row per camera."""
-        table = Table("camera", "frames", "actions", "of these", "down")
+        table = Table("camera", "frames", "actions", "of these", "alarms", "down")
         now = self._monotonic()
         for name, camera in self._cameras.items():
             down_s = camera.down_s + (0.0 if camera.down_since is None else now - camera.down_since)
-            by_name = ", ".join(f"{action} {n}" for action, n in camera.actions.most_common())
             table.add_row(
                 escape(printable(name)),
                 str(camera.frames),
                 str(camera.actions.total()),
-                escape(printable(by_name)) or "-",
+                _by_name(camera.actions),
+                _by_name(camera.alarms),
                 _duration(down_s),
             )
         with suppress(OSError, SystemExit):  # rich exits at a broken pipe
             console.print(table)
+
+
+def _by_name(counts: Counter[str]) -> str:
+    text = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+    return escape(printable(text)) or "-"
 
 
 def _is_printed(event: Event) -> bool:

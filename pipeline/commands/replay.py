@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.camera_list import unused_settings
+from pipeline.commands.camera_list import idle_rules, unused_settings
 from pipeline.commands.options import (
     EXIT_FAILED,
     EXIT_INTERRUPTED,
@@ -160,7 +160,8 @@ def _run(
     _check_outputs(outputs, recordings)
     _check_writable(outputs, config)
     check_weights(config, PROJECT)
-    for text in unused_settings(config.cameras, [one.camera_id for one in recordings]):
+    recorded = [one.camera_id for one in recordings]
+    for text in unused_settings(config.cameras, recorded) + idle_rules(config, recorded):
         log.warning("%s", text)
     from pipeline.commands.recording_list import warning_of_unknown_times
     from pipeline.components import build_components
@@ -196,7 +197,7 @@ def _run(
     limits = RunLimits(
         config.detector.confidence, config.clip.max_gap_s, components.clip_spec.span_s
     )
-    progress.print_summary(limits)
+    progress.print_summary(limits, alarms=bool(config.rules))
     written = not any(isinstance(sink, CameraFilesSink) and sink.errors for sink in sinks)
     return succeeded and written
 

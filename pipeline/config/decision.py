@@ -26,6 +26,17 @@ class ActionOverride(Section):
     )
 
 
+class CameraDecisionConfig(ActionOverride):
+    """What one camera decides otherwise; null: as in the section `decision`."""
+
+    actions: tuple[str, ...] | None = Field(
+        None, description="the labels that make events of this camera, e.g. [fight, fall]"
+    )
+    per_action: dict[str, ActionOverride] = Field(
+        {}, description="thresholds of one label on this camera"
+    )
+
+
 class DecisionConfig(Section):
     """When scores become events."""
 
@@ -55,6 +66,10 @@ class DecisionConfig(Section):
     update_interval_s: NonNegativeFloat = Field(
         1.0, description="at most one update event per action in this time"
     )
+    actions: tuple[str, ...] | None = Field(
+        None,
+        description="the labels that make events, e.g. [fight, fall]; null: all but background",
+    )
     background: tuple[str, ...] = Field(("nothing",), description="labels that never make an event")
     per_action: dict[str, ActionOverride] = Field(
         {},
@@ -66,6 +81,32 @@ class DecisionConfig(Section):
         """Return the section with the overrides of one action applied."""
         override = self.per_action.get(action, ActionOverride())
         return self.model_copy(update=override.model_dump(exclude_none=True))
+
+    def for_camera(self, own: CameraDecisionConfig | None) -> DecisionConfig:
+        """Return the section with what one camera has of its own.
+
+        What the camera sets for all actions also replaces what single actions have here.
+
+        Raises:
+            ValueError: if an end threshold is then above its start threshold.
+        """
+        if own is None:
+            return self
+        changed = own.model_dump(exclude_none=True, exclude={"per_action"})
+        of_actions = {
+            action: override.model_dump(exclude_none=True, exclude=set(changed))
+            for action, override in self.per_action.items()
+        }
+        for action, override in own.per_action.items():
+            before = of_actions.get(action, {})
+            of_actions[action] = before | override.model_dump(exclude_none=True)
+        values = self.model_dump(exclude={"per_action"}) | changed
+        return DecisionConfig.model_validate(values | {"per_action": of_actions})
+
+    def makes_events_of(self, action: str) -> bool:
+        """Return whether there may be events of an action."""
+        is_wanted = self.actions is None or action in self.actions
+        return is_wanted and action not in self.background
 
     @model_validator(mode="after")
     def _end_below_start(self) -> DecisionConfig:

@@ -15,6 +15,7 @@ from pydantic import (
     model_validator,
 )
 
+from pipeline.config.decision import CameraDecisionConfig
 from pipeline.config.loading import Section, UserPath
 from pipeline.config.zones import GroundPlaneConfig, LineConfig, PlaceName, ZoneConfig
 from pipeline.redaction import mask_source
@@ -59,6 +60,10 @@ class CameraConfig(Section):
     )
     ground_plane: GroundPlaneConfig | None = Field(
         None, description="four points of the floor, for distances in metres; null: none"
+    )
+
+    decision: CameraDecisionConfig | None = Field(
+        None, description="thresholds and actions of interest of this camera; null: as of all"
     )
 
     @field_validator("url", mode="before")

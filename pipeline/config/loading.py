@@ -16,6 +16,7 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from pipeline.config.environment import is_reference, resolve_environment
 from pipeline.config.explanation import (
@@ -30,6 +31,8 @@ from pipeline.config.yaml_document import ValuePath, YamlDocument, YamlError, pa
 from pipeline.errors import ConfigError
 from pipeline.paths import expand_user
 from pipeline.redaction import MASK, mask_source, mask_url
+
+_AT_KEY = "wrong_at_key"  # an error that names its key itself
 
 # Sections whose values may be passwords, or a password in the wrong place.
 SECRET_SECTIONS = ("cameras", "redis", "bridges")
@@ -73,6 +76,16 @@ class Section(BaseModel):
         return mask_url(json.dumps(values, ensure_ascii=False))
 
 
+def wrong_value_at(key: str, problem: str) -> PydanticCustomError:
+    """Return the error of a value that another section shows to be wrong.
+
+    Args:
+        key: of the value, such as `rules.fight.zone`; the message names it, and its line.
+        problem: what is wrong and what to do; it quotes no value that may be a secret.
+    """
+    return PydanticCustomError(_AT_KEY, "{problem}", {"key": key, "problem": problem})
+
+
 def load_sections(
     kind: type[SectionKind], override: Path | None, settings: Sequence[str], listed_in: str
 ) -> SectionKind:
@@ -111,9 +124,10 @@ def load_sections(
     try:
         loaded = kind.model_validate(merged)
     except ValidationError as error:
+        items = [_located(dict(item)) for item in error.errors()]
         lines = (
-            f"{place(tuple(item['loc']))}{_explain(kind, dict(item), listed_in, written)}"
-            for item in error.errors()
+            f"{place(tuple(item['loc']))}{_explain(kind, item, listed_in, written)}"
+            for item in items
         )
         raise ConfigError("\n".join(lines)) from None  # the cause quotes values
     loaded._written.update(written)
@@ -190,6 +204,13 @@ def _merge(base: Mapping[str, Any], change: Mapping[str, Any]) -> dict[str, Any]
         both_sections = isinstance(old, Mapping) and isinstance(value, Mapping)
         merged[key] = _merge(old, value) if both_sections else value  # type: ignore[arg-type]
     return merged
+
+
+def _located(error: dict[str, Any]) -> dict[str, Any]:
+    """Return the error with the place that it names, where it is about another one than its own."""
+    if error["type"] != _AT_KEY:
+        return error
+    return error | {"loc": tuple(error["ctx"]["key"].split("."))}
 
 
 def _explain(

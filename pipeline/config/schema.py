@@ -16,6 +16,7 @@ from pydantic import (
     PositiveFloat,
     PositiveInt,
     StringConstraints,
+    ValidationError,
     model_validator,
 )
 
@@ -23,9 +24,17 @@ from pipeline.config.decision import DecisionConfig
 from pipeline.config.delivery import BridgesConfig, RedisConfig
 from pipeline.config.groups import GroupsConfig
 from pipeline.config.live import CameraConfig, LiveConfig
-from pipeline.config.loading import Section, UserPath, UserPathOrName, load_sections
+from pipeline.config.loading import (
+    Section,
+    UserPath,
+    UserPathOrName,
+    load_sections,
+    wrong_value_at,
+)
 from pipeline.config.observations import ObservationsConfig
 from pipeline.config.recognizer_list import CLIP_KEYS, PoseConfig, RecognizerEntry
+from pipeline.config.rule_references import rule_problems
+from pipeline.config.rules import RuleConfig
 from pipeline.config.schedules import ScheduleEntry
 from pipeline.config.zones import PlaceName
 from pipeline.sources.pixel_limit import MAX_PIXELS
@@ -290,12 +299,17 @@ class PipelineConfig(Section):
         description='by name, e.g. {gate: {url: "rtsp://10.0.0.9/main", username: viewer, '
         "password_file: gate.secret}}; also password (e.g. ${GATE_PASSWORD}), password_env (name "
         "of an environment variable), transport, verify_tls, detect_fps, zones, lines, "
-        "ground_plane",
+        "ground_plane, decision",
     )
     schedules: dict[PlaceName, ScheduleEntry] = Field(
         {},
         description='by name, e.g. {night: {timezone: Europe/Vienna, times: ["22:00-06:00"]}}; '
         "also days, dates, except_dates",
+    )
+    rules: dict[PlaceName, RuleConfig] = Field(
+        {},
+        description="what is an alarm, by name, e.g. {fight: {action: fight, zone: entrance, "
+        "schedule: night, severity: critical}}",
     )
     queues: QueueConfig = Field(
         default_factory=QueueConfig, description="capacities between threads"
@@ -324,6 +338,29 @@ class PipelineConfig(Section):
                 )
             )
         return each
+
+    @model_validator(mode="after")
+    def _decisions_of_cameras(self) -> PipelineConfig:
+        for name, camera in self.cameras.items():
+            try:
+                self.decision.for_camera(camera.decision)
+            except ValidationError as error:
+                problem = error.errors()[0]["msg"].removeprefix("Value error, ")
+                raise wrong_value_at(f"cameras.{name}.decision", problem) from None
+        return self
+
+    @model_validator(mode="after")
+    def _rules_that_can_alarm(self) -> PipelineConfig:
+        decisions = [self.decision] + [
+            self.decision.for_camera(camera.decision) for camera in self.cameras.values()
+        ]
+
+        def is_background(action: str) -> bool:
+            return not any(decision.makes_events_of(action) for decision in decisions)
+
+        for key, problem in rule_problems(self.rules, self.cameras, self.schedules, is_background):
+            raise wrong_value_at(key, problem)
+        return self
 
     @model_validator(mode="after")
     def _clips_without_gaps(self) -> PipelineConfig:

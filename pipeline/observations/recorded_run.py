@@ -32,6 +32,7 @@ class RecordedRun(BaseModel):
     recording: str  # names this start of the program, also where two runs share their run id
     run_id: str
     wall_clock: bool  # whether the events of the run had times of day
+    live: bool  # frames were seen when they were captured; else when they were recorded
     model: str  # the recognizer's name
     labels: tuple[str, ...]  # of all recognizers together
     group_actions: tuple[str, ...]  # labels of a group, sorted

@@ -48,7 +48,7 @@ class AlarmStamp:
     run_id: str
     wall_clock: bool
     now: Callable[[], float]
-    seen_at: Callable[[Frame], float | None] = lambda frame: frame.seen_at
+    seen_at: Callable[[Frame], float | None]
 
 
 def apply_rules(
@@ -92,7 +92,6 @@ class CameraAlarms:
     _rules: dict[str, RuleAlarms] = field(default_factory=dict)  # by name
     _alarms: dict[str, int] = field(default_factory=dict)  # counted so far, by name of the rule
     _newest: DecidedFrame | None = None
-    _time_reported: bool = False
     _reported: set[str] = field(default_factory=set)  # rules whose limit was logged
 
     def step(self, item: DecidedFrame, settings: CameraRules) -> DecidedFrame:
@@ -103,8 +102,6 @@ class CameraAlarms:
         if not settings.rules:
             return self._with_alarms(item, ended)
         at = self.stamp.seen_at(item.tracked.frame)
-        if at is None:
-            self._warn_of_time()
         self._scene.update(item, at)
         changes = [c for one in self._rules.values() for c in one.step(self._scene)]
         self._newest = item
@@ -230,17 +227,6 @@ class CameraAlarms:
     def _with_alarms(self, item: DecidedFrame, alarms: tuple[AlarmEvent, ...]) -> DecidedFrame:
         events: tuple[Event, ...] = (*item.events, *alarms)
         return replace(item, events=events) if alarms else item
-
-    def _warn_of_time(self) -> None:
-        scheduled = [name for name, one in self._rules.items() if one.rule.schedules]
-        if scheduled and not self._time_reported:
-            self._time_reported = True
-            log.warning(
-                "%s: when it was recorded is not known, so no schedule holds and %s cannot alarm: "
-                "give --start-time",
-                printable(self.camera_id),
-                ", ".join(scheduled),
-            )
 
     def _log_limits(self) -> None:
         for name, one in self._rules.items():

@@ -43,7 +43,7 @@ class EventStamp:
 def decide_actions(
     items: Iterable[RecognizedFrame | StreamEnd],
     labels: Sequence[str],
-    policy: DecisionPolicy,
+    policy_of: Callable[[str], DecisionPolicy],
     stamp: EventStamp,
     now: Callable[[], float],
 ) -> Generator[DecidedFrame | DecidedEnd, None, None]:
@@ -52,7 +52,8 @@ def decide_actions(
     Args:
         items: frames of any number of cameras, each camera's in order.
         labels: the classes of a prediction that does not name its own, in the order of its scores.
-        policy: thresholds, durations, smoothing.
+        policy_of: thresholds, durations and smoothing of a camera now, by its id. Another one
+            than before ends the actions that it does not have, and judges all others from then on.
         stamp: fields that all events of the run share.
         now: Unix seconds, for the latency of an event.
 
@@ -63,10 +64,14 @@ def decide_actions(
     for item in items:
         camera_id = item.camera_id if isinstance(item, StreamEnd) else item.tracked.frame.camera_id
         # Kept after its end: whether it was reported as down already.
+        policy = policy_of(camera_id)
         camera = cameras.setdefault(
             camera_id, CameraDecisions(camera_id, labels, policy, stamp, now)
         )
-        yield camera.finish(item) if isinstance(item, StreamEnd) else camera.decide(item)
+        if isinstance(item, StreamEnd):
+            yield camera.finish(item)
+        else:
+            yield camera.decide(item, policy)
 
 
 @dataclass(slots=True)
@@ -85,16 +90,21 @@ class CameraDecisions:
     _policies: dict[SubjectKind, DecisionPolicy] = field(init=False)
 
     def __post_init__(self) -> None:
-        kinds: tuple[SubjectKind, ...] = get_args(SubjectKind)
-        self._policies = {kind: self.policy.of(kind) for kind in kinds}
+        self._policies = _policies(self.policy)
 
-    def decide(self, item: RecognizedFrame) -> DecidedFrame:
-        """Return the frame with the events decided at it; the first one reports `camera_up`."""
+    def decide(self, item: RecognizedFrame, policy: DecisionPolicy | None = None) -> DecidedFrame:
+        """Return the frame with the events decided at it; the first one reports `camera_up`.
+
+        Args:
+            item: the frame.
+            policy: that holds now; None: as before.
+        """
         frame = item.tracked.frame
         timestamp = Timestamp(frame.pts_s, frame.seen_at)
         up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
         self.newest, self.down_reported = item, False
-        changes, best = [], None
+        changes = [] if policy is None or policy is self.policy else self._change_to(policy)
+        best = None
         for prediction, scores in self._fused(item.predictions, frame.pts_s):
             subject, policy = prediction.subject, self._policies[prediction.subject.kind]
             decider = self.subjects.setdefault(subject.key, SubjectDecider(subject, policy))
@@ -129,6 +139,15 @@ class CameraDecisions:
         self.subjects.clear()
         self._fusions.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
+
+    def _change_to(self, policy: DecisionPolicy) -> list[Change]:
+        """Judge by another policy from now on; return the ends of what it does not have."""
+        self.policy, self._policies = policy, _policies(policy)
+        return [
+            change
+            for (kind, _), decider in self.subjects.items()
+            for change in decider.change_to(self._policies[kind])
+        ]
 
     def _fused(
         self, predictions: Sequence[Prediction], pts_s: float
@@ -207,6 +226,11 @@ class CameraDecisions:
         if not self.stamp.wall_clock:
             return None
         return format_utc(timestamp.captured_at)
+
+
+def _policies(policy: DecisionPolicy) -> dict[SubjectKind, DecisionPolicy]:
+    kinds: tuple[SubjectKind, ...] = get_args(SubjectKind)
+    return {kind: policy.of(kind) for kind in kinds}
 
 
 def _best(

@@ -126,6 +126,24 @@ class SubjectDecider:
                 changes.append(change)
         return changes
 
+    def change_to(self, policy: DecisionPolicy) -> list[Change]:
+        """Judge by another policy from now on.
+
+        Args:
+            policy: with the rules of such a subject.
+
+        Returns:
+            The ends of the open actions for which it has no rule.
+        """
+        self.policy = policy
+        changes = []
+        for action, state in self._states.items():
+            if action not in policy.rules:
+                if state.start is not None:
+                    changes.append(self._end(action, state, "rule_removed"))
+                state.seen_pts_s = state.above_since = None  # if the rule comes back, it begins
+        return changes
+
     def finish(self, reason: EndReason) -> list[Change]:
         """End all open actions, at the newest time at which they were known to last.
 

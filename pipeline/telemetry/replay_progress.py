@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable
 
 from rich.console import Console
@@ -81,15 +82,16 @@ class ReplayProgress:
             text = f"[red]error:[/red] {escape(camera.error)}"
             self._console.print(text, highlight=False, soft_wrap=True)
 
-    def print_summary(self, limits: RunLimits) -> None:
+    def print_summary(self, limits: RunLimits, *, alarms: bool = False) -> None:
         """Print a table with one row per camera, and why a camera had no action.
 
         Args:
             limits: what a person had to fulfil.
+            alarms: there are rules, so the table has a column of alarms.
         """
-        table = Table("camera", "frames", "media", "people", "actions", "of these", "result")
+        columns = ["camera", "frames", "media", "people", "actions", "of these"]
+        table = Table(*columns, *(["alarms"] if alarms else []), "result")
         for camera_id, camera in self.statistics.cameras.items():
-            by_name = ", ".join(f"{name} {n}" for name, n in camera.actions.most_common())
             complete = camera.ended and not camera.stopped
             result = "failed" if camera.error else "complete" if complete else "stopped"
             table.add_row(
@@ -98,7 +100,8 @@ class ReplayProgress:
                 f"{camera.pts_s:.1f} s",
                 str(len(camera.people)),
                 str(camera.actions.total()),
-                escape(printable(by_name)) or "-",
+                _by_name(camera.actions),
+                *([_by_name(camera.alarms)] if alarms else []),
                 result,
             )
         self._console.print(table)
@@ -154,3 +157,9 @@ class ReplayProgress:
     def _rate(self) -> float:
         """Frames per second of all files together, since the start."""
         return self.statistics.frames / self._elapsed_s()
+
+
+def _by_name(counts: Counter[str]) -> str:
+    """Return the counts as one cell of a table, the highest first."""
+    text = ", ".join(f"{name} {count}" for name, count in counts.most_common())
+    return escape(printable(text)) or "-"

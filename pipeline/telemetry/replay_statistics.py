@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 
-from pipeline.events import ActionEvent
+from pipeline.events import ActionEvent, AlarmEvent
 from pipeline.sources.file_decoder import VideoInfo
 from pipeline.types import BestScore, DecidedEnd, DecidedFrame
 
@@ -22,6 +22,7 @@ class CameraStatistics:
     # First and last media time of every track id, seconds.
     people: dict[int, tuple[float, float]] = field(default_factory=dict)
     actions: Counter[str] = field(default_factory=Counter)  # actions started, by name
+    alarms: Counter[str] = field(default_factory=Counter)  # alarms started, by rule
     clips: int = 0  # that were scored
     best: BestScore | None = None
     steps_s: list[float] = field(default_factory=list)  # between the first frames
@@ -63,6 +64,8 @@ class ReplayStatistics:
                 camera.best = item.best
         actions = [event for event in item.events if isinstance(event, ActionEvent)]
         camera.actions.update(event.action for event in actions if event.kind == "start")
+        alarms = [event for event in item.events if isinstance(event, AlarmEvent)]
+        camera.alarms.update(event.rule for event in alarms if event.phase == "start")
 
     def close(self) -> None:
         """Do nothing: the numbers stay readable."""

@@ -8,7 +8,12 @@ from rich.console import Console
 from pipeline.commands.live_report import LiveReport
 from pipeline.types import DecidedEnd, StreamEnd
 from testbed.clock import Clock
-from tests.pipeline.decided_items import make_camera_event, make_event, make_item
+from tests.pipeline.decided_items import (
+    make_alarm_event,
+    make_camera_event,
+    make_event,
+    make_item,
+)
 
 
 def lines(out: io.StringIO) -> list[str]:
@@ -77,8 +82,9 @@ def test_the_summary_counts_actions_frames_and_time_without_each_camera() -> Non
     clock.now += 65.0
     report.write(DecidedEnd(down, ()))  # reported again, and down all the time
     report.write(make_item(1, events=[make_event(3, "start", action="hug")]))
+    report.write(make_item(2, events=[make_alarm_event(4), make_alarm_event(5, "end")]))
     clock.now += 3600.0
     report.print_summary(Console(file=out, width=120))
     rows = {line.split()[1]: line for line in lines(out) if line.startswith("│")}
-    assert rows["gate"] == "│ gate │ 2 │ 2 │ walking 1, hug 1 │ 0:01:10 │"
-    assert rows["yard"] == "│ yard │ 0 │ 0 │ - │ 1:02:10 │"
+    assert rows["gate"] == "│ gate │ 3 │ 2 │ walking 1, hug 1 │ fight 1 │ 0:01:10 │"
+    assert rows["yard"] == "│ yard │ 0 │ 0 │ - │ - │ 1:02:10 │"

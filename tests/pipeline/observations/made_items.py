@@ -31,6 +31,7 @@ def make_run(**changes: Any) -> RecordedRun:
     fields = {
         "recording": "20260921T125957Z-00000000",
         "run_id": "run",
+        "live": False,
         "wall_clock": True,
         "model": "net",
         "labels": LABELS,

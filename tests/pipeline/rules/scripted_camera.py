@@ -134,7 +134,13 @@ _CONDITION_KEYS = set(Condition.__dataclass_fields__)
 
 
 def stamp(**changes: Any) -> AlarmStamp:
-    return AlarmStamp(**({"run_id": "run", "wall_clock": False, "now": lambda: 0.0} | changes))
+    fields = {
+        "run_id": "run",
+        "wall_clock": False,
+        "now": lambda: 0.0,
+        "seen_at": lambda frame: frame.seen_at,
+    }
+    return AlarmStamp(**(fields | changes))
 
 
 def applied(

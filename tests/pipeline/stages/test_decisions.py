@@ -35,7 +35,11 @@ def recognized(
 def decide(
     *items: RecognizedFrame | StreamEnd, stamp: EventStamp = STAMP
 ) -> list[DecidedFrame | DecidedEnd]:
-    return list(number_events(decide_actions(items, LABELS, POLICY, stamp, now=lambda: 1001.0)))
+    return list(
+        number_events(
+            decide_actions(items, LABELS, lambda camera_id: POLICY, stamp, now=lambda: 1001.0)
+        )
+    )
 
 
 def events_of(items: list[DecidedFrame | DecidedEnd]) -> list[ActionEvent]:
@@ -228,7 +232,9 @@ def with_group(
 
 def decide_groups(*items: RecognizedFrame | StreamEnd) -> list[DecidedFrame | DecidedEnd]:
     return list(
-        number_events(decide_actions(items, LABELS, GROUP_POLICY, STAMP, now=lambda: 1001.0))
+        number_events(
+            decide_actions(items, LABELS, lambda camera_id: GROUP_POLICY, STAMP, now=lambda: 1001.0)
+        )
     )
 
 
@@ -290,7 +296,11 @@ def test_two_recognizers_of_one_label_decide_together_and_once() -> None:
         from_two(1, None, 0.6),  # 0.75 with the other's newest
         from_two(2, 0.9, 0.9),
     ]
-    decided = list(number_events(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0)))
+    decided = list(
+        number_events(
+            decide_actions(items, LABELS, lambda camera_id: policy, STAMP, now=lambda: 1001.0)
+        )
+    )
     [start] = events_of(decided)
     assert (start.kind, start.action, start.frame_index) == ("start", "wave", 1)
     assert start.score == pytest.approx(0.75)
@@ -299,5 +309,27 @@ def test_two_recognizers_of_one_label_decide_together_and_once() -> None:
 def test_a_recognizer_that_gives_nothing_any_more_does_not_hold_a_score() -> None:
     policy = replace(POLICY, fresh_s=0.25)
     items = [from_two(0, 0.9, 0.9), *(from_two(n, None, 0.1) for n in range(1, 6))]
-    decided = list(number_events(decide_actions(items, LABELS, policy, STAMP, now=lambda: 1001.0)))
+    decided = list(
+        number_events(
+            decide_actions(items, LABELS, lambda camera_id: policy, STAMP, now=lambda: 1001.0)
+        )
+    )
     assert [event.kind for event in events_of(decided)] == ["start", "end"]
+
+
+def test_other_thresholds_end_what_they_do_not_have_and_no_number_is_repeated() -> None:
+    only_wave = replace(POLICY, rules={"wave": POLICY.rules["wave"]})
+    policies = [POLICY, only_wave, only_wave, POLICY]
+    now = iter(policies)
+    items = [recognized(index, {7: (0.9, 0.9)}) for index in range(4)]
+    decided = decide_actions(items, LABELS, lambda camera_id: next(now), STAMP, now=lambda: 1001.0)
+    found = [
+        (event.frame_index, event.kind, event.action, event.instance_id[-1], event.end_reason)
+        for event in events_of(list(decided))
+    ]
+    assert found == [
+        (0, "start", "walk", "1", None),
+        (0, "start", "wave", "1", None),
+        (1, "end", "walk", "1", "rule_removed"),
+        (3, "start", "walk", "2", None),
+    ]

@@ -106,7 +106,7 @@ def test_a_person_who_falls_is_one_event_of_both_ways_to_see_it() -> None:
     rules = {"fall": ActionRule(0.6, 0.3, 0.0, 1.0)}
     policy = DecisionPolicy(rules, smoothing_s=0.0, update_interval_s=99.0, fresh_s=0.4)
     stamp = EventStamp("run", "posture_rules", wall_clock=False)
-    decided = decide_actions(recognized, ("fall",), policy, stamp, lambda: 0.0)
+    decided = decide_actions(recognized, ("fall",), lambda camera_id: policy, stamp, lambda: 0.0)
     events = [event for item in decided for event in item.events if event.kind in ("start", "end")]
     assert [event.kind for event in events] == ["start", "end"]
     assert 2.4 < events[0].start_pts_s < 3.2

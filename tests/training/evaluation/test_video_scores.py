@@ -135,7 +135,7 @@ def test_events_are_those_that_the_decision_stage_makes() -> None:
     recognized.append(StreamEnd("gate"))
     stamp = EventStamp("run", "model", wall_clock=False)
     live = {"start": set(), "end": set()}
-    for item in decide_actions(recognized, LABELS, policy, stamp, lambda: 0.0):
+    for item in decide_actions(recognized, LABELS, lambda camera_id: policy, stamp, lambda: 0.0):
         for event in item.events:
             if isinstance(event, ActionEvent) and event.kind != "update":
                 times = event.start_pts_s, event.end_pts_s
