@@ -175,7 +175,8 @@ def _run(
             stack.enter_context(server)
             log.info("health: port %d, /health and /metrics", server.port)
         components = build_components(config, PROJECT)
-        status.expect(components.policy.rules)
+        alarms = [(name, rule.severity) for name, rule in config.rules.items()]
+        status.expect(components.policy.rules, alarms)
         settings = CameraSettings(config, components.known, components.policy)
         operator = replace(operator, load_cameras=partial(reload, settings.reload))
         sinks = _open_sinks(events, config, run_id, status, shutdown, stack)
