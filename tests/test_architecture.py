@@ -157,7 +157,12 @@ BORDERS = {
     "shapely": {"pipeline/rules/zones.py"},
     "prometheus_client": {"pipeline/telemetry/prometheus.py"},
     "matplotlib": {"training/report/plots.py"},
-    "polars": {"pipeline/observations/columns.py", "pipeline/observations/items.py"},
+    "polars": {
+        "pipeline/observations/columns.py",
+        "pipeline/observations/items.py",
+        "pipeline/outputs/table_files.py",
+    },
+    "xlsxwriter": {"pipeline/outputs/table_files.py"},
     "jinja2": {"training/report/html.py"},
     "av": {
         "pipeline/sources/file_decoder.py",

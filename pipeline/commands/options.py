@@ -33,6 +33,7 @@ EXTRA_OF_MODULE = {
     "lap": "yolo",
     "deep_sort_realtime": "deepsort",
     "polars": "backtest",
+    "xlsxwriter": "table",
     "lightning_fabric": "train",
     "matplotlib": "evaluate",
     "jinja2": "evaluate",

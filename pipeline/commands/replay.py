@@ -52,6 +52,7 @@ class ReplayOutputs:
     events: Path
     annotated: Path | None  # FILE.mp4 or a directory
     tracks: Path | None  # a directory
+    table: Path | None  # FILE.csv, .parquet or .xlsx
 
 
 @app.command(
@@ -61,6 +62,8 @@ class ReplayOutputs:
 `behaviour-stream replay street.mp4`
 
 `behaviour-stream replay recordings/ --annotated drawn/ --tracks tracks/`
+
+`behaviour-stream replay recordings/ --table actions.xlsx`  a row per action and alarm
 
 `behaviour-stream replay 'day1/*.mp4' --redis redis://localhost:6379/0`
 
@@ -90,6 +93,14 @@ def replay(
     tracks: Annotated[
         Path | None,
         typer.Option(callback=at_home, help="DIR for one MOTChallenge text file per video."),
+    ] = None,
+    table: Annotated[
+        Path | None,
+        typer.Option(
+            callback=at_home,
+            metavar="FILE.csv|.parquet|.xlsx",
+            help="A row per action and per alarm, written at the end.",
+        ),
     ] = None,
     redis: RedisUrl = None,
     recursive: Annotated[
@@ -129,7 +140,7 @@ def replay(
         from pipeline.commands.recording_list import find_recordings, parse_start_time
 
         config = load(config_file, settings, output, redis)
-        outputs = ReplayOutputs(events or config.output / "events.jsonl", annotated, tracks)
+        outputs = ReplayOutputs(events or config.output / "events.jsonl", annotated, tracks, table)
         recordings = find_recordings(
             videos or (),
             camera or (),
@@ -203,7 +214,12 @@ def _run(
 
 
 def _check_outputs(outputs: ReplayOutputs, videos: Sequence[Recording]) -> None:
+    from pipeline.outputs.table import check_table_path
+
     written = {"--events": {outputs.events}}
+    if outputs.table is not None:
+        check_table_path(outputs.table)
+        written["--table"] = {outputs.table}
     if outputs.annotated is not None:
         written["--annotated"] = _drawn_files(outputs.annotated, videos)
     # Not Path.resolve, which raises at a symbolic link that leads to itself.
@@ -239,6 +255,8 @@ def _check_writable(outputs: ReplayOutputs, config: PipelineConfig) -> None:
         check_writable("observations.folder", config.observations.folder_under(config.output))
     if outputs.tracks is not None:
         check_writable("--tracks", outputs.tracks)
+    if outputs.table is not None:
+        check_writable("--table", outputs.table.parent)
     if (drawn := outputs.annotated) is not None:
         check_writable("--annotated", drawn.parent if is_one_video(drawn) else drawn)
 
@@ -256,6 +274,7 @@ def _open_sinks(
     from pipeline.delivery.deliver import deliver_events
     from pipeline.outputs.annotated_video import AnnotatedVideoSink
     from pipeline.outputs.sinks import JsonLinesSink, MotTracksSink
+    from pipeline.outputs.table import TableSink
     from pipeline.redis_store.embedded_redis import running_server
 
     sinks: list[Sink] = [stack.enter_context(JsonLinesSink(outputs.events))]
@@ -279,6 +298,8 @@ def _open_sinks(
             sinks.append(stack.enter_context(counts))
     if outputs.tracks is not None:
         sinks.append(stack.enter_context(MotTracksSink(outputs.tracks)))
+    if outputs.table is not None:
+        sinks.append(stack.enter_context(TableSink(outputs.table)))
     if outputs.annotated is not None:
         sinks.append(stack.enter_context(AnnotatedVideoSink(outputs.annotated)))
     return sinks

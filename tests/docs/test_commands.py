@@ -15,6 +15,7 @@ from typer.main import get_command
 import run_pipeline
 from pipeline.commands.options import load
 from pipeline.events import encode_event, event_json_schema
+from pipeline.outputs.table_files import COLUMNS
 from tests.conftest import REPOSITORY
 from tests.docs.pages import commands, name_of
 from training.config import load_train_config
@@ -144,7 +145,10 @@ def test_the_table_of_actions_has_a_row_per_action(tmp_path: Path) -> None:
         timeout=60,
     ).stdout.splitlines()
     assert len(printed) == 2
-    assert printed[0] in (REPOSITORY / "README.md").read_text()
+
+
+def test_the_readme_has_the_columns_of_a_table() -> None:
+    assert ",".join(COLUMNS) in (REPOSITORY / "README.md").read_text()
 
 
 @pytest.mark.parametrize("program", ["behaviour-stream", "python"])
