@@ -12,7 +12,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from pipeline.events import Event
-from pipeline.telemetry.event_counts import EventCounts
+from pipeline.telemetry.event_counters import EventCounters
 from pipeline.telemetry.snapshots import (
     DROP_CAUSES,
     CameraSnapshot,
@@ -107,7 +107,7 @@ class _CameraCounters:
     tracks: int = 0
     connects: int = 0
     wh: tuple[int, int] | None = None
-    events: EventCounts = field(default_factory=EventCounts)
+    events: EventCounters = field(default_factory=EventCounters)
 
 
 class RunStatus:
@@ -139,7 +139,7 @@ class RunStatus:
         self._latency: dict[str, Samples] = {}
         self._detect_batches, self._recognize_batches = self._samples(), self._samples()
         self._dropped_clips = self._unscored_clips = self._events = 0
-        self._expected = EventCounts()
+        self._expected = EventCounters()
 
     def register_queue(self, name: str, queue: Sized) -> None:
         """Include a queue's length in the snapshots, and watch its consumer if it is monitored.
@@ -162,7 +162,7 @@ class RunStatus:
             self._disks.append(disk)
 
     def expect(self, actions: Iterable[str], alarms: Iterable[tuple[str, str]] = ()) -> None:
-        """Set what cameras that are added begin to count; see `EventCounts.expect`."""
+        """Set what cameras that are added begin to count; see `EventCounters.expect`."""
         with self._lock:
             self._expected.expect(actions, alarms)
 

@@ -10,7 +10,7 @@ from pipeline.events import ActionEvent, AlarmEvent, Event
 
 
 @dataclass(slots=True)
-class EventCounts:
+class EventCounters:
     """How many events there were since the start."""
 
     events: Counter[tuple[str, str]] = field(default_factory=Counter)  # by action and kind; the
@@ -28,9 +28,9 @@ class EventCounts:
         self.events.update(dict.fromkeys(((action, "start") for action in actions), 0))
         self.alarms.update(dict.fromkeys(alarms, 0))
 
-    def copy(self) -> EventCounts:
+    def copy(self) -> EventCounters:
         """Return counts that are independent of these."""
-        return EventCounts(self.events.copy(), self.alarms.copy())
+        return EventCounters(self.events.copy(), self.alarms.copy())
 
     def add(self, event: Event) -> None:
         """Count an event; an alarm counts as one alarm when it starts."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from pipeline.telemetry.event_counts import EventCounts
+from pipeline.telemetry.event_counters import EventCounters
 from tests.pipeline.decided_items import make_alarm_event, make_event, make_evidence_event
 
 
 def test_an_alarm_counts_once_and_its_events_each() -> None:
-    counts = EventCounts()
+    counts = EventCounters()
     for seq, phase in enumerate(("start", "update", "end"), start=1):
         counts.add(make_alarm_event(seq, phase))
     counts.add(make_alarm_event(4, rule="fall", severity="warning"))
@@ -18,7 +18,7 @@ def test_an_alarm_counts_once_and_its_events_each() -> None:
 
 
 def test_what_is_expected_begins_at_zero_in_every_copy() -> None:
-    expected = EventCounts()
+    expected = EventCounters()
     expected.expect(["fight"], [("night", "critical")])
     counts = expected.copy()
     counts.add(make_event(1, action="fight"))
