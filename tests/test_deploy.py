@@ -17,6 +17,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from pipeline.config.schema import load_config
 from pipeline.telemetry.prometheus import PrometheusMetrics
+from pipeline.telemetry.zone_statistics import CameraZones, ZoneTotals
 from tests.conftest import REPOSITORY
 from tests.pipeline.snapshots import make_snapshot
 
@@ -161,11 +162,15 @@ def dashboard() -> dict[str, Any]:
     return loaded
 
 
-def exposed_names() -> set[str]:
-    """Names of everything that a run exposes to Prometheus."""
-    text, _ = PrometheusMetrics(make_snapshot).render()
-    families = text_string_to_metric_families(text.decode())
-    return {sample.name for family in families for sample in family.samples}
+def exposed() -> dict[str, set[str]]:
+    """Labels of everything that a run exposes to Prometheus, by name."""
+    zones = CameraZones("gate", {"entrance": ZoneTotals()}, {("door", "in"): 1})
+    text, _ = PrometheusMetrics(make_snapshot, lambda: [zones]).render()
+    labels: dict[str, set[str]] = {}
+    for family in text_string_to_metric_families(text.decode()):
+        for sample in family.samples:
+            labels.setdefault(sample.name, {"job", "instance"}).update(sample.labels)
+    return labels
 
 
 def test_every_query_of_the_dashboard_and_every_alert_is_about_something_exposed() -> None:
@@ -179,15 +184,11 @@ def test_every_query_of_the_dashboard_and_every_alert_is_about_something_exposed
         name for query in queries for name in re.findall(r"\b(?:behaviour|process)_\w+", query)
     ]
     assert len(named) >= len(queries) - 1  # `up` is Prometheus' own
-    assert set(named) <= exposed_names()
+    assert set(named) <= set(exposed())
 
 
 def test_every_label_that_a_query_uses_is_one_of_its_metric() -> None:
-    text, _ = PrometheusMetrics(make_snapshot).render()
-    labels: dict[str, set[str]] = {}
-    for family in text_string_to_metric_families(text.decode()):
-        for sample in family.samples:
-            labels.setdefault(sample.name, {"job", "instance"}).update(sample.labels)
+    labels = exposed()
     for panel in dashboard()["panels"]:
         for target in panel.get("targets", ()):
             [name] = re.findall(r"\b(?:behaviour|process)_\w+", target["expr"])

@@ -64,11 +64,16 @@ class HomeAssistantBridge:
             self._state.apply(event)
             self._publish(self._state.messages_of(event.camera_id))
 
+    def restore_counts(self, camera_id: str, counts: Mapping[str, int]) -> None:
+        """Note how many people were in zones of a camera; nothing is published."""
+        with self._lock:
+            self._state.count_zones(camera_id, counts)
+
     def count_zones(self, camera_id: str, counts: Mapping[str, int]) -> None:
         """Publish how many people are in zones of a camera now.
 
         Raises:
-            UnavailableError: as `MqttBridge.send`.
+            UnavailableError: as `MqttBridge.send`; the next connection publishes it.
         """
         with self._lock:
             self._state.count_zones(camera_id, counts)

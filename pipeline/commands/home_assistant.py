@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import logging
 import threading
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
+from pipeline.bridges.retry import BridgeError
 from pipeline.commands.events import open_subscriber
+from pipeline.commands.options import needed_server
+from pipeline.errors import EventStoreError
 from pipeline.event_filter import KINDS, EventFilter
 from pipeline.runtime.shutdown import Shutdown
 
@@ -17,6 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import PipelineConfig
 
 EVERYTHING = EventFilter(kinds=KINDS)  # states follow every event
+_COUNTS_S = 5.0  # between two looks for counts of zones, which come once a minute
 _TICK_S = 2.0  # between two checks of the connection
 
 log = logging.getLogger("behaviour-stream")
@@ -51,7 +55,7 @@ def with_home_assistant(
 
 
 def restore(bridge: HomeAssistantBridge, config: PipelineConfig) -> str:
-    """Let the bridge follow what is on the stream, so that it knows what is ongoing.
+    """Let the bridge follow the events on the stream, so that it knows what is ongoing.
 
     Returns:
         The id of the entry after which a new group begins.
@@ -70,6 +74,46 @@ def restore(bridge: HomeAssistantBridge, config: PipelineConfig) -> str:
         )
         bridge.restore(reader)
         return reader.last_entry_id or "0"
+
+
+def follow_zones(
+    bridge: HomeAssistantBridge, config: PipelineConfig, stack: ExitStack, shutdown: Shutdown
+) -> None:
+    """Give the bridge the newest count of every zone, and start a thread that follows new ones.
+
+    Args:
+        bridge: publishes them.
+        config: names the server and the stream of the counts.
+        stack: leaves the embedded server.
+        shutdown: ends the thread.
+
+    Raises:
+        EventStoreError: if the server refuses or does not answer.
+    """
+    from pipeline.subscriber import read_zone_rows
+
+    stream = config.redis.counts_stream
+    if stream is None:
+        return
+    url, position = stack.enter_context(needed_server(config, "counts are on a server")), "0"
+    for entry_id, row in read_zone_rows(url, stream=stream):
+        bridge.restore_counts(row.camera_id, {row.zone: row.people_last})
+        position = entry_id
+
+    def follow() -> None:
+        nonlocal position
+        pause_s = 0.0
+        while not shutdown.stop.wait(pause_s):
+            try:
+                for entry_id, row in read_zone_rows(url, stream=stream, start=position):
+                    position = entry_id
+                    with suppress(BridgeError):  # the next connection publishes it
+                        bridge.count_zones(row.camera_id, {row.zone: row.people_last})
+            except EventStoreError as error:  # the events' subscriber reports it
+                log.debug("counts of zones: %s", error)
+            pause_s = _COUNTS_S
+
+    threading.Thread(target=follow, name="zones", daemon=True).start()
 
 
 def keep_fresh(bridge: HomeAssistantBridge, shutdown: Shutdown) -> None:
