@@ -12,11 +12,14 @@ from pipeline.components import Components
 from pipeline.config.schema import FRAMES_PER_GAP, PipelineConfig
 from pipeline.event_chain import decide_events
 from pipeline.events import Event
+from pipeline.evidence.run import RunEvidence
+from pipeline.evidence.videos import RecordedVideos
 from pipeline.live.camera_reader import CameraReader
 from pipeline.live.camera_set import CameraSet
 from pipeline.live.camera_source import CameraSource
 from pipeline.live.fresh_clips import FreshClips
 from pipeline.live.latest_frames import LatestFrames
+from pipeline.live.packet_feed import PacketFeeds
 from pipeline.live.supervisor import Operator, Supervisor
 from pipeline.observations.keeping import (
     ObservationQueue,
@@ -79,8 +82,10 @@ def replay(
     """Process every frame of every file, with the same result every time; yield the events.
 
         file 1 ==+            one tracker per camera
-        file 2 ==+> merge by time > detect ==> track > cut clips ==> recognize > decide ==> sinks
-        file n ==+            (==> is a channel and a thread; > is a plain generator)
+        file 2 ==+> merge by time > detect ==> track > cut clips ==> recognize > decide
+        file n ==+                                          > evidence > number ==> sinks
+        snapshots, clips, retention: write and delete evidence, if any is kept
+                              (==> is a channel and a thread; > is a plain generator)
 
     With `observations.keep`, what goes from recognize to decide also goes ==> to their writer.
 
@@ -107,8 +112,10 @@ def replay(
     options = DecodeOptions(config.replay.raw_fps, config.replay.max_pixels)
     clips = Channel[ClippedFrame | StreamEnd](config.queues.clips)
     results = Channel[DecidedFrame | DecidedEnd](config.queues.results)
+    recordings = RecordedVideos(options)
+    evidence = _evidence(config, components, stamp, shutdown, is_live=False)
 
-    with StageGroup(shutdown.stop) as stages:
+    with evidence, StageGroup(shutdown.stop) as stages:
         shutdown.bind(stages.cancel)
 
         def read(video: VideoFile | Recording) -> Iterator[Frame | StreamEnd]:
@@ -119,6 +126,7 @@ def replay(
                 stop=shutdown.stop,
                 now=time.time,
                 opened=opened,
+                began=recordings.began,
                 options=options,
             )
             whole = end_at_interruptions(reader, config.clip.max_gap_s)
@@ -127,6 +135,7 @@ def replay(
 
         merged = merge_by_time(map(read, videos), max_concurrent_files=config.replay.files_at_once)
         cut = _perceive(stages, in_batches(merged, components.detect_batch), components, config)
+        cut = evidence.keep_images(cut)
         stages.start("track", cut if keep_pixels else drop_pixels(cut), clips)
         recognized = _recognize(clips.batches(config.queues.clips), components)
         if config.observations.keep:
@@ -136,7 +145,10 @@ def replay(
             stages.run("keep observations", write, cancel=kept.finish)
             recognized = keep_observations(recognized, kept)
         decided = _decide(recognized, components, settings, stamp, live=False)
-        stages.start("recognize", decided, results)
+        shown = evidence.keep(decided, recordings)
+        stages.start("recognize", number_events(shown), results)
+        for name, work in evidence.threads():
+            stages.run(name, work)
 
         yield from write_all(results, sinks)
 
@@ -155,10 +167,12 @@ def live(
     """Process cameras until a shutdown, or until all of them are files that have ended.
 
         camera 1 ==+             one tracker per camera
-        camera 2 ==+=> newest > detect ==> track > cut clips ==> recognize > decide ==> sinks
-        camera n ==+   frames                                   (==> is a thread boundary)
+        camera 2 ==+=> newest > detect ==> track > cut clips ==> recognize > decide
+        camera n ==+   frames                        > evidence > number ==> sinks
         supervise: status line, systemd, reloads that add and remove cameras
         keep observations: writes what goes from recognize to decide, if it is to be kept
+        snapshots, clips, retention: write and delete evidence, if any is kept
+                                                                (==> is a thread boundary)
 
     No reader ever waits for the models. What they cannot process is dropped, the oldest frame of
     the same camera first, so that the delay of the events is bounded.
@@ -186,12 +200,16 @@ def live(
     status.register_queue("detect", frames)
     status.register_queue("recognize", clips)
     status.register_queue("results", results)
+    evidence = _evidence(config, components, stamp, shutdown, is_live=True)
+    status.register_evidence(evidence.health)
+    feeds = PacketFeeds(evidence.plan.held_s, evidence.packet_bytes, evidence.packet_bytes)
 
-    with StageGroup(shutdown.stop) as stages:
+    with evidence, StageGroup(shutdown.stop) as stages:
         shutdown.bind(stages.cancel)
 
         def read(source: CameraSource, stop: threading.Event) -> threading.Thread:
-            reader = CameraReader(source, limits, config.clip.max_gap_s, status, stop)
+            feed = feeds.of(source.camera_id) if evidence.cuts_clips else None
+            reader = CameraReader(source, limits, config.clip.max_gap_s, status, stop, feed=feed)
             frames.add_camera()
             return stages.start(f"read {source.camera_id}", reader.frames(), frames, stop=stop)
 
@@ -204,7 +222,7 @@ def live(
         stages.run("supervise", supervisor.run)
 
         cut = _perceive(stages, frames.batches(components.detect_batch), components, config)
-        stages.start("track", drop_pixels(cut), clips)
+        stages.start("track", drop_pixels(evidence.keep_images(cut)), clips)
         recognized = _recognize(clips.batches(components.recognize_batch), components)
         if config.observations.keep:
             kept = ObservationQueue(waits=False)
@@ -216,7 +234,10 @@ def live(
             recognized = keep_observations(recognized, kept)
         settings = settings or CameraSettings(config, components.known, components.policy)
         decided = _decide(recognized, components, settings, stamp, live=True)
-        stages.start("recognize", decided, results)
+        shown = evidence.keep(decided, feeds)
+        stages.start("recognize", number_events(shown), results)
+        for name, work in evidence.threads():
+            stages.run(name, work)
 
         yield from write_all(results, [*sinks, StatusSink(status)])
 
@@ -244,6 +265,25 @@ def _perceive(
     return cut_subjects(tracked, spec, components.group_spec, time.time, stride_s=stride_s)
 
 
+def _evidence(
+    config: PipelineConfig,
+    components: Components,
+    stamp: EventStamp,
+    shutdown: Shutdown,
+    *,
+    is_live: bool,
+) -> RunEvidence:
+    return RunEvidence(
+        config.evidence,
+        config.output,
+        stamp.run_id,
+        tuple(components.policy.rules),
+        shutdown,
+        config.live.max_pixels if is_live else config.replay.max_pixels,
+        is_live=is_live,
+    )
+
+
 def _recognize(
     batches: Iterable[Sequence[ClippedFrame | StreamEnd]], components: Components
 ) -> Iterator[RecognizedFrame | StreamEnd]:
@@ -263,11 +303,10 @@ def _decide(
     stamp: EventStamp,
     *,
     live: bool,
-) -> Generator[DecidedFrame | DecidedEnd, None, None]:
+) -> Iterable[DecidedFrame | DecidedEnd]:
     """Turn scores into events."""
     labels = components.labels
-    decided = decide_events(recognized, labels, settings, stamp, time.time, live=live)
-    return number_events(decided)
+    return decide_events(recognized, labels, settings, stamp, time.time, live=live)
 
 
 def _observation_writer(

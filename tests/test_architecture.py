@@ -67,6 +67,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.telemetry": "rules sources types",
     "pipeline.live": "sources runtime telemetry types",
     "pipeline.outputs": "rules runtime types",
+    "pipeline.evidence": "config outputs runtime sources types models",
     "pipeline.redis_store": "runtime",
     "pipeline.delivery": "config redis_store outputs rules runtime types",
     "pipeline.subscriber": "redis_store runtime",
@@ -80,8 +81,8 @@ ROOM_MAY_IMPORT = {
     "pipeline.default_thresholds": "config stages models",
     "pipeline.components": "camera_settings default_thresholds recognizer_weights "
     "recognizer_parts config stages models",
-    "pipeline.app": "camera_settings components config event_chain live observations outputs "
-    "runtime sources stages telemetry types",
+    "pipeline.app": "camera_settings components config event_chain evidence live observations "
+    "outputs runtime sources stages telemetry types",
     "pipeline.replay": "app components config outputs runtime sources stages telemetry",
     "pipeline.commands": "pipeline models",
     # training: labels become crops, crops a model, a model a report
@@ -171,6 +172,8 @@ BORDERS = {
         "pipeline/live/stream_decoder.py",
         "pipeline/live/protocols/stream_opening.py",
         "pipeline/outputs/annotated_video.py",
+        "pipeline/sources/stream_head.py",
+        "pipeline/evidence/clip_file.py",
     },
 }
 # Stages meet in the wiring alone.

@@ -50,6 +50,15 @@ TESTED_IN = {
         "pipeline/live/protocols/http_login.py",
         "pipeline/live/protocols/rtsp_messages.py",
     ],
+    "pipeline/evidence/test_stage.py": [
+        "pipeline/evidence/announcing.py",
+        "pipeline/evidence/shown.py",
+    ],
+    "pipeline/sources/test_recorded_packets.py": [
+        "pipeline/sources/encoded_video.py",
+        "pipeline/sources/stream_head.py",
+    ],
+    "pipeline/evidence/test_run.py": ["pipeline/config/evidence.py"],
     "pipeline/redis_store/test_url.py": ["pipeline/redis_store/url_options.py"],
     "pipeline/config/test_schema.py": [
         "pipeline/config/delivery.py",
@@ -86,7 +95,10 @@ TESTED_IN = {
         "pipeline/outputs/output_lock.py",
         "pipeline/runtime/disk_errors.py",
     ],
-    "pipeline/telemetry/test_run_status.py": ["pipeline/telemetry/snapshots.py"],
+    "pipeline/telemetry/test_run_status.py": [
+        "pipeline/telemetry/reporters.py",
+        "pipeline/telemetry/snapshots.py",
+    ],
     "integration/test_train_command.py": [
         "training/commands/train.py",
     ],

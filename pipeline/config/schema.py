@@ -22,6 +22,7 @@ from pydantic import (
 
 from pipeline.config.decision import DecisionConfig
 from pipeline.config.delivery import BridgesConfig, RedisConfig
+from pipeline.config.evidence import EvidenceConfig
 from pipeline.config.groups import GroupsConfig
 from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.loading import (
@@ -288,6 +289,11 @@ class PipelineConfig(Section):
         description="what decisions are made of, kept for backtest",
     )
     redis: RedisConfig = Field(default_factory=RedisConfig, description="where events go")
+    evidence: EvidenceConfig = Field(
+        default_factory=EvidenceConfig,
+        description="snapshots and clips of alarms and actions; off until rules or actions are "
+        "named",
+    )
     replay: ReplayConfig = Field(
         default_factory=ReplayConfig, description="how recorded files are read"
     )

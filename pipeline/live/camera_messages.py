@@ -51,6 +51,8 @@ class OpenStream:
     max_staleness_s: float
     max_pixels: int = MAX_PIXELS  # of a frame
     snapshot_fps: float = 2.0  # at which the URL of a single image is asked for
+    keep_packets_s: float = 0.0  # of its encoded video, for clips; 0: none
+    keep_packets_bytes: int = 0  # of which at most so much is kept
 
 
 @dataclass(frozen=True, slots=True)

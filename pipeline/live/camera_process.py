@@ -22,8 +22,10 @@ from pipeline.live.camera_messages import (
     StreamInfo,
     StreamStatistics,
 )
+from pipeline.live.packet_ring import PacketRing, SendPackets, StopPackets
 from pipeline.live.stream_decoder import StreamDecoder
 from pipeline.runtime.child_process import ChildProcess
+from pipeline.sources.encoded_video import EncodedPacket, StreamHead
 from pipeline.sources.pixel_limit import OUT_OF_MEMORY, limit_memory
 from pipeline.sources.shared_frames import Filled, NeedSlots, SlotOwner, SlotRing
 
@@ -76,9 +78,14 @@ class CameraProcess:
             self._slots.release()
         self._child = self._slots = None
 
+    def ask(self, message: SendPackets | StopPackets) -> None:
+        """Ask the child of an open connection for packets, which `frames` yields."""
+        if self._child is not None:
+            self._child.send(message)
+
     def frames(
         self, request: OpenStream
-    ) -> Iterator[StreamInfo | LiveFrame | StreamStatistics | None]:
+    ) -> Iterator[StreamInfo | LiveFrame | StreamStatistics | StreamHead | EncodedPacket | None]:
         """Connect and yield what comes; None at intervals while nothing does.
 
         Raises:
@@ -97,7 +104,7 @@ class CameraProcess:
                 raise StreamError(message.reason, message.detail)
             else:
                 assert message is None or isinstance(
-                    message, StreamInfo | StreamStatistics | _Begun
+                    message, StreamInfo | StreamStatistics | StreamHead | EncodedPacket | _Begun
                 )
                 yield None if isinstance(message, _Begun) else message
 
@@ -150,7 +157,8 @@ def serve_camera(pipe: Connection) -> None:
     with suppress(EOFError, BrokenPipeError, ConnectionResetError):
         while True:
             request = ring.wait_for_other()
-            assert isinstance(request, OpenStream)
+            if not isinstance(request, OpenStream):  # of packets, when the connection had ended
+                continue
             limit_memory(request.max_pixels)
             pipe.send(_Begun())
             try:
@@ -161,21 +169,29 @@ def serve_camera(pipe: Connection) -> None:
 
 def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
     decoder = StreamDecoder(request)
+    packets = PacketRing(request.keep_packets_s, request.keep_packets_bytes, pipe.send)
+
+    def answer(message: object) -> None:
+        assert isinstance(message, SendPackets | StopPackets)
+        packets.handle(message)
+
+    ring.on_other = answer
     try:
         pipe.send(decoder.info)
         size: tuple[int, ...] | None = None
-        busy = 0
+        busy = 0  # frames for which no slot was free
         for item in decoder.frames():
+            if isinstance(item, StreamHead | EncodedPacket):
+                packets.take(item)
+                continue
             if isinstance(item, StreamStatistics):
+                ring.take_messages()  # also of a camera of which no frame is selected
                 if busy:
                     item.drops["busy"] = item.drops.get("busy", 0) + busy
                     busy = 0
                 pipe.send(item)
                 continue
-            if size is not None and item.image.shape != size:
-                height, width = item.image.shape[:2]
-                raise StreamError("format_changed", f"its frames are {width}x{height} now")
-            size = item.image.shape
+            size = _same_size(item.image.shape, size)
             busy += not ring.offer(item.image, item.times)
     except StreamError:
         pipe.send(decoder.statistics())
@@ -184,3 +200,10 @@ def _serve(pipe: Connection, ring: SlotRing, request: OpenStream) -> None:
         raise StreamError("unreadable", OUT_OF_MEMORY) from error
     finally:
         decoder.close()
+
+
+def _same_size(size: tuple[int, ...], before: tuple[int, ...] | None) -> tuple[int, ...]:
+    if before is not None and size != before:
+        height, width = size[:2]
+        raise StreamError("format_changed", f"its frames are {width}x{height} now")
+    return size

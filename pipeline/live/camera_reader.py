@@ -25,7 +25,9 @@ from pipeline.live.camera_messages import (
 )
 from pipeline.live.camera_process import CameraProcess
 from pipeline.live.camera_source import CameraSource
+from pipeline.live.packet_feed import PacketFeed
 from pipeline.runtime.backoff import next_pause_s
+from pipeline.sources.encoded_video import EncodedPacket, StreamHead
 from pipeline.telemetry.run_status import RunStatus
 from pipeline.types import Frame, StreamEnd
 
@@ -85,6 +87,7 @@ class CameraReader:
         stop: ends the reader within a second.
         now: Unix seconds.
         process: decodes the camera; None: a new one.
+        feed: gets its encoded video while a clip is cut; None: no clips.
     """
 
     def __init__(
@@ -96,7 +99,9 @@ class CameraReader:
         stop: threading.Event,
         now: Callable[[], float] = time.time,
         process: CameraProcess | None = None,
+        feed: PacketFeed | None = None,
     ) -> None:
+        self._feed = feed or PacketFeed(0.0, 0, 0)
         self._source, self._timeouts, self._status = source, timeouts, status
         self._max_gap_s, self._stop, self._now = max_gap_s, stop, now
         self._process = process or CameraProcess()
@@ -121,6 +126,8 @@ class CameraReader:
             self._timeouts.max_staleness_s,
             self._timeouts.max_pixels,
             self._timeouts.snapshot_fps,
+            self._feed.keep_s,
+            self._feed.keep_bytes,
         )
         reason: DownReason = "stopped"
         with self._process:
@@ -138,6 +145,7 @@ class CameraReader:
 
     def _connection(self, request: OpenStream) -> Iterator[Frame | StreamEnd]:
         self._timeline.new_connection()
+        self._feed.new_connection()
         info: StreamInfo | None = None
         self._frames_before = self._frames
         self._tried_at = intact_at = time.monotonic()
@@ -152,11 +160,20 @@ class CameraReader:
                 intact_at = time.monotonic()
                 self._frames = self._frames_before + item.times.decoded
                 yield from self._deliver(item, info)
+            elif isinstance(item, StreamHead | EncodedPacket):
+                self._feed.received(item, self._timeline.shift_s(item.part))
+            self._ask_for_packets()
             yield from self._end_if_lost()
             if info is not None and time.monotonic() - intact_at > self._blind_limit_s():
                 # It sends, but no frame of it can be used.
                 self._process.kill()
                 raise StreamError("unreadable", f"no intact frame for {self._blind_limit_s():g} s")
+
+    def _ask_for_packets(self) -> None:
+        if self._timeline.epoch is None:
+            return
+        for message in self._feed.requests(self._timeline.epoch, self._timeline.newest_shift_s):
+            self._process.ask(message)
 
     def _blind_limit_s(self) -> float:
         fps = self._source.detect_fps
@@ -268,19 +285,23 @@ class _Timeline:
 
     def __init__(self) -> None:
         self._zero_s: float | None = None  # monotonic
-        self._shift_s = 0.0
-        self._epoch: int | None = None
+        self.newest_shift_s = 0.0  # from the stream's clock to media time
+        self.epoch: int | None = None  # of the newest frame; None: no frame of this connection yet
         self._newest_s = -1.0
 
     def new_connection(self) -> None:
-        self._epoch = None
+        self.epoch = None
+
+    def shift_s(self, epoch: int) -> float | None:
+        """Return what to add to a time of the stream; None before its first frame."""
+        return self.newest_shift_s if epoch == self.epoch else None
 
     def place(self, pts_s: float, epoch: int, captured_s: float) -> float:
         if self._zero_s is None:
             self._zero_s = captured_s
-        if epoch != self._epoch:
-            self._epoch = epoch
+        if epoch != self.epoch:
+            self.epoch = epoch
             at_s = max(captured_s - self._zero_s, self._newest_s + 0.001)
-            self._shift_s = max(at_s, 0.0) - pts_s
-        self._newest_s = pts_s + self._shift_s
+            self.newest_shift_s = max(at_s, 0.0) - pts_s
+        self._newest_s = pts_s + self.newest_shift_s
         return self._newest_s

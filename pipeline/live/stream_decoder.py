@@ -26,8 +26,10 @@ from pipeline.live.camera_messages import (
 from pipeline.live.capture_clock import CaptureClock
 from pipeline.live.frame_pacing import FramePacer, PlaybackPacer
 from pipeline.live.protocols.stream_opening import OpenedStream, open_stream
+from pipeline.sources.encoded_video import EncodedPacket, StreamHead
 from pipeline.sources.pixel_limit import jpeg_size, too_many_pixels
 from pipeline.sources.stream_choice import choose_stream
+from pipeline.sources.stream_head import describe_stream
 from pipeline.sources.upright import upright_bgr
 from pipeline.telemetry.snapshots import DropCause
 
@@ -38,6 +40,9 @@ LATE_FOR_S = 10.0  # a stream that is late for longer is not expected to catch u
 _NO_TIMESTAMPS = 0x80  # FFmpeg: AVFMT_NOTIMESTAMPS, of raw streams
 _USUAL_FPS = 25.0
 STATISTICS_INTERVAL_S = 0.5  # between two signs of life of the stream
+_NOT_COMPRESSED = ("rawvideo",)  # of webcams: a second of it has 15 MB and more
+
+Item = LiveFrame | StreamStatistics | StreamHead | EncodedPacket
 
 
 class StreamDecoder:
@@ -61,6 +66,7 @@ class StreamDecoder:
         self._pacer = FramePacer(self._source.detect_fps)
         self._drops: Counter[DropCause] = Counter()
         self._decoded = self._epoch = 0
+        self._packet_number, self._head_of = 0, -1  # epoch of the newest head
         self._last_pts_s: float | None = None
         # A connection that begins between two key frames begins with frames that need earlier ones.
         self._damaged_at: float | None = time.monotonic()
@@ -72,8 +78,10 @@ class StreamDecoder:
         """Release the connection."""
         self._opened.close()
 
-    def frames(self) -> Iterator[LiveFrame | StreamStatistics]:
+    def frames(self) -> Iterator[Item]:
         """Yield the frames to process as they come, and statistics in between.
+
+        Where packets are kept, each one is yielded before its frame, and a head before the first.
 
         Raises:
             StreamError: when the connection ends; for a file, its end is reason `stream_ended`.
@@ -87,6 +95,7 @@ class StreamDecoder:
                 self._playback.wait(pts_s)
             arrived_s = time.monotonic()
             late = not self._paced and pts_s is not None and self._is_late(pts_s, arrived_s)
+            yield from self._encoded(packet, pts_s)
             for frame in self._decode(packet, arrived_s):
                 selected = self._select(frame, arrived_s, late)
                 if selected is not None:
@@ -173,6 +182,25 @@ class StreamDecoder:
             return None
         self._raw_packets += 1
         return (self._raw_packets - 1) * self._raw_step_s
+
+    def _encoded(self, packet: Packet, pts_s: float | None) -> Iterator[StreamHead | EncodedPacket]:
+        is_kept = self._request.keep_packets_s and self.info.codec not in _NOT_COMPRESSED
+        if not is_kept or pts_s is None or not packet.size:
+            return
+        data = bytes(packet)
+        if packet.is_keyframe and self._head_of != self._epoch:
+            self._head_of = self._epoch
+            try:
+                described = describe_stream(self._stream, data)
+            except (av.error.FFmpegError, ValueError):
+                self._head_of = -1  # a damaged packet; the next key frame is tried
+                return
+            yield StreamHead(self.info.codec, described, self._epoch)
+        if self._head_of == self._epoch:
+            at_s = self._playback.continued(pts_s) if self._paced else pts_s
+            number = self._packet_number
+            self._packet_number += 1
+            yield EncodedPacket(data, at_s, packet.is_keyframe, number, self._epoch)
 
     def _is_late(self, pts_s: float, arrived_s: float) -> bool:
         """Return whether the stream is behind its own pace, and count the packet if it is."""

@@ -188,6 +188,8 @@ def status_line(snapshot: Snapshot) -> str:
         parts.append(f"{snapshot.outbox_waiting} events wait for Redis")
     if snapshot.disk_error:
         parts.append("the disk takes no events")
+    if snapshot.evidence_error:
+        parts.append("evidence is missing")
     return " · ".join(parts)
 
 

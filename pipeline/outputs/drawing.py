@@ -68,6 +68,30 @@ def draw_frame(
     return canvas.image
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class LabelledBox:
+    """A person's box, and what is written above it."""
+
+    label: str
+    xyxy: NDArray[np.float32]  # float32 (4,) pixels
+
+
+def draw_subjects(image: Image, boxes: Sequence[LabelledBox], caption: str) -> None:
+    """Draw the people in question into an image, in place, and a text in the top left corner.
+
+    Args:
+        image: uint8 (H, W, 3) BGR.
+        boxes: of the people.
+        caption: such as the camera's name and the time.
+    """
+    canvas = Canvas(image)
+    for box in boxes:
+        canvas.draw_box(box.xyxy, ACTING)
+    canvas.draw_text(caption)
+    marks = [_Mark(box.label, box.xyxy, (), ACTING) for box in boxes]
+    canvas.draw_labels(sorted(marks, key=lambda one: float(one.xyxy[1])))
+
+
 def box_colour(actions: Sequence[ActionEvent]) -> Colour:
     """Return the BGR colour of a box and its labels, which says whether an action is ongoing.
 
@@ -147,7 +171,10 @@ class Canvas:
 
     def draw_caption(self, frame: Frame) -> None:
         """Draw camera and media time in the top left corner."""
-        text = f"{frame.camera_id}  {format_media_time(frame.pts_s)}"
+        self.draw_text(f"{frame.camera_id}  {format_media_time(frame.pts_s)}")
+
+    def draw_text(self, text: str) -> None:
+        """Draw a line of text in the top left corner."""
         self._reserve([text], 0, 0)
         self.filled_text(text, 0, 0, _BLACK, ink=_WHITE)
 

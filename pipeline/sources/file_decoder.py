@@ -6,11 +6,13 @@ The decoder process imports it and should start fast: numpy and PyAV only.
 from __future__ import annotations
 
 import math
+import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
 from pathlib import Path
+from typing import cast
 
 import av
 import numpy as np
@@ -20,9 +22,12 @@ from numpy.typing import NDArray
 
 from pipeline.paths import ffmpeg_url
 from pipeline.sources.container_end import check_end
+from pipeline.sources.encoded_video import StreamHead
 from pipeline.sources.file_clock import FileClock
+from pipeline.sources.packet_order import in_order_of_time
 from pipeline.sources.pixel_limit import MAX_PIXELS, too_many_pixels
 from pipeline.sources.stream_choice import choose_stream, describe_others
+from pipeline.sources.stream_head import describe_stream
 from pipeline.sources.upright import square_width, upright_bgr
 
 _FIRST_YEAR = 1990  # 1904 and 1970 are the zero of clocks that were never set
@@ -156,6 +161,65 @@ class VideoReader:
                 frames = self._damage.before_key
                 self._notes.append(f"{frames} frames before its first key frame cannot be decoded")
         self._check_complete(decoded, end_s)
+
+    def packets(self) -> Iterator[tuple[float, av.Packet[VideoStream]]]:
+        """Yield every packet with the time of its frame, as `frames` has it; in order of decoding.
+
+        Raises:
+            DecodeError: if the file does not state the times of its packets, or reading stops.
+        """
+        clock = FileClock[tuple[int, "av.Packet[VideoStream]"]](1.0 / (self.info.fps or USUAL_FPS))
+        placed: dict[int, tuple[float, av.Packet[VideoStream]]] = {}
+        following = 0
+        for pts_s, (number, packet) in clock.place(in_order_of_time(self._stamped_packets())):
+            placed[number] = pts_s, packet
+            while following in placed:
+                yield placed.pop(following)
+                following += 1
+
+    def _stamped_packets(self) -> Iterator[tuple[float, tuple[int, av.Packet[VideoStream]]]]:
+        start_s = (self._container.start_time or 0) / av.time_base
+        number, step_s = 0, 0.0
+        try:
+            for packet in self._container.demux(self._stream):
+                if not packet.size:
+                    continue
+                if self._is_raw and not number:
+                    packet.decode()  # the decoder then knows the rate
+                    step_s = 1.0 / self._rate_of_raw_stream()
+                ordered = self._is_raw or packet.pts is None
+                if ordered and self._stream.codec_context.has_b_frames:
+                    raise DecodeError("it has B-frames, but not the times of its packets")
+                if self._is_raw:
+                    stamp_s = number * step_s
+                else:
+                    stamp = packet.dts if packet.pts is None else packet.pts
+                    if stamp is None:
+                        raise DecodeError("it does not state the times of its packets")
+                    stamp_s = float(stamp * packet.time_base) - start_s
+                yield stamp_s, (number, packet)
+                number += 1
+        except av.FFmpegError as error:
+            raise DecodeError(f"reading stopped ({error.strerror})") from error
+
+    def head(self, key_packet: av.Packet[VideoStream]) -> StreamHead:
+        """Describe the stream for another process.
+
+        Args:
+            key_packet: holds a key frame; it is decoded to know how the image is turned.
+
+        Raises:
+            DecodeError: if its codec has no place in a file.
+        """
+        data = bytes(key_packet)
+        try:
+            described = describe_stream(self._stream, data)
+            frames = [*key_packet.decode(), *self._stream.decode(None)]
+        except (av.FFmpegError, ValueError) as error:
+            raise DecodeError(f"its codec cannot be described ({error})") from error
+        matrix = cast("bytes | None", frames[0].side_data.get("DISPLAYMATRIX") if frames else None)
+        turned = None if matrix is None else struct.unpack_from("=9i", matrix)
+        return StreamHead(self.info.codec, described, 0, turned)
 
     def _stamped(self) -> Iterator[tuple[float | None, av.VideoFrame]]:
         """Yield every frame with its stamp in seconds from the beginning of the file."""

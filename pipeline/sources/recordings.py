@@ -42,6 +42,7 @@ def read_recording(
     stop: threading.Event,
     now: Callable[[], float],
     opened: Callable[[str, VideoInfo], None],
+    began: Callable[[VideoFile, float], None] = lambda video, begins_s: None,
     options: DecodeOptions = DECODE_DEFAULTS,
 ) -> Generator[Frame | StreamEnd, None, None]:
     """Yield the frames of all pieces, counted and timed as if they were one file, and one end.
@@ -55,6 +56,7 @@ def read_recording(
         stop: ends reading early, without an error.
         now: Unix seconds.
         opened: called with the camera id and what the container declares, for each piece.
+        began: called with each piece before its first frame, and the media time of its beginning.
         options: how the pieces are decoded.
     """
     timeline = _Timeline(recording)
@@ -67,6 +69,7 @@ def read_recording(
     for piece, start_at in zip(recording.pieces, recording.starts_at, strict=True):
         timeline.next_piece(start_at)
         video = replace(piece, camera_id=recording.camera_id)
+        began(video, timeline.begins_s)
         for item in read_frames(video, stop=stop, now=now, opened=declare, options=options):
             if isinstance(item, Frame):
                 yield timeline.place(item)
@@ -96,11 +99,11 @@ class _Timeline:
         self._declared_s, self._read_s, self._step_s = 0.0, 0.0, _USUAL_STEP_S
         self._newest_s: float | None = None  # of this piece
         self._first_index = self._frames
-        self._begins_s, self._start_at = self._end_s, start_at
+        self.begins_s, self._start_at = self._end_s, start_at
         if start_at is not None and self._end_at is not None:
             gap_s = start_at - self._end_at
             if gap_s > SEAM_TOLERANCE_S:
-                self._begins_s += gap_s
+                self.begins_s += gap_s
         elif start_at is None:
             self._start_at = self._end_at
         self._end_at = self._start_at
@@ -128,7 +131,7 @@ class _Timeline:
         return replace(
             frame,
             index=self._frames - 1,
-            pts_s=self._begins_s + frame.pts_s,
+            pts_s=self.begins_s + frame.pts_s,
             recorded_at=recorded_at,
         )
 
@@ -138,5 +141,5 @@ class _Timeline:
 
     def _ends_after(self, length_s: float) -> None:
         self._length_s = length_s
-        self._end_s = self._begins_s + length_s
+        self._end_s = self.begins_s + length_s
         self._end_at = None if self._start_at is None else self._start_at + length_s

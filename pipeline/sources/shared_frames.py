@@ -93,6 +93,8 @@ class SlotRing:
 
     def __init__(self, pipe: Connection) -> None:
         self._pipe = pipe
+        # Called with a message that has nothing to do with slots, while one of slots is awaited.
+        self.on_other: Callable[[object], None] = lambda message: None
         self._memory: SharedMemory | None = None
         self._slot_bytes = 0
         self._free: list[int] = []
@@ -111,12 +113,20 @@ class SlotRing:
     def offer(self, image: NDArray[np.uint8], stamp: object) -> bool:
         """Do the same without waiting; return False if no slot is free."""
         self._make_room(image)
-        while self._pipe.poll():
-            self._free.append(self._wait_for_slot())
+        self.take_messages()
         if not self._free:
             return False
         self._fill(self._free.pop(), image, stamp)
         return True
+
+    def take_messages(self) -> None:
+        """Take what the parent has sent, without waiting: returned slots, and other messages."""
+        while self._pipe.poll():
+            message = self._pipe.recv()
+            if isinstance(message, int):
+                self._free.append(message)
+            else:
+                self.on_other(message)
 
     def wait_for_other(self) -> object:
         """Wait for the parent's next message other than a returned slot, and return it."""
@@ -137,9 +147,14 @@ class SlotRing:
         self._pipe.send(Filled(slot, image.shape, stamp))
 
     def _wait_for_slot(self) -> int:
-        slot = self._pipe.recv()
-        assert isinstance(slot, int)
-        return slot
+        while not isinstance(message := self._pipe.recv(), int):
+            self.on_other(message)
+        return message
+
+    def _wait_for_name(self) -> str:
+        while not isinstance(message := self._pipe.recv(), str):
+            self.on_other(message)
+        return message
 
     def _make_room(self, image: NDArray[np.uint8]) -> None:
         if image.nbytes <= self._slot_bytes:
@@ -148,6 +163,6 @@ class SlotRing:
             self._free.append(self._wait_for_slot())
         self.close()
         self._pipe.send(NeedSlots(image.nbytes))
-        self._memory = SharedMemory(name=self._pipe.recv())
+        self._memory = SharedMemory(name=self._wait_for_name())
         self._slot_bytes = image.nbytes
         self._free = list(range(SLOTS))

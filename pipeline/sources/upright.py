@@ -15,7 +15,11 @@ from numpy.typing import NDArray
 _LEAST_STRETCH, _MOST_STRETCH = 0.02, 5.0
 
 
-def upright_bgr(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> NDArray[np.uint8]:
+def upright_bgr(
+    frame: av.VideoFrame,
+    pixel_aspect: Fraction | None = None,
+    turned: tuple[int, ...] | None = None,
+) -> NDArray[np.uint8]:
     """Convert a frame to the pixels that a player shows.
 
     Pixels that are not square (recorders of 704x576 or 960x1080) are scaled in width, as players
@@ -24,6 +28,7 @@ def upright_bgr(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> N
     Args:
         frame: as decoded.
         pixel_aspect: width of a pixel divided by its height; None: unknown, which means square.
+        turned: display matrix of a frame that does not carry its own.
 
     Returns:
         uint8 (H, W, 3) BGR, contiguous.
@@ -34,7 +39,9 @@ def upright_bgr(frame: av.VideoFrame, pixel_aspect: Fraction | None = None) -> N
     else:
         image = np.asarray(frame.to_ndarray(format="bgr24", width=width), np.uint8)
     matrix = cast("bytes | None", frame.side_data.get("DISPLAYMATRIX"))
-    return image if matrix is None else _displayed(image, struct.unpack_from("=9i", matrix))
+    if matrix is not None:
+        turned = struct.unpack_from("=9i", matrix)
+    return image if turned is None else _displayed(image, turned)
 
 
 def square_width(width: int, pixel_aspect: Fraction | None) -> int:

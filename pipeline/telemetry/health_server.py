@@ -113,13 +113,14 @@ def health_of(snapshot: Snapshot) -> Health:
     """Rate a run.
 
     Returns:
-        `stuck` if it must be restarted; `degraded` if a camera is not up, Redis is unavailable, or
-        a disk takes no events.
+        `stuck` if it must be restarted; `degraded` if a camera is not up, Redis is unavailable, a
+        disk takes no events, or a snapshot or clip cannot be written.
     """
     if not snapshot.healthy:
         return "stuck"
     blind = any(camera.state != "up" for camera in snapshot.cameras)
-    has_error = snapshot.redis_error is not None or snapshot.disk_error is not None
+    errors = (snapshot.redis_error, snapshot.disk_error, snapshot.evidence_error)
+    has_error = any(error is not None for error in errors)
     return "degraded" if blind or has_error else "ok"
 
 
@@ -148,6 +149,11 @@ def health_document(snapshot: Snapshot, now: float) -> dict[str, Any]:
         "events": snapshot.events,
         "outbox": {"waiting": snapshot.outbox_waiting, "redis_trouble": snapshot.redis_error},
         "disk_trouble": snapshot.disk_error,
+        "evidence": {
+            "trouble": snapshot.evidence_error,
+            "written": dict(snapshot.evidence_written),
+            "missing": dict(snapshot.evidence_missing),
+        },
         "gpu_memory_bytes": snapshot.gpu_memory_bytes,
     }
 

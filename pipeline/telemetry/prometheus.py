@@ -279,6 +279,7 @@ def _run(snapshot: Snapshot) -> Iterator[Metric]:
         "1 while the disk accepts events, else 0",
         [((), float(snapshot.disk_error is None))],
     )
+    yield from _evidence(snapshot)
     if snapshot.gpu_memory_bytes is not None:
         yield _gauge(
             "gpu_memory_bytes", "GPU memory that PyTorch holds", [((), snapshot.gpu_memory_bytes)]
@@ -286,6 +287,24 @@ def _run(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("healthy", "0 while a stage is stuck, else 1", [((), float(snapshot.healthy))])
     yield _gauge(
         "start_timestamp_seconds", "Unix time of the run's start", [((), snapshot.started_at)]
+    )
+
+
+def _evidence(snapshot: Snapshot) -> Iterator[Metric]:
+    for name, text, files in (
+        ("evidence_written", "Snapshots and clips that were written", snapshot.evidence_written),
+        (
+            "evidence_missing",
+            "Snapshots and clips that could not be written",
+            snapshot.evidence_missing,
+        ),
+    ):
+        rows = [((media,), files.get(media, 0)) for media in ("snapshot", "clip")]
+        yield _counter(name, text, rows, ("media",))
+    yield _gauge(
+        "evidence_up",
+        "1 while snapshots and clips can be written, else 0",
+        [((), float(snapshot.evidence_error is None))],
     )
 
 

@@ -13,6 +13,7 @@ import numpy as np
 
 from pipeline.events import Event
 from pipeline.telemetry.event_counters import EventCounters
+from pipeline.telemetry.reporters import DiskState, EvidenceState, PublisherState
 from pipeline.telemetry.snapshots import (
     DROP_CAUSES,
     CameraSnapshot,
@@ -31,26 +32,6 @@ class MonitoredQueue(Sized, Protocol):
     """A queue that knows since when its consumer has been processing one batch."""
 
     busy_since: float | None  # monotonic seconds; None while the consumer waits for items
-
-
-class PublisherState(Protocol):
-    """What the publisher of the events reports of Redis."""
-
-    last_error: str | None  # why Redis takes no events, without credentials; None while it does
-
-    @property
-    def waiting(self) -> int:
-        """Count the events that Redis has not received yet."""
-        ...
-
-
-class DiskState(Protocol):
-    """What a writer of events to a disk reports."""
-
-    @property
-    def disk_error(self) -> str | None:
-        """Why the disk takes no events now; None while it does."""
-        ...
 
 
 class Samples:
@@ -135,6 +116,7 @@ class RunStatus:
         self._queues: dict[str, Sized] = {}
         self._publisher: PublisherState | None = None
         self._disks: list[DiskState] = []
+        self._evidence: EvidenceState | None = None
         self._cameras: dict[str, _CameraCounters] = {}
         self._latency: dict[str, Samples] = {}
         self._detect_batches, self._recognize_batches = self._samples(), self._samples()
@@ -165,6 +147,11 @@ class RunStatus:
         """Set what cameras that are added begin to count; see `EventCounters.expect`."""
         with self._lock:
             self._expected.expect(actions, alarms)
+
+    def register_evidence(self, evidence: EvidenceState) -> None:
+        """Include the state of the writer of snapshots and clips in the snapshots."""
+        with self._lock:
+            self._evidence = evidence
 
     def add_camera(self, camera_id: str) -> None:
         """Start the counters of a camera."""
@@ -297,6 +284,7 @@ class RunStatus:
         # Asked outside of the lock: a queue reports its drops while it holds its own lock.
         with self._lock:
             queues, publisher, disks = dict(self._queues), self._publisher, tuple(self._disks)
+            evidence = self._evidence
         lengths = {name: len(queue) for name, queue in queues.items()}
         stuck = self._find_stuck(queues)
         outbox_waiting = 0 if publisher is None else publisher.waiting
@@ -320,6 +308,9 @@ class RunStatus:
                 outbox_waiting=outbox_waiting,
                 redis_error=redis_error,
                 disk_error=disk_error,
+                evidence_error=None if evidence is None else evidence.error,
+                evidence_written={} if evidence is None else evidence.written,
+                evidence_missing={} if evidence is None else evidence.missing,
                 gpu_memory_bytes=gpu_memory_bytes,
             )
 

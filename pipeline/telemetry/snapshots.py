@@ -7,7 +7,7 @@ this, so that they cannot disagree.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 CameraState = Literal["connecting", "up", "down"]
@@ -61,6 +61,9 @@ class Snapshot:
     redis_error: str | None  # why Redis accepts no events now, without credentials
     disk_error: str | None  # why a disk takes no events now; they go past it
     gpu_memory_bytes: int | None  # that PyTorch holds; None without a GPU
+    evidence_error: str | None = None  # why a snapshot or clip cannot be written now
+    evidence_written: Mapping[str, int] = field(default_factory=dict)  # files by kind
+    evidence_missing: Mapping[str, int] = field(default_factory=dict)  # that could not be written
 
     @property
     def end_to_end_s(self) -> tuple[float, float, float] | None:

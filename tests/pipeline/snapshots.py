@@ -50,5 +50,7 @@ def make_snapshot(*cameras: CameraSnapshot, **changes: Any) -> Snapshot:
         "redis_error": None,
         "disk_error": None,
         "gpu_memory_bytes": 1_000_000,
+        "evidence_written": {"snapshot": 5, "clip": 4},
+        "evidence_missing": {"clip": 1},
     }
     return Snapshot(**values | changes)

@@ -85,6 +85,11 @@ def test_a_run_in_good_order_is_ok() -> None:
         "events": 42,
         "outbox": {"waiting": 0, "redis_trouble": None},
         "disk_trouble": None,
+        "evidence": {
+            "trouble": None,
+            "written": {"snapshot": 5, "clip": 4},
+            "missing": {"clip": 1},
+        },
         "gpu_memory_bytes": 1_000_000,
     }
     assert gate.pop("drops")["full"] == 7

@@ -68,6 +68,11 @@ def test_every_number_of_the_run_is_there() -> None:
         ("behaviour_outbox_waiting",): 0.0,
         ("behaviour_redis_up",): 1.0,
         ("behaviour_disk_up",): 1.0,
+        ("behaviour_evidence_written_total", "snapshot"): 5.0,
+        ("behaviour_evidence_written_total", "clip"): 4.0,
+        ("behaviour_evidence_missing_total", "snapshot"): 0.0,
+        ("behaviour_evidence_missing_total", "clip"): 1.0,
+        ("behaviour_evidence_up",): 1.0,
         ("behaviour_gpu_memory_bytes",): 1_000_000.0,
         ("behaviour_healthy",): 1.0,
         ("behaviour_start_timestamp_seconds",): STARTED_AT,
@@ -103,6 +108,8 @@ def test_what_only_grows_is_a_counter_and_the_rest_are_gauges() -> None:
         "behaviour_zone_entered",
         "behaviour_zone_left",
         "behaviour_line_crossings",
+        "behaviour_evidence_missing",
+        "behaviour_evidence_written",
     }
     assert set(types.values()) == {"counter", "gauge", "histogram"}
 
