@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -16,14 +17,17 @@ import numpy as np
 from av.video.reformatter import ColorRange, Colorspace
 
 from pipeline.errors import PipelineError
-from pipeline.events import ActionEvent
-from pipeline.outputs.drawing import draw_frame
+from pipeline.events import ActionEvent, AlarmEvent
+from pipeline.outputs.alarm_drawing import draw_alarms
+from pipeline.outputs.drawing import Canvas, draw_frame
 from pipeline.outputs.output_lock import lock_output
+from pipeline.outputs.place_drawing import count_label, draw_line, draw_zone
 from pipeline.outputs.sinks import CameraFilesSink, file_name, is_one_video, writing
 from pipeline.paths import ffmpeg_url
 from pipeline.printable import printable
+from pipeline.rules.stage import CameraRules
 from pipeline.runtime.private_files import open_private
-from pipeline.types import DecidedEnd, DecidedFrame, Image
+from pipeline.types import DecidedEnd, DecidedFrame, Image, TrackedFrame
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +41,7 @@ LONGEST_PAUSE_S, _SHORT_PAUSE_S = 60.0, 2.0
 
 _LISTED_EVENTS = 4
 _LISTED_S = 6.0  # media time that an event stays in the list, seconds
+_ALARM_STAYS_S = 3.0  # media time that an alarm is shown after its end, seconds
 
 
 class AnnotatedVideoSink(CameraFilesSink):
@@ -47,11 +52,16 @@ class AnnotatedVideoSink(CameraFilesSink):
 
     Args:
         target: `FILE.mp4` for a run of one camera, else a directory for `<camera_id>.mp4`.
+        rules_of: returns the zones and lines of a camera, which are drawn with their counts.
     """
 
-    def __init__(self, target: Path) -> None:
+    def __init__(
+        self,
+        target: Path,
+        rules_of: Callable[[str], CameraRules] = lambda camera_id: CameraRules(),
+    ) -> None:
         super().__init__()
-        self._target = target
+        self._target, self._rules_of = target, rules_of
         self._one_file = is_one_video(target)
         self._cameras: dict[str, _CameraVideo] = {}
         self._files_made = 0
@@ -84,19 +94,23 @@ class AnnotatedVideoSink(CameraFilesSink):
         else:
             raise PipelineError(f"{self._target} is one file: name a directory for several videos")
         self._files_made += 1
-        return _CameraVideo(Mp4Writer(path, item.tracked.frame.wh))
+        return _CameraVideo(Mp4Writer(path, item.tracked.frame.wh), self._rules_of(camera_id))
 
 
 class _CameraVideo:
-    """One camera's file and its ongoing actions."""
+    """One camera's file, its ongoing actions and alarms, and the counts of its lines."""
 
-    def __init__(self, writer: Mp4Writer) -> None:
-        self._writer = writer
+    def __init__(self, writer: Mp4Writer, places: CameraRules) -> None:
+        self._writer, self._places = writer, places
+        self._crossings = Counter[tuple[str, str]]()  # by line and direction
+        self._alarms: dict[str, AlarmEvent] = {}  # newest event by alarm id, in start order
         self._running: dict[str, ActionEvent] = {}  # newest event by instance id, in start order
         self._latest: deque[ActionEvent] = deque(maxlen=_LISTED_EVENTS)
 
     def take_events(self, item: DecidedFrame | DecidedEnd) -> None:
         for event in item.events:
+            if isinstance(event, AlarmEvent):
+                self._alarms[event.alarm_id] = event
             if not isinstance(event, ActionEvent):
                 continue
             if event.kind == "end":
@@ -118,8 +132,35 @@ class _CameraVideo:
                 actions.setdefault(event.track_id, []).append(event)
             elif event.group_id is not None:
                 of_groups.setdefault(event.group_id, []).append(event)
-        drawn = draw_frame(item.tracked, actions, tuple(self._latest), of_groups)
+        drawn = draw_frame(self._with_places(item), actions, tuple(self._latest), of_groups)
+        if alarms := self._shown_alarms(pts_s):
+            draw_alarms(drawn, alarms, item.tracked.people)
         self._writer.write(drawn, pts_s)
+
+    def _with_places(self, item: DecidedFrame) -> TrackedFrame:
+        """Return the frame with its zones and lines drawn, below everything else."""
+        tracked, places = item.tracked, self._places
+        for crossing in item.crossings:
+            self._crossings[crossing.line, crossing.direction] += 1
+        if not (places.zones or places.lines):
+            return tracked
+        canvas = Canvas(tracked.frame.image.copy())
+        people = {state.zone: len(state.inside) for state in item.zones}
+        for line in places.lines:
+            draw_line(canvas, line, count_label(line, self._crossings))
+        for zone in places.zones:
+            count = people.get(zone.name, 0)
+            draw_zone(canvas, zone, f"{zone.name} {count}", is_occupied=count > 0)
+        return replace(tracked, frame=replace(tracked.frame, image=canvas.image))
+
+    def _shown_alarms(self, pts_s: float) -> list[AlarmEvent]:
+        """Return the ongoing alarms, and those that are over for a few seconds."""
+        self._alarms = {
+            name: alarm
+            for name, alarm in self._alarms.items()
+            if alarm.is_open or alarm.end_pts_s >= pts_s - _ALARM_STAYS_S
+        }
+        return list(self._alarms.values())
 
     def close(self) -> None:
         self._writer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -9,10 +10,21 @@ import numpy as np
 import pytest
 
 from pipeline.errors import PipelineError
+from pipeline.outputs.alarm_drawing import SEVERITIES
 from pipeline.outputs.annotated_video import AnnotatedVideoSink, Mp4Writer
 from pipeline.outputs.drawing import ACTING
-from pipeline.types import DecidedEnd, Image, StreamEnd
-from tests.pipeline.decided_items import make_end, make_event, make_item, make_person
+from pipeline.outputs.place_drawing import LINE, ZONE
+from pipeline.rules.lines import Line
+from pipeline.rules.stage import CameraRules
+from pipeline.rules.zones import Zone
+from pipeline.types import DecidedEnd, Image, LineCrossing, StreamEnd, ZoneState
+from tests.pipeline.decided_items import (
+    make_alarm_event,
+    make_end,
+    make_event,
+    make_item,
+    make_person,
+)
 
 # A lossy codec and yuv420p keep a flat area's colour to within a few steps.
 CLOSE = 6
@@ -258,3 +270,36 @@ def test_a_video_that_another_run_writes_is_refused_and_stays_whole(tmp_path: Pa
     with av.open(str(path)) as video:
         assert sum(1 for _ in video.decode(video=0)) == 1
     Mp4Writer(path, (64, 48)).close()
+
+
+def test_zones_lines_and_alarms_are_drawn_with_their_counts(tmp_path: Path) -> None:
+    left = np.array([(0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0)])
+    rules = CameraRules((Zone("left", left),), (Line("door", (0.75, 1.0), (0.75, 0.0)),))
+    alarm = make_alarm_event(severity="critical", track_ids=())
+    end = make_alarm_event(2, phase="end", severity="critical", track_ids=(), end_pts_s=1.0)
+    grey = flat((128, 128, 128), 640, 480)
+    crossing = LineCrossing("door", 7, "left_to_right")
+    items = [
+        replace(make_item(0, pts_s=0.0, image=grey), zones=(ZoneState("left", ()),)),
+        replace(
+            make_item(1, pts_s=1.0, image=grey, events=[alarm, end]),
+            zones=(ZoneState("left", (7,), (7,)),),
+            crossings=(crossing,),
+        ),
+        replace(make_item(2, pts_s=5.0, image=grey), zones=(ZoneState("left", (7,)),)),
+    ]
+    with AnnotatedVideoSink(tmp_path / "v.mp4", lambda camera_id: rules) as sink:
+        for item in (*items, make_end()):
+            sink.write(item)
+    _, (empty, alarming, later) = decode(tmp_path / "v.mp4")
+    assert (grey == 128).all()
+    assert not close_to(empty, ACTING).any()
+    assert close_to(empty, ZONE).any()
+    assert close_to(empty[:, 480:], LINE).any()
+    assert close_to(alarming[:, :330], ACTING).any()  # occupied
+    assert close_to(alarming, SEVERITIES["critical"]).any()
+    assert not close_to(later, SEVERITIES["critical"]).any()  # over for four seconds
+
+
+def close_to(image: Image, colour: tuple[int, int, int]) -> np.ndarray:
+    return (np.abs(image.astype(int) - colour) < 20).all(axis=2)
