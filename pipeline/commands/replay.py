@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -270,6 +271,7 @@ def _open_sinks(
     *,
     wall_clock: bool,
 ) -> list[Sink]:
+    from pipeline.camera_settings import camera_rules
     from pipeline.delivery.counts import deliver_counts
     from pipeline.delivery.deliver import deliver_events
     from pipeline.outputs.annotated_video import AnnotatedVideoSink
@@ -301,5 +303,6 @@ def _open_sinks(
     if outputs.table is not None:
         sinks.append(stack.enter_context(TableSink(outputs.table)))
     if outputs.annotated is not None:
-        sinks.append(stack.enter_context(AnnotatedVideoSink(outputs.annotated)))
+        annotated = AnnotatedVideoSink(outputs.annotated, partial(camera_rules, config))
+        sinks.append(stack.enter_context(annotated))
     return sinks

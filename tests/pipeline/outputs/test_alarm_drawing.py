@@ -17,7 +17,7 @@ def blank(size: tuple[int, int] = (360, 480)) -> Image:
 
 
 def has(image: Image, colour: tuple[int, int, int]) -> bool:
-    return bool((np.abs(image.astype(int) - colour) < 20).all(axis=2).any())
+    return bool((np.abs(image.astype(int) - colour) < 60).all(axis=2).any())
 
 
 def test_a_banner_has_severity_rule_and_reason_in_its_colour() -> None:
