@@ -41,7 +41,9 @@ def main(
         assert video is not None
         config = load_config(None, settings or ())
         components = build_components(config, PROJECT)
-        score = evaluate_tracking(gt, video, components.detector, components.new_tracker)
+        score = evaluate_tracking(
+            gt, video, components.detector, components.new_tracker, components.reattach
+        )
         title = f"{video.name}: {config.detector.weights}, {config.tracker.name}"
     Console(width=120).print(score.to_table(title))
 

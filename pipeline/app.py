@@ -43,6 +43,7 @@ from pipeline.stages.detection import detect_people
 from pipeline.stages.group_clips import cut_subjects
 from pipeline.stages.numbering import number_events
 from pipeline.stages.pose import estimate_poses
+from pipeline.stages.reattachment import reattach_tracks
 from pipeline.stages.recognition import (
     NumberedScorer,
     SceneScorer,
@@ -253,6 +254,7 @@ def _perceive(
     stages.start("detect", detect_people(batches, components.detector, time.time), detected)
     tracked: Iterable[TrackedFrame | StreamEnd]
     tracked = track_people(detected, components.new_tracker, time.time)
+    tracked = reattach_tracks(tracked, components.reattach)
     if components.pose is not None:
         tracked = estimate_poses(tracked, components.pose, config.pose.fps)
     if components.parts:

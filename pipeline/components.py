@@ -5,15 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import cast
 
 from models.cache_folder import cache_folder
 from models.checkpoints.checkpoint import CheckpointError
 from models.checkpoints.label_sets import LABEL_SETS, NO_NAMES
-from models.detectors.appearance import appearance_encoder, max_cosine_distance
 from models.detectors.factory import build_person_detector
 from models.detectors.hog import HogPersonDetector
 from models.detectors.yolo import UnknownClassError, YoloPersonDetector
@@ -25,12 +23,7 @@ from models.slowfast.recognizer3d import Recognizer3D
 from models.slowfast.zoo import ARCHITECTURES
 from pipeline.camera_settings import KnownActions, check_rule_actions
 from pipeline.config.network import ModelConfig
-from pipeline.config.schema import (
-    DetectorConfig,
-    PipelineConfig,
-    RecognizerConfig,
-    TrackerConfig,
-)
+from pipeline.config.schema import DetectorConfig, PipelineConfig, RecognizerConfig
 from pipeline.config.shipped_files import find_file
 from pipeline.default_thresholds import decision_policy, describe_rules, merged_defaults
 from pipeline.errors import ConfigError
@@ -43,14 +36,14 @@ from pipeline.recognizer_parts import (
 )
 from pipeline.recognizer_weights import load_named_recognizer
 from pipeline.stages.clip_sampling import ClipSpec
-from pipeline.stages.deep_sort import DeepSortTracker
 from pipeline.stages.detection import PersonDetector
 from pipeline.stages.group_clips import GroupClipSpec
 from pipeline.stages.pose import PoseEstimator
+from pipeline.stages.reattachment import ReattachSpec
 from pipeline.stages.recognition import ClipScorer, SceneScorer
 from pipeline.stages.subject_decider import DecisionPolicy
 from pipeline.stages.tracking import Tracker
-from pipeline.stages.ultralytics_trackers import UltralyticsTracker
+from pipeline.tracker_parts import reattach_spec, tracker_factory
 
 # Keys of the section `clip` whose defaults are those the recognizer was trained with.
 TRAINED_KEYS = {"clip_len", "frame_interval", "target_fps", "crop_size", "crop_margin"}
@@ -73,6 +66,7 @@ class Components:
     policy: DecisionPolicy
     stride_s: float = 0.5  # seconds between two clips of one person
     default_decision: DefaultDecision | None = None  # of the weights; part of the policy already
+    reattach: ReattachSpec = field(default_factory=ReattachSpec)  # of lost people
     group_spec: GroupClipSpec | None = None  # None: no label is a group's, so no groups are formed
     parts: tuple[RecognizerPart, ...] = ()  # all recognizers, if they are several or see key points
     pose: PoseEstimator | None = None  # None: no recognizer needs key points
@@ -126,6 +120,7 @@ def build_components(
         detector=detector,
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
         new_tracker=tracker_factory(config.tracker, device),
+        reattach=reattach_spec(config.tracker),
         clip_spec=crop_clip_spec(spec, config.clip),
         recognizer=recognizer,
         recognize_batch=1 if device == "cpu" else config.recognizer.batch_size,
@@ -176,6 +171,7 @@ def _components_of_several(
         detector=detector,
         detect_batch=1 if device == "cpu" else config.detector.batch_size,
         new_tracker=tracker_factory(config.tracker, device),
+        reattach=reattach_spec(config.tracker),
         clip_spec=parts[0].clip_spec,
         recognizer=cast(ClipScorer, parts[0].scorer),
         recognize_batch=1 if device == "cpu" else config.recognizer.batch_size,
@@ -256,21 +252,6 @@ def build_detector(
         raise ConfigError(f"detector.weights: {error}") from error
     log.info("detector: %s", detector.description)
     return detector
-
-
-def tracker_factory(section: TrackerConfig, device: str) -> Callable[[], Tracker]:
-    """Return a function that makes a camera's tracker; all trackers share one appearance model."""
-    if section.name != "deepsort":
-        return partial(UltralyticsTracker, section.name, max_age=section.max_age)
-    return partial(
-        DeepSortTracker,
-        appearance_encoder(section.appearance, mobilenet_wh=section.encoder_wh, device=device),
-        max_age=section.max_age,
-        n_init=section.n_init,
-        max_iou_distance=section.max_iou_distance,
-        max_cosine_distance=max_cosine_distance(section.appearance, section.max_cosine_distance),
-        nn_budget=section.nn_budget,
-    )
 
 
 def untrained_recognizer(config: ModelConfig) -> Recognizer3D:

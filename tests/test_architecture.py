@@ -79,8 +79,9 @@ ROOM_MAY_IMPORT = {
     "pipeline.recognizer_weights": "config models",
     "pipeline.recognizer_parts": "config stages types models",
     "pipeline.default_thresholds": "config stages models",
+    "pipeline.tracker_parts": "config stages models",
     "pipeline.components": "camera_settings default_thresholds recognizer_weights "
-    "recognizer_parts config stages models",
+    "recognizer_parts tracker_parts config stages models",
     "pipeline.app": "camera_settings components config event_chain evidence live observations "
     "outputs runtime sources stages telemetry types",
     "pipeline.replay": "app components config outputs runtime sources stages telemetry",

@@ -70,7 +70,7 @@ TESTED_IN = {
     "pipeline/config/test_rules.py": ["pipeline/config/rule_references.py"],
     "pipeline/rules/test_conditions.py": ["pipeline/rules/scene.py"],
     "pipeline/rules/test_stage.py": ["pipeline/rules/rule.py"],  # data without behaviour
-    "pipeline/test_components.py": ["pipeline/recognizer_parts.py"],
+    "pipeline/test_components.py": ["pipeline/recognizer_parts.py", "pipeline/tracker_parts.py"],
     "pipeline/commands/test_bridge.py": ["pipeline/config/secret_file.py"],
     "pipeline/delivery/storage/test_outbox.py": [
         "pipeline/delivery/storage/disk_allowance.py",

@@ -19,6 +19,9 @@ COMPACT, MOBILENET = "compact", "mobilenet"  # names of the networks in the conf
 # Features further apart are two people, unless the configuration has another distance.
 # Of `compact`, see models/weights/person_appearance.md.
 MAX_COSINE_DISTANCE = {COMPACT: 0.35, MOBILENET: 0.25}
+# A mean feature of a second and a new one of the same person after they were hidden; the second
+# network tells people apart less well. Chosen as `pipeline.stages.continuation.Likeness` was.
+SAME_PERSON_DISTANCE = {COMPACT: 0.35, MOBILENET: 0.2}
 
 MOBILENET_FEATURES = 1280
 # MobileNetV2 was trained on ImageNet with these, of RGB in 0..255 (embedder_pytorch.py:117).

@@ -107,6 +107,11 @@ class TrackerConfig(Section):
         description="frames a track survives without a detection",
         json_schema_extra={"unit": "frames"},
     )
+    reattach_s: NonNegativeFloat = Field(
+        2.0,
+        description="a person who was lost and appears under a new track id within so many seconds "
+        "is the same person, if no other fits as well; 0: never",
+    )
     n_init: PositiveInt = Field(
         3,
         description="frames in a row until a track is confirmed (deepsort)",

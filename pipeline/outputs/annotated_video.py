@@ -129,7 +129,8 @@ class _CameraVideo:
         of_groups: dict[int, list[ActionEvent]] = {}
         for event in self._running.values():
             if event.track_id is not None:
-                actions.setdefault(event.track_id, []).append(event)
+                first_id = (event.track_ids or event.people)[0]
+                actions.setdefault(first_id, []).append(event)
             elif event.group_id is not None:
                 of_groups.setdefault(event.group_id, []).append(event)
         drawn = draw_frame(self._with_places(item), actions, tuple(self._latest), of_groups)

@@ -38,7 +38,7 @@ def draw_frame(
 
     Args:
         tracked: the frame, its people and their groups.
-        actions: by track id, the newest event of each ongoing action.
+        actions: by the first track id of the person, the newest event of each ongoing action.
         latest: events to list at the bottom, oldest first.
         group_actions: by group id, the newest event of each ongoing action.
 
@@ -47,7 +47,10 @@ def draw_frame(
     """
     canvas = Canvas(tracked.frame.image.copy())
     of_groups = group_actions or {}
-    marks = [_group_mark(group, of_groups.get(group.group_id, ())) for group in tracked.groups]
+    names = {one.track_id: _name(one.track_ids or (one.track_id,)) for one in tracked.people}
+    marks = [
+        _group_mark(group, names, of_groups.get(group.group_id, ())) for group in tracked.groups
+    ]
     members = {
         track_id: events
         for group in tracked.groups
@@ -59,7 +62,7 @@ def draw_frame(
     for person in tracked.people:
         mine = actions.get(person.track_id, ())
         acting = mine or members.get(person.track_id, ())
-        marks.append(_Mark(f"#{person.track_id}", person.xyxy, mine, box_colour(acting)))
+        marks.append(_Mark(names[person.track_id], person.xyxy, mine, box_colour(acting)))
         canvas.draw_box(person.xyxy, box_colour(acting))
     canvas.draw_caption(tracked.frame)
     # From the highest box down: a label whose place is occupied moves up.
@@ -109,7 +112,11 @@ def event_line(event: ActionEvent) -> str:
     else:
         when_s = event.start_pts_s
         what = f"{event.score:.0%}"
-    who = f"#{event.track_id}" if event.group_id is None else f"group {event.group_id}"
+    who = (
+        _name(event.track_ids or event.people)
+        if event.group_id is None
+        else f"group {event.group_id}"
+    )
     return f"{format_media_time(when_s)}  {who} {event.action} {what}"
 
 
@@ -123,9 +130,17 @@ class _Mark:
     colour: Colour
 
 
-def _group_mark(group: TrackedGroup, actions: Sequence[ActionEvent]) -> _Mark:
+def _name(track_ids: Sequence[int]) -> str:
+    """Return what a person is called: the first id, which stays, and the newest, as events say."""
+    first, newest = track_ids[0], track_ids[-1]
+    return f"#{first}" if newest == first else f"#{first}>{newest}"
+
+
+def _group_mark(
+    group: TrackedGroup, names: Mapping[int, str], actions: Sequence[ActionEvent]
+) -> _Mark:
     """Return a group's mark, a little outside of its members' boxes, so that all are seen."""
-    members = " ".join(f"#{track_id}" for track_id in group.members)
+    members = " ".join(names.get(track_id, f"#{track_id}") for track_id in group.members)
     low, high = group.xyxy[:2], group.xyxy[2:]
     more = max(_LEAST_DISTANCE, _GROUP_DISTANCE * float((high - low).max()))
     xyxy = np.concatenate([low - more, high + more]).astype(np.float32)

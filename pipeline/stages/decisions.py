@@ -87,6 +87,7 @@ class CameraDecisions:
     newest: RecognizedFrame | None = None  # None: the camera is down
     down_reported: bool = False
     _fusions: dict[SubjectKey, ScoreFusion] = field(default_factory=dict)
+    _track_ids: dict[int, tuple[int, ...]] = field(default_factory=dict)  # of who had several
     _policies: dict[SubjectKind, DecisionPolicy] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -103,6 +104,9 @@ class CameraDecisions:
         timestamp = Timestamp(frame.pts_s, frame.seen_at)
         up = (self._camera_event("camera_up", timestamp),) if self.newest is None else ()
         self.newest, self.down_reported = item, False
+        self._track_ids |= {
+            one.track_id: one.track_ids for one in item.tracked.people if one.track_ids
+        }
         changes = [] if policy is None or policy is self.policy else self._change_to(policy)
         best = None
         for prediction, scores in self._fused(item.predictions, frame.pts_s):
@@ -118,6 +122,8 @@ class CameraDecisions:
         if self.stamp.wall_clock and (item.predictions or changes):
             latency_s = _latency_s(item, self.now())
         events = up + self._events(changes, item, latency_s)
+        for track_id in item.tracked.ended:
+            self._track_ids.pop(track_id, None)
         clips = len(item.predictions)
         return DecidedFrame(item.tracked, events, latency_s, item.unscored, clips, best)
 
@@ -138,6 +144,7 @@ class CameraDecisions:
         self.newest, self.down_reported = None, True
         self.subjects.clear()
         self._fusions.clear()
+        self._track_ids.clear()
         return DecidedEnd(end, (*ends, self._camera_event("camera_down", last, end.reason)))
 
     def _change_to(self, policy: DecisionPolicy) -> list[Change]:
@@ -196,6 +203,7 @@ class CameraDecisions:
         self, change: Change, tracked: TrackedFrame, latency_ms: dict[str, float]
     ) -> ActionEvent:
         origin, subject = f"{self.stamp.run_id}/{self.camera_id}", change.subject
+        track_ids = self._ids_of(subject.id) if subject.kind == "person" else ()
         return ActionEvent(
             kind=change.kind,
             event_id="",
@@ -203,10 +211,10 @@ class CameraDecisions:
             camera_id=self.camera_id,
             run_id=self.stamp.run_id,
             seq=UNNUMBERED,
-            track_id=subject.id if subject.kind == "person" else None,
-            track_ids=(subject.id,) if subject.kind == "person" else (),
+            track_id=track_ids[-1] if track_ids else None,
+            track_ids=track_ids,
             group_id=subject.id if subject.kind == "group" else None,
-            members=subject.members,
+            members=tuple(sorted(self._ids_of(one)[-1] for one in subject.members)),
             action=change.action,
             score=round(change.score, 4),
             peak_score=round(change.peak_score, 4),
@@ -221,6 +229,10 @@ class CameraDecisions:
             end_reason=change.reason,
             latency_ms=latency_ms,
         )
+
+    def _ids_of(self, track_id: int) -> tuple[int, ...]:
+        """Return all ids that a person had, the newest last."""
+        return self._track_ids.get(track_id, (track_id,))
 
     def _utc(self, timestamp: Timestamp) -> str | None:
         if not self.stamp.wall_clock:

@@ -94,7 +94,10 @@ class DeepSortTracker:
         self._confirmed = set(confirmed)
         people = tuple(
             TrackedPerson(
-                track_id, visible.xyxy[track.others], float(visible.confidence[track.others])
+                track_id,
+                visible.xyxy[track.others],
+                float(visible.confidence[track.others]),
+                feature=features[track.others],
             )
             for track_id, track in sorted(confirmed.items())
             if track.time_since_update == 0  # else the box is predicted by the motion model

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from rich.console import Console
 
-from pipeline.components import build_detector, choose_device, tracker_factory
+from pipeline.components import build_detector, choose_device
 from pipeline.config.schema import PipelineConfig
 from pipeline.errors import ConfigError, SourceError
 from pipeline.sources.file_decoder import DecodeError
+from pipeline.tracker_parts import reattach_spec, tracker_factory
 from training.commands.cross_validation import cross_validate
 from training.commands.evaluate_data import (
     evaluate_clip_samples,
@@ -244,6 +245,7 @@ def score_tracker(
             video,
             build_detector(config.detector, project, device),
             tracker_factory(config.tracker, device),
+            reattach_spec(config.tracker),
             lambda frame: progress.show(f"frames of {video.name}", frame, 0),
         )
     except ValueError as error:

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from models.detectors.hog import HogPersonDetector
 from models.detectors.yolo import YoloPersonDetector
-from pipeline.components import build_detector, tracker_factory
+from pipeline.components import build_detector
 from pipeline.config.schema import DetectorConfig, TrackerConfig
 from pipeline.config.shipped_files import find_file
 from pipeline.stages.tracking import Tracker
+from pipeline.tracker_parts import tracker_factory
 from training.crops.crop_cache import file_identity
 
 
@@ -45,7 +46,9 @@ class ConfiguredPeopleFinder:
         # Without the default: it would invalidate every existing entry of the crop cache.
         keys |= {"person_class"} & section.model_dump(exclude_defaults=True).keys()
         settings = section.model_dump(include=keys)
-        return f"{name} {settings} {self._tracker_section.model_dump_json()}"
+        # Samples are cut from tracks, so it does not matter which of them are one person.
+        tracker = self._tracker_section.model_dump_json(exclude={"reattach_s"})
+        return f"{name} {settings} {tracker}"
 
     @cached_property
     def detector(self) -> YoloPersonDetector | HogPersonDetector:

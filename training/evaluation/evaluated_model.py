@@ -208,7 +208,8 @@ class EvaluatedModel:
     @cached_property
     def identity(self) -> str:
         """Text that differs where other scores would come out."""
-        return repr([self._people.identity, *self._recognizer_identity])
+        reattach_s = self.config.tracker.reattach_s
+        return repr([self._people.identity, reattach_s, *self._recognizer_identity])
 
     @cached_property
     def _scores(self) -> ScoreCache:

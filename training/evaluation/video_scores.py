@@ -22,6 +22,7 @@ from pipeline.sources.video_files import VideoFile, in_batches, read_frames
 from pipeline.stages.clips import drop_pixels
 from pipeline.stages.detection import detect_people
 from pipeline.stages.group_clips import cut_subjects
+from pipeline.stages.reattachment import reattach_tracks
 from pipeline.stages.recognition import SceneScorer, recognize_actions, recognize_scenes
 from pipeline.stages.scene_clips import cut_scenes
 from pipeline.stages.subject_decider import Change, DecisionPolicy, SubjectDecider, Timestamp
@@ -179,11 +180,12 @@ def _recognized(
         in_batches(frames, components.detect_batch), components.detector, time.time
     )
     tracked = track_people(detected, components.new_tracker, time.time)
+    people = reattach_tracks(tracked, components.reattach)
     spec = components.clip_spec
     if isinstance(components.recognizer, SceneScorer):
-        cut = cut_scenes(tracked, spec, time.time, stride_s=stride_s)
+        cut = cut_scenes(people, spec, time.time, stride_s=stride_s)
     else:
-        cut = cut_subjects(tracked, spec, components.group_spec, time.time, stride_s=stride_s)
+        cut = cut_subjects(people, spec, components.group_spec, time.time, stride_s=stride_s)
     batches = _batches(drop_pixels(cut), components.recognize_batch)
     if isinstance(components.recognizer, SceneScorer):
         return recognize_scenes(batches, components.recognizer, time.time)

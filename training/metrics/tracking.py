@@ -18,6 +18,7 @@ from trackeval.metrics import CLEAR, HOTA, Identity
 from models.boxes import iou_matrix
 from pipeline.sources.file_decoder import VideoReader
 from pipeline.stages.detection import PersonDetector, detect_people
+from pipeline.stages.reattachment import ReattachSpec, reattach_tracks
 from pipeline.stages.tracking import Tracker, track_people
 from pipeline.types import Frame, TrackedFrame
 from training.labels.mot_files import NO_PEOPLE, LabelledBoxes, by_frame, read_mot
@@ -65,6 +66,7 @@ def evaluate_tracking(
     video: Path,
     detector: PersonDetector,
     new_tracker: Callable[[], Tracker],
+    reattach: ReattachSpec,
     progress: Callable[[int], None] = lambda frame: None,
 ) -> TrackingScore:
     """Score what a detector and a tracker make of a video.
@@ -74,6 +76,7 @@ def evaluate_tracking(
         video: any file that the pipeline reads.
         detector: as the pipeline uses it.
         new_tracker: makes the tracker.
+        reattach: for how long lost people are waited for.
         progress: called with the number of every processed frame, from 1.
 
     Raises:
@@ -83,20 +86,22 @@ def evaluate_tracking(
     people = read_mot(truth)
     if not any(boxes.counts.any() for boxes in people.values()):
         raise ValueError(f"{truth}: no person to track (column 7, the confidence, is 0 everywhere)")
-    return score_tracks(people, track_video(video, detector, new_tracker, progress))
+    return score_tracks(people, track_video(video, detector, new_tracker, reattach, progress))
 
 
 def track_video(
     video: Path,
     detector: PersonDetector,
     new_tracker: Callable[[], Tracker],
+    reattach: ReattachSpec,
     progress: Callable[[int], None] = lambda frame: None,
 ) -> dict[int, LabelledBoxes]:
     """Track every frame of a video; returns the people by frame number from 1."""
     frames = ([frame] for frame in _frames(video))
     detected = detect_people(frames, detector, time.time)
     rows: list[tuple[float, ...]] = []
-    for item in track_people(detected, new_tracker, time.time):
+    tracked = track_people(detected, new_tracker, time.time)
+    for item in reattach_tracks(tracked, reattach):
         if isinstance(item, TrackedFrame):
             rows += _mot_rows(item)
             progress(item.frame.index + 1)

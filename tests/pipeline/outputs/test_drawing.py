@@ -118,6 +118,7 @@ def test_any_image_size_can_be_drawn_on(size: tuple[int, int]) -> None:
 
 def test_the_list_shows_when_an_action_began_and_how_long_it_took() -> None:
     assert event_line(make_event(start_pts_s=61.0)) == "1:01.0  #7 walking 75%"
+    assert event_line(make_event(track_ids=[3, 5, 7])) == "0:01.0  #3>7 walking 75%"
     assert event_line(make_event(kind="end")) == "0:03.5  #7 walking ended after 2.5 s"
 
 

@@ -96,6 +96,45 @@ def test_an_event_reports_who_what_when_and_where() -> None:
     assert event.end_reason is None
 
 
+def test_an_action_goes_on_under_a_new_track_id_and_its_events_say_so() -> None:
+    def named(item: RecognizedFrame, track_ids: tuple[int, ...]) -> RecognizedFrame:
+        people = tuple(replace(one, track_ids=track_ids) for one in item.tracked.people)
+        return replace(item, tracked=replace(item.tracked, people=people))
+
+    items = [
+        recognized(0, {3: (0.9, 0.1)}),
+        named(recognized(1, {3: (0.9, 0.9)}), (3, 7)),
+        recognized(2, {3: (0.9, 0.9)}, camera="yard"),
+        named(recognized(3, {3: (0.9, 0.1)}), (3, 7, 8)),
+        recognized(4, {}, ended=(3,)),
+    ]
+    events = [event for event in events_of(decide(*items)) if event.camera_id == "gate"]
+    told = [(e.kind, e.action, e.track_id, e.track_ids, e.instance_id) for e in events]
+    assert told == [
+        ("start", "walk", 3, (3,), "run/gate/3/walk/1"),
+        ("start", "wave", 7, (3, 7), "run/gate/3/wave/1"),
+        ("end", "wave", 8, (3, 7, 8), "run/gate/3/wave/1"),
+        ("end", "walk", 8, (3, 7, 8), "run/gate/3/walk/1"),
+    ]
+
+
+def test_the_members_of_a_group_have_their_current_ids() -> None:
+    item = recognized(0, {3: (0.1, 0.1), 5: (0.1, 0.1)})
+    first, second = item.tracked.people
+    people = (replace(first, track_ids=(3, 9)), second)
+    hug = Prediction(Subject("group", 1, (3, 5)), BOX, np.array((0.9, 0.1), np.float32))
+    policy = replace(POLICY, group_actions=frozenset({"walk"}))
+    [decided] = decide_actions(
+        [replace(item, tracked=replace(item.tracked, people=people), predictions=(hug,))],
+        LABELS,
+        lambda camera_id: policy,
+        STAMP,
+        now=lambda: 1001.0,
+    )
+    [event] = events_of([decided])
+    assert (event.members, event.track_ids, event.track_id) == ((5, 9), (), None)
+
+
 def test_an_event_reports_how_long_each_stage_took() -> None:
     [event] = events_of(decide(recognized(0, {7: (0.9, 0.1)})))
     assert event.latency_ms == {

@@ -50,6 +50,19 @@ def test_the_gallery_stays_bounded_however_long_people_stay() -> None:
     assert max(sizes) == sizes[-1] == 2 * NN_BUDGET
 
 
+def test_a_person_has_the_feature_of_their_detection_in_this_frame() -> None:
+    tracker = new_tracker(MeanColorEncoder())
+    walkers = [Walker((0, 0, 255), (60, 100), (1, 0)), Walker((255, 0, 0), (200, 100), (0, 0))]
+    for index in range(6):
+        frame, detections = render(walkers, index)
+        people, _ = tracker.update(frame, detections)
+    assert len(people) == 2
+    for person in people:
+        [expected] = MeanColorEncoder().encode(frame.image, person.xyxy[None])
+        assert person.feature is not None
+        assert person.feature.tolist() == expected.tolist()
+
+
 def test_the_gallery_is_empty_when_all_people_have_left() -> None:
     tracker = new_tracker(MeanColorEncoder())
     walker = Walker((0, 0, 255), (60, 100), (0, 0), leaves_at=10)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from models.detections import Detections
+from pipeline.stages.reattachment import ReattachSpec
 from pipeline.types import Frame, TrackedPerson
 from tests.conftest import write_video
 from training.labels.mot_files import read_mot
@@ -106,7 +107,7 @@ def test_a_video_is_tracked_and_its_first_frame_is_number_one(tmp_path: Path) ->
     truth = tmp_path / "gt.txt"
     truth.write_text("\n".join(f"{n},7,10,8,20,32,1" for n in range(1, 9)))
     done: list[int] = []
-    found = evaluate_tracking(truth, video, SeesOnePerson(), OneTrack, done.append)
+    found = evaluate_tracking(truth, video, SeesOnePerson(), OneTrack, ReattachSpec(), done.append)
     assert (found.recall, found.precision) == pytest.approx((6 / 8, 1))
     assert done == list(range(1, 9))
 
@@ -115,4 +116,4 @@ def test_ground_truth_without_people_is_an_error(tmp_path: Path) -> None:
     truth = tmp_path / "gt.txt"
     truth.write_text(mot_line(1, 1, 100, counts=0))
     with pytest.raises(ValueError, match="no person to track"):
-        evaluate_tracking(truth, tmp_path / "none.mp4", SeesOnePerson(), OneTrack)
+        evaluate_tracking(truth, tmp_path / "none.mp4", SeesOnePerson(), OneTrack, ReattachSpec())
