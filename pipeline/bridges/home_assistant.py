@@ -45,6 +45,7 @@ class _Sensor:
 @dataclass(slots=True)
 class _Camera:
     up: bool = False
+    alive: bool = True  # a run keeps its heartbeat, as far as that is known
     origin: str = ""  # of its newest run
     newest_seq: dict[str, int] = field(default_factory=dict)  # by origin
     sensors: dict[tuple[SensorKind, str], _Sensor] = field(default_factory=dict)
@@ -95,6 +96,20 @@ class HomeAssistantState:
             self._follow(camera, event)
         return True
 
+    def set_alive(self, camera_id: str, is_alive: bool) -> bool:
+        """Note whether a run keeps the heartbeat of a camera; a killed one sends no event.
+
+        Returns:
+            Whether that changed.
+        """
+        camera = self._cameras[camera_id]
+        changed, camera.alive = camera.alive != is_alive, is_alive
+        return changed
+
+    def camera_ids(self) -> list[str]:
+        """Return the cameras of which there was an event or a count."""
+        return list(self._cameras)
+
     def count_zones(self, camera_id: str, counts: Mapping[str, int]) -> None:
         """Note how many people are in zones of a camera now."""
         self._cameras.setdefault(camera_id, _Camera()).zones.update(counts)
@@ -108,11 +123,11 @@ class HomeAssistantState:
         base = f"{self._topic}/{_level(camera_id)}"
         found = _Entities(self._prefix, base, self._device(camera_id), self.availability_topic)
         found.add("binary_sensor", "connection", "Connection", f"{base}/connection", is_about=False)
-        states: Messages = {f"{base}/connection": (_ON if camera.up else _OFF).encode()}
+        states: Messages = {f"{base}/connection": _flag(camera.up and camera.alive)}
         for (kind, name), sensor in sorted(camera.sensors.items()):
             topic = f"{base}/{kind}/{_level(name)}"
             found.add("binary_sensor", f"{kind}_{name}", f"{_SENSOR_NAME[kind]}{name}", topic)
-            states[topic] = (_ON if sensor.open else _OFF).encode()
+            states[topic] = _flag(bool(sensor.open))
             states[f"{topic}/attributes"] = json.dumps(_attributes(sensor)).encode()
         for name, count in sorted(camera.zones.items()):
             topic = f"{base}/zone/{_level(name)}"
@@ -210,6 +225,10 @@ class _Entities:
         entity["availability"] = availability
         path = f"{self._prefix}/{component}/{identifier}/{_id(key)}/config"
         self.messages[path] = json.dumps(entity, separators=(",", ":")).encode()
+
+
+def _flag(is_on: bool) -> bytes:
+    return (_ON if is_on else _OFF).encode()
 
 
 def _begin_run(camera: _Camera, origin: str) -> None:

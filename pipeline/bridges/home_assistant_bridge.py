@@ -79,6 +79,24 @@ class HomeAssistantBridge:
             self._state.count_zones(camera_id, counts)
             self._publish(self._state.messages_of(camera_id))
 
+    def camera_ids(self) -> list[str]:
+        """Return the cameras of which there was an event or a count."""
+        with self._lock:
+            return self._state.camera_ids()
+
+    def set_alive(self, alive: Mapping[str, bool]) -> None:
+        """Publish which cameras a run keeps alive.
+
+        Raises:
+            UnavailableError: as `MqttBridge.send`; the next connection publishes it.
+        """
+        with self._lock:
+            changed = [
+                one for one, is_alive in alive.items() if self._state.set_alive(one, is_alive)
+            ]
+            for camera_id in changed:
+                self._publish(self._state.messages_of(camera_id))
+
     def refresh(self) -> None:
         """Connect again if the connection was lost; call it every few seconds."""
         if not self._lock.acquire(blocking=False):  # an event is on its way and does the same

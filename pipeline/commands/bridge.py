@@ -12,7 +12,7 @@ import typer
 from pipeline.commands.events import open_subscriber
 from pipeline.commands.home_assistant import (
     EVERYTHING,
-    follow_zones,
+    follow_more,
     keep_fresh,
     presence_topic,
     restore,
@@ -120,7 +120,7 @@ def _forward(to: Bridge, config: PipelineConfig, stack: ExitStack, shutdown: Shu
         if section.home_assistant.enabled:
             receiver = informed = with_home_assistant(mqtt, config, wanted)
             start, wanted = restore(informed, config), EVERYTHING
-            follow_zones(informed, config, stack, shutdown)
+            follow_more(informed, config, stack, shutdown)
             keep_fresh(informed, shutdown)
     subscriber = open_subscriber(
         config,

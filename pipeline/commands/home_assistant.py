@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pipeline.config.schema import PipelineConfig
 
 EVERYTHING = EventFilter(kinds=KINDS)  # states follow every event
-_COUNTS_S = 5.0  # between two looks for counts of zones, which come once a minute
+_MORE_S = 5.0  # between two looks for counts of zones, once a minute, and for killed runs
 _TICK_S = 2.0  # between two checks of the connection
 
 log = logging.getLogger("behaviour-stream")
@@ -76,44 +76,46 @@ def restore(bridge: HomeAssistantBridge, config: PipelineConfig) -> str:
         return reader.last_entry_id or "0"
 
 
-def follow_zones(
+def follow_more(
     bridge: HomeAssistantBridge, config: PipelineConfig, stack: ExitStack, shutdown: Shutdown
 ) -> None:
-    """Give the bridge the newest count of every zone, and start a thread that follows new ones.
+    """Start a thread that follows what is no event: counts of zones, and killed runs.
 
     Args:
-        bridge: publishes them.
-        config: names the server and the stream of the counts.
-        stack: leaves the embedded server.
+        bridge: publishes them; it has the newest count of every zone when this returns.
+        config: names the server and its streams.
+        stack: leaves the embedded server, and closes the connections.
         shutdown: ends the thread.
 
     Raises:
         EventStoreError: if the server refuses or does not answer.
     """
     from pipeline.subscriber import read_zone_rows
+    from pipeline.subscriber.camera_presence import PresenceReader
 
-    stream = config.redis.counts_stream
-    if stream is None:
-        return
-    url, position = stack.enter_context(needed_server(config, "counts are on a server")), "0"
-    for entry_id, row in read_zone_rows(url, stream=stream):
+    url = stack.enter_context(needed_server(config, "counts are on a server"))
+    stream, position = config.redis.counts_stream, "0"
+    presence = PresenceReader(url, config.redis.stream)
+    stack.callback(presence.close)
+    for entry_id, row in read_zone_rows(url, stream=stream) if stream else ():
         bridge.restore_counts(row.camera_id, {row.zone: row.people_last})
         position = entry_id
 
     def follow() -> None:
         nonlocal position
-        pause_s = 0.0
-        while not shutdown.stop.wait(pause_s):
-            try:
-                for entry_id, row in read_zone_rows(url, stream=stream, start=position):
+        while not shutdown.stop.wait(_MORE_S):
+            # The subscriber of the events reports a server that is away; a broker that is away
+            # gets everything with the next connection.
+            with suppress(BridgeError, EventStoreError):
+                bridge.set_alive(presence.alive(bridge.camera_ids()))
+            with suppress(BridgeError, EventStoreError):
+                for entry_id, row in (
+                    read_zone_rows(url, stream=stream, start=position) if stream else ()
+                ):
                     position = entry_id
-                    with suppress(BridgeError):  # the next connection publishes it
-                        bridge.count_zones(row.camera_id, {row.zone: row.people_last})
-            except EventStoreError as error:  # the events' subscriber reports it
-                log.debug("counts of zones: %s", error)
-            pause_s = _COUNTS_S
+                    bridge.count_zones(row.camera_id, {row.zone: row.people_last})
 
-    threading.Thread(target=follow, name="zones", daemon=True).start()
+    threading.Thread(target=follow, name="zones and presence", daemon=True).start()
 
 
 def keep_fresh(bridge: HomeAssistantBridge, shutdown: Shutdown) -> None:

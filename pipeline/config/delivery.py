@@ -188,7 +188,7 @@ class MqttConfig(Section):
 
 
 class BridgesConfig(Section):
-    """Subscribers that forward events; each is a process, `behaviour-stream bridge NAME`."""
+    """Subscribers that forward events; each is a process: `behaviour-stream bridge webhook`."""
 
     webhook: WebhookConfig = Field(
         default_factory=WebhookConfig, description="events as HTTP requests"

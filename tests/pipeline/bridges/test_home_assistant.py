@@ -209,3 +209,13 @@ def test_the_newest_snapshot_is_read_once(tmp_path: Path) -> None:
     assert state.messages_of("gate")[topic] == b"\xff\xd8\xff first"
     state.apply(make_alarm_event(2, snapshot="absent.jpg"))
     assert state.messages_of("gate")[topic] == b"\xff\xd8\xff first"
+
+
+def test_a_camera_whose_run_was_killed_is_not_connected_until_it_is_alive_again() -> None:
+    state = new_state()
+    state.apply(make_event(1))
+    assert not state.set_alive("gate", True)
+    assert state.set_alive("gate", False)
+    assert states(state) == {"connection": "OFF", "action/walking": "ON"}  # and unavailable
+    assert state.set_alive("gate", True)
+    assert states(state)["connection"] == "ON"

@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 import redis
 
+from pipeline.bridges.home_assistant_bridge import HomeAssistantBridge
 from pipeline.bridges.mqtt import MqttBridge
 from pipeline.commands import home_assistant
 from pipeline.commands.home_assistant import (
-    follow_zones,
+    follow_more,
     presence_topic,
     restore,
     with_home_assistant,
@@ -48,23 +49,34 @@ def test_a_bridge_that_starts_knows_what_is_ongoing_and_a_new_group_begins_there
     assert messages["behaviour-stream/gate/connection"] == b"ON"
 
 
-def test_the_newest_count_of_a_zone_is_known_and_new_ones_follow(
+def test_the_newest_count_of_a_zone_and_a_killed_run_are_noticed(
     server: str, client: redis.Redis, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(home_assistant, "_COUNTS_S", 0.02)
+    monkeypatch.setattr(home_assistant, "_MORE_S", 0.02)
     config = load_config(None, [ENABLED, f"redis.url={server}", f"output={tmp_path}"])
     bridge, shutdown = with_home_assistant(mqtt(), config, EventFilter()), Shutdown()
     for seq, people in enumerate((5, 2), start=1):
         add_row(client, seq, people)
     with ExitStack() as stack:
-        follow_zones(bridge, config, stack, shutdown)
+        follow_more(bridge, config, stack, shutdown)
         assert bridge._state.all_messages()["behaviour-stream/gate/zone/entrance"] == b"2"
         add_row(client, 3, people=7)  # there is no broker: it is known all the same
         wait_until(
             lambda: bridge._state.all_messages()["behaviour-stream/gate/zone/entrance"] == b"7",
             60,
         )
+        client.hset("{behaviour:events}:camera:gate", "state", "up")
+        bridge.restore([make_camera_event(1)])
+        is_up("ON", bridge)
+        client.delete("{behaviour:events}:camera:gate")  # the run was killed
+        is_up("OFF", bridge)
         shutdown.stop.set()
+
+
+def is_up(state: str, bridge: HomeAssistantBridge) -> None:
+    """Wait until a camera is said to be up or not."""
+    topic = "behaviour-stream/gate/connection"
+    wait_until(lambda: bridge._state.all_messages()[topic] == state.encode(), 60)
 
 
 def add_row(client: redis.Redis, seq: int, people: int) -> None:
