@@ -67,6 +67,7 @@ class StreamDecoder:
         self._drops: Counter[DropCause] = Counter()
         self._decoded = self._epoch = 0
         self._packet_number, self._head_of = 0, -1  # epoch of the newest head
+        self._untimed_key: bytes | None = None
         self._last_pts_s: float | None = None
         # A connection that begins between two key frames begins with frames that need earlier ones.
         self._damaged_at: float | None = time.monotonic()
@@ -185,22 +186,31 @@ class StreamDecoder:
 
     def _encoded(self, packet: Packet, pts_s: float | None) -> Iterator[StreamHead | EncodedPacket]:
         is_kept = self._request.keep_packets_s and self.info.codec not in _NOT_COMPRESSED
-        if not is_kept or pts_s is None or not packet.size:
+        if not is_kept or not packet.size:
             return
         data = bytes(packet)
-        if packet.is_keyframe and self._head_of != self._epoch:
-            self._head_of = self._epoch
+        if pts_s is None:  # RTSP: the first one may come before its clock is known
+            self._untimed_key = data if packet.is_keyframe else self._untimed_key
+            return
+        at_s = self._playback.continued(pts_s) if self._paced else pts_s
+        if self._untimed_key is not None:
+            yield from self._encoded_at(self._untimed_key, at_s - 1 / _USUAL_FPS, is_key=True)
+            self._untimed_key = None
+        yield from self._encoded_at(data, at_s, is_key=packet.is_keyframe)
+
+    def _encoded_at(
+        self, data: bytes, at_s: float, *, is_key: bool
+    ) -> Iterator[StreamHead | EncodedPacket]:
+        if is_key and self._head_of != self._epoch:
             try:
                 described = describe_stream(self._stream, data)
             except (av.error.FFmpegError, ValueError):
-                self._head_of = -1  # a damaged packet; the next key frame is tried
-                return
+                return  # a damaged packet; the next key frame is tried
+            self._head_of = self._epoch
             yield StreamHead(self.info.codec, described, self._epoch)
         if self._head_of == self._epoch:
-            at_s = self._playback.continued(pts_s) if self._paced else pts_s
-            number = self._packet_number
+            yield EncodedPacket(data, at_s, is_key, self._packet_number, self._epoch)
             self._packet_number += 1
-            yield EncodedPacket(data, at_s, packet.is_keyframe, number, self._epoch)
 
     def _is_late(self, pts_s: float, arrived_s: float) -> bool:
         """Return whether the stream is behind its own pace, and count the packet if it is."""
