@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Self
 
 from pipeline.app import live
+from pipeline.camera_settings import CameraSettings
 from pipeline.components import Components
 from pipeline.config.schema import load_config
 from pipeline.events import ActionEvent, CameraEvent, Event
@@ -53,6 +54,7 @@ class LiveRun:
         self.lines: list[str] = []
         self.error: BaseException | None = None
         config = load_config(None, [*QUICK, "live.detect_fps=null", *settings])
+        self.settings = CameraSettings(config, components.known, components.policy)
         operator = Operator(
             print_line=self.lines.append,
             report_interval_s=config.live.report_interval_s,
@@ -65,7 +67,7 @@ class LiveRun:
             try:
                 for _ in live(
                     self.cameras, components, config, STAMP, [self.kept],
-                    self.status, operator, self.shutdown,
+                    self.status, operator, self.shutdown, self.settings,
                 ):  # fmt: skip
                     pass
             except BaseException as error:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from pipeline.events import EventKind
@@ -54,14 +54,21 @@ class _OpenAlarm:
     schedule: str | None
     first: Episode | None
     matches: dict[MatchKey, Match] = field(default_factory=dict)
-    people: set[int] = field(default_factory=set)  # stable ids of those in `matches`
+    _people: set[int] | None = None  # None: `matches` has changed since
 
     def add(self, match: Match) -> None:
-        self.matches.pop(match.key, None)
+        if match.key not in self.matches:
+            self._people = None
         self.matches[match.key] = match
-        while len(self.matches) > _MAX_MATCHES:
+        if len(self.matches) > _MAX_MATCHES:
             del self.matches[next(iter(self.matches))]
-        self.people = {one for each in self.matches.values() for one in each.people}
+
+    @property
+    def people(self) -> set[int]:
+        """Stable ids of those who take part."""
+        if self._people is None:
+            self._people = {one for match in self.matches.values() for one in match.people}
+        return self._people
 
     @property
     def end_pts_s(self) -> float:
@@ -120,7 +127,7 @@ class RuleAlarms:
         matches = self._remember(found, scene.pts_s) if is_open else []
         changes = []
         for alarm in list(self._open):
-            mine, matches = self._claim(alarm.matches, alarm.people, matches, scene)
+            mine, matches = self._claim(alarm, matches, scene) if matches else ([], matches)
             changes += self._continue(alarm, mine, scene.pts_s)
         while matches:
             mine, matches = self._cluster(matches, scene)
@@ -168,23 +175,29 @@ class RuleAlarms:
         return counting
 
     def _claim(
-        self,
-        keys: Iterable[MatchKey],
-        people: Iterable[int],
-        matches: Sequence[Match],
-        scene: CameraScene,
+        self, alarm: _OpenAlarm, matches: list[Match], scene: CameraScene
     ) -> tuple[list[Match], list[Match]]:
         """Split matches into those that belong to an alarm, also through each other, and others."""
-        known, near = set(keys), scene.near(self.rule.near)
-        reached = set(people).union(*(near.get(one, ()) for one in people))
-        mine, others, grows = list[Match](), list(matches), True
+        known = alarm.matches
+        mine = [match for match in matches if match.key in known]
+        if len(mine) == len(matches):
+            return mine, []
+        others = [match for match in matches if match.key not in known]
+        joining, others = self._join(alarm.people, others, scene)
+        return mine + joining, others
+
+    def _join(
+        self, people: Iterable[int], matches: list[Match], scene: CameraScene
+    ) -> tuple[list[Match], list[Match]]:
+        """Split matches into those near to some people, also through each other, and others."""
+        near, reached = scene.near(self.rule.near), set(people)
+        mine, others, grows = list[Match](), matches, True
         while grows and others:
             rest = []
             for match in others:
-                if match.key in known or (match.joins and not reached.isdisjoint(match.people)):
+                if match.joins and _touches(match.people, reached, near):
                     mine.append(match)
-                    if match.joins:
-                        reached.update(match.people, *(near.get(p, ()) for p in match.people))
+                    reached.update(match.people)
                 else:
                     rest.append(match)
             grows, others = len(rest) < len(others), rest
@@ -194,8 +207,10 @@ class RuleAlarms:
         """Return the matches of one new alarm, and those that are left; none: no alarm."""
         for seed in matches:
             if self._may_seed(seed, scene):
+                others = [match for match in matches if match is not seed]
                 people = seed.people if seed.joins else ()
-                return self._claim([seed.key], people, matches, scene)
+                joining, others = self._join(people, others, scene)
+                return [seed, *joining], others
         return [], []
 
     def _may_seed(self, match: Match, scene: CameraScene) -> bool:
@@ -292,6 +307,15 @@ class RuleAlarms:
             del self._candidates[key]
         for _, history in self._histories:
             history.forget(scene)
+
+
+def _touches(
+    people: tuple[int, ...], reached: set[int], near: Mapping[int, frozenset[int]]
+) -> bool:
+    """Return whether any of some people is among others, or near to one of them."""
+    if not reached.isdisjoint(people):
+        return True
+    return any(one in near and not near[one].isdisjoint(reached) for one in people)
 
 
 def _subjects(matches: Iterable[Match]) -> list[AlarmSubject]:

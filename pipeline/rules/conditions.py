@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
-
 from pipeline.rules.ground_plane import GroundPlane
 from pipeline.rules.rule import MOMENTS, Condition
 from pipeline.rules.scene import CameraScene, OpenAction
@@ -14,9 +12,9 @@ from pipeline.rules.scene import CameraScene, OpenAction
 MatchKey = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: many are made per frame, and that takes three times as long
 class Match:
-    """People who fulfil a condition at a frame, or a zone that does."""
+    """People who fulfil a condition at a frame, or a zone that does; never changed."""
 
     key: MatchKey  # the same from frame to frame
     people: tuple[int, ...]  # stable ids
@@ -219,20 +217,14 @@ class ConditionWatch:
         wanted = self.condition
         if wanted.closer_than is not None:
             pairs = scene.pairs_within(wanted.closer_than)
+        elif wanted.closer_than_m is not None and self.plane is not None:
+            pairs = scene.pairs_within_metres(wanted.closer_than_m, self.plane)
         else:
-            pairs = self._pairs_in_metres(scene, wanted.closer_than_m or 0.0)
+            pairs = []
         for a, b in pairs:
             is_here, zone = self._place(scene, (a, b))
             if is_here:
                 yield Match(("pair", a, b), (a, b), scene.pts_s, False, scene.pts_s, zone)
-
-    def _pairs_in_metres(self, scene: CameraScene, least_m: float) -> list[tuple[int, int]]:
-        ids = sorted(scene.present)
-        if self.plane is None or len(ids) < 2:
-            return []
-        boxes = np.stack([scene.people[one].xyxy for one in ids])
-        close = self.plane.distances_m(boxes, scene.frame_wh) < least_m  # False where it is NaN
-        return [(ids[a], ids[b]) for a, b in zip(*np.nonzero(close), strict=True) if a < b]
 
     # places
 
@@ -249,8 +241,9 @@ class ConditionWatch:
 
     def _place(self, scene: CameraScene, people: Sequence[int]) -> tuple[bool, str | None]:
         """Return whether any of the people is where the condition asks for, and in which zone."""
-        wanted = self.condition
-        allowed = [one for one in people if self._is_wanted(scene, one)]
+        wanted, allowed = self.condition, people
+        if wanted.outside:
+            allowed = [one for one in people if self._is_wanted(scene, one)]
         if not wanted.zones:
             return bool(allowed) or not wanted.outside, None
         for zone in wanted.zones:
@@ -259,7 +252,8 @@ class ConditionWatch:
         return False, None
 
     def _is_wanted(self, scene: CameraScene, track_id: int) -> bool:
-        return not any(scene.is_inside(track_id, zone) for zone in self.condition.outside)
+        outside = self.condition.outside
+        return not outside or not any(scene.is_inside(track_id, zone) for zone in outside)
 
 
 _BY_EVENT: Mapping[str, Callable[[ConditionWatch, CameraScene], Iterator[Match]]] = {

@@ -9,6 +9,7 @@ import numpy as np
 
 from models.boxes import FloatArray, body_distances
 from pipeline.events import ActionEvent
+from pipeline.rules.ground_plane import GroundPlane
 from pipeline.types import DecidedFrame, LineCrossing, TrackedPerson, ZoneState
 
 PRESENT_S = 1.0  # a person whom the detector misses for longer is not counted as present
@@ -63,8 +64,11 @@ class CameraScene:
     vanished: dict[int, SeenPerson] = field(default_factory=dict)  # whose tracks ended at it
     actions: dict[str, OpenAction] = field(default_factory=dict)  # by instance id
     zones: Mapping[str, ZoneState] = field(default_factory=dict)
+    present: list[int] = field(default_factory=list)  # stable ids, in the image now
     crossings: tuple[LineCrossing, ...] = ()
     frame_wh: tuple[int, int] = (0, 0)
+    _inside: dict[str, frozenset[int]] = field(default_factory=dict)  # by zone
+    _pairs: dict[tuple[str, float], list[tuple[int, int]]] = field(default_factory=dict)
     _near: dict[float, dict[int, frozenset[int]]] = field(default_factory=dict)
     _order: list[int] = field(default_factory=list)
     _distances: np.ndarray | None = None  # float64 (N, N), in the order of `_order`
@@ -80,14 +84,19 @@ class CameraScene:
         frame = item.tracked.frame
         self.pts_s, self.unix_s, self.frame_wh = frame.pts_s, unix_s, frame.wh
         self.zones = {state.zone: state for state in item.zones}
+        self._inside = {state.zone: frozenset(state.inside) for state in item.zones}
         self.crossings = item.crossings
         self._near.clear()
+        self._pairs.clear()
         self._order, self._distances = [], None
         self._see(item.tracked.people)
+        oldest_s = self.pts_s - PRESENT_S
+        self.present = [one for one, person in self.people.items() if person.seen_s >= oldest_s]
         self._follow(event for event in item.events if isinstance(event, ActionEvent))
         self.vanished = {one: self.people[one] for one in item.tracked.ended if one in self.people}
         for one, person in self.vanished.items():
             del self.people[one]
+            self.present = [other for other in self.present if other != one]
             self._stable.pop(person.shown_id, None)
 
     def clear(self) -> None:
@@ -97,17 +106,11 @@ class CameraScene:
         self.actions.clear()
         self._stable.clear()
         self.appeared, self.zones, self.crossings = (), {}, ()
-
-    @property
-    def present(self) -> list[int]:
-        """Stable ids of the people who are in the image now, in the order in which they came."""
-        oldest_s = self.pts_s - PRESENT_S
-        return [one for one, person in self.people.items() if person.seen_s >= oldest_s]
+        self.present, self._inside = [], {}
 
     def is_inside(self, track_id: int, zone: str) -> bool:
         """Return whether a person is in a zone; False if the camera has no such zone."""
-        state = self.zones.get(zone)
-        return state is not None and track_id in state.inside
+        return track_id in self._inside.get(zone, ())
 
     def known(self, track_id: int) -> SeenPerson | None:
         """Return a person who is tracked, or whose track ended at this frame."""
@@ -126,9 +129,31 @@ class CameraScene:
 
     def pairs_within(self, reach: float) -> list[tuple[int, int]]:
         """Return the pairs of present people who are within `reach` body lengths, sorted."""
-        present = set(self.present)
-        near = self.near(reach)
-        return sorted((a, b) for a in present for b in near[a] if a < b and b in present)
+        key = "bodies", reach
+        if key not in self._pairs:
+            present, near = set(self.present), self.near(reach)
+            self._pairs[key] = sorted(
+                (a, b) for a in present for b in near[a] if a < b and b in present
+            )
+        return self._pairs[key]
+
+    def pairs_within_metres(self, reach_m: float, plane: GroundPlane) -> list[tuple[int, int]]:
+        """Return the pairs of present people whose feet are closer than that, sorted.
+
+        Args:
+            reach_m: metres.
+            plane: of the camera, the same in every call.
+        """
+        key = "metres", reach_m
+        if key not in self._pairs:
+            ids, found = sorted(self.present), list[tuple[int, int]]()
+            if len(ids) > 1:
+                boxes = np.stack([self.people[one].xyxy for one in ids])
+                close = plane.distances_m(boxes, self.frame_wh) < reach_m  # False where NaN
+                rows, columns = np.nonzero(np.triu(close, 1))
+                found = [(ids[a], ids[b]) for a, b in zip(rows, columns, strict=True)]
+            self._pairs[key] = found
+        return self._pairs[key]
 
     def _pairwise(self) -> np.ndarray:
         if self._distances is None:

@@ -17,7 +17,8 @@ from models.boxes import FloatArray
 from models.detections import Detections
 from pipeline.app import replay
 from pipeline.config.schema import load_config
-from pipeline.events import ActionEvent, Event
+from pipeline.errors import ConfigError
+from pipeline.events import ActionEvent, AlarmEvent, Event
 from pipeline.live.camera_source import CameraSource, parse_source
 from pipeline.runtime.shutdown import Shutdown
 from pipeline.sources.video_files import VideoFile
@@ -208,6 +209,25 @@ def test_cameras_come_change_and_go_while_the_others_are_not_touched(
     ]
     seqs = [event.seq for event in run.events if event.camera_id == "comes"]
     assert seqs == list(range(1, len(seqs) + 1))
+
+
+def test_a_removed_rule_ends_its_alarm_while_the_camera_is_not_touched(video: Path) -> None:
+    source = parse_source(f"{video}?live&loop", "gate")
+    rules = ["rules={light: {action: bright, end_after_s: 600}}"]
+
+    def alarms() -> list[AlarmEvent]:
+        return [event for event in run.events if isinstance(event, AlarmEvent)]
+
+    with LiveRun([source], fake_components(), rules) as run:
+        run.wait_until(lambda: bool(alarms()))
+        with pytest.raises(ConfigError, match=r"rules.light.action: dim: "):
+            run.settings.reload(load_config(None, ["rules={light: {action: dim}}"]))
+        run.settings.reload(load_config(None, []))
+        run.wait_until(lambda: alarms()[-1].phase == "end")
+        assert run.camera("gate").connects == 1
+    assert [alarm.phase for alarm in alarms() if alarm.phase != "update"] == ["start", "end"]
+    assert alarms()[-1].end_reason == "rule_removed"
+    assert [event.seq for event in run.events] == list(range(1, len(run.events) + 1))
 
 
 def test_a_stage_that_fails_ends_the_run_even_if_a_camera_hangs(
