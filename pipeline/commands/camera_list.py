@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 
 from pipeline.config.live import CameraConfig, LiveConfig
 from pipeline.config.rule_references import applies_to
@@ -94,6 +95,25 @@ def idle_rules(config: PipelineConfig, camera_ids: Sequence[str]) -> list[str]:
         for name, rule in config.rules.items()
         if not any(applies_to(rule, one, config.cameras.get(one)) for one in camera_ids)
     ]
+
+
+def past_schedules(config: PipelineConfig, now: datetime) -> list[str]:
+    """Return one text per schedule that will never hold again.
+
+    Args:
+        config: with `schedules`.
+        now: with a time zone.
+    """
+    texts = []
+    for name, section in config.schedules.items():
+        schedule = section.schedule(name)
+        last = schedule.last_day()
+        # What begins on the last day ends on the day after it at the latest.
+        if last is not None and now.astimezone(schedule.zone).date() > last + timedelta(days=1):
+            texts.append(
+                f"schedules.{name}: its last day, {last}, is over: rules with it raise no alarm"
+            )
+    return texts
 
 
 def _without_source(name: str, known: Sequence[str]) -> str:

@@ -10,13 +10,14 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pipeline.commands.camera_list import find_cameras, idle_rules
+from pipeline.commands.camera_list import find_cameras, idle_rules, past_schedules
 from pipeline.commands.options import (
     ConfigFile,
     OutputDir,
@@ -238,7 +239,8 @@ def _open_sinks(
 
 
 def _warn_of_idle_rules(config: PipelineConfig, sources: Sequence[CameraSource]) -> None:
-    for text in idle_rules(config, [source.camera_id for source in sources]):
+    idle = idle_rules(config, [source.camera_id for source in sources])
+    for text in idle + past_schedules(config, datetime.now(UTC)):
         log.warning("%s", text)
 
 

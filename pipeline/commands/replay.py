@@ -187,7 +187,7 @@ def _run(
     with ExitStack() as stack:
         sinks = _open_sinks(outputs, config, run_id, shutdown, stack, wall_clock=wall_clock)
         progress = stack.enter_context(ReplayProgress(console, time.monotonic))
-        timed = recordings if config.schedules else ()
+        timed = recordings if any(rule.schedule for rule in config.rules.values()) else ()
         run = replay_events(
             recordings,
             config,

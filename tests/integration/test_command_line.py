@@ -13,6 +13,8 @@ from pathlib import Path
 import av
 import pytest
 
+from pipeline.redis_store.embedded_redis import running_server
+from pipeline.subscriber import read_zone_rows
 from tests.conftest import REPOSITORY
 from tests.integration.conftest import DEMO, PIECES
 
@@ -93,9 +95,14 @@ def test_redis_the_file_and_the_video_report_the_same_events_to_their_owner_alon
     replay(
         output, excerpts[0], "--annotated", drawn, "--tracks", tracks,
         "--set", "decision.start_threshold=0.4", "--set", "decision.end_threshold=0.3",
+        "--set", "cameras.part0.zones.all.points=[[0, 0], [1, 0], [1, 1], [0, 1]]",
     )  # fmt: skip
     written = (output / "events.jsonl").read_text()
     assert written
+    with running_server("embedded", output / "redis") as url:
+        [(_, minute)] = read_zone_rows(url)
+    assert (minute.camera_id, minute.zone, minute.seq) == ("part0", "all", 1)
+    assert minute.entered >= minute.people_max >= 1
     read = run("subscribe", "--from", "0", "--no-follow", "--json", "--output", output)
     assert read.stdout == written
     for_people = run("subscribe", "--from", "0", "--count", "2", "--output", output)

@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
 
-from pipeline.commands.camera_list import find_cameras, unused_settings
+from pipeline.commands.camera_list import find_cameras, past_schedules, unused_settings
 from pipeline.config.live import CameraConfig
 from pipeline.config.schema import PipelineConfig, load_config
 from pipeline.errors import ConfigError
@@ -203,4 +204,19 @@ def test_settings_that_no_recording_uses_are_listed_unless_they_are_of_a_live_ca
     cameras = {"street": CameraConfig(), "gaet": CameraConfig(), "yard": CameraConfig(url="0")}
     assert unused_settings(cameras, ["street", "gate"]) == [
         "cameras.gaet: not used; the recordings are of street, gate"
+    ]
+
+
+def test_a_schedule_whose_days_are_over_is_named_once_its_last_night_has_passed(
+    tmp_path: Path,
+) -> None:
+    config = configured(
+        tmp_path,
+        "schedules:\n"
+        "  night: {timezone: Europe/Vienna, times: [22:00-06:00]}\n"
+        "  eve: {timezone: Europe/Vienna, times: [22:00-06:00], dates: [2026-12-31]}\n",
+    )
+    assert past_schedules(config, datetime(2027, 1, 1, 4, tzinfo=UTC)) == []
+    assert past_schedules(config, datetime(2027, 1, 2, 4, tzinfo=UTC)) == [
+        "schedules.eve: its last day, 2026-12-31, is over: rules with it raise no alarm"
     ]
