@@ -61,6 +61,18 @@ def rule_problems(
             yield key, "never: no camera has all of the zones, lines or ground_plane that it needs"
 
 
+def evidence_problems(patterns: Collection[str], rules: Collection[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the rules whose evidence is kept; `*` is right without any rule.
+
+    Args:
+        patterns: names or patterns of rules.
+        rules: their names.
+    """
+    for pattern in patterns:
+        if pattern != "*" and not any(fnmatchcase(name, pattern) for name in rules):
+            yield "evidence.rules", _unknown("rule", pattern, rules)
+
+
 def _of_condition(
     condition: ConditionConfig,
     mine: Mapping[str, CameraConfig],

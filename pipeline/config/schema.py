@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -34,7 +35,7 @@ from pipeline.config.loading import (
 )
 from pipeline.config.observations import ObservationsConfig
 from pipeline.config.recognizer_list import CLIP_KEYS, PoseConfig, RecognizerEntry
-from pipeline.config.rule_references import rule_problems
+from pipeline.config.rule_references import evidence_problems, rule_problems
 from pipeline.config.rules import RuleConfig
 from pipeline.config.schedules import ScheduleEntry
 from pipeline.config.zones import PlaceName
@@ -362,14 +363,14 @@ class PipelineConfig(Section):
 
     @model_validator(mode="after")
     def _rules_that_can_alarm(self) -> PipelineConfig:
-        decisions = [self.decision] + [
-            self.decision.for_camera(camera.decision) for camera in self.cameras.values()
-        ]
+        own = [camera.decision for camera in self.cameras.values()]
+        decisions = [self.decision, *map(self.decision.for_camera, own)]
 
         def is_background(action: str) -> bool:
-            return not any(decision.makes_events_of(action) for decision in decisions)
+            return not any(one.makes_events_of(action) for one in decisions)
 
-        for key, problem in rule_problems(self.rules, self.cameras, self.schedules, is_background):
+        problems = rule_problems(self.rules, self.cameras, self.schedules, is_background)
+        for key, problem in chain(problems, evidence_problems(self.evidence.rules, self.rules)):
             raise wrong_value_at(key, problem)
         return self
 

@@ -120,6 +120,7 @@ class RuleAlarms:
         Returns:
             What changes at it, in a fixed order: alarms that are on first, then new ones.
         """
+        self._limits.advance(scene.pts_s)
         for watch, history in self._histories:
             history.add(watch.matches(scene), scene.pts_s)
         found = self._watch.matches(scene)  # also while closed: it must know who entered

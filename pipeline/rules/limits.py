@@ -18,9 +18,18 @@ class RuleLimits:
     """What one rule has alarmed on one camera, as far as it bounds further alarms; media time."""
 
     rule: AlarmRule
+    _newest_s: float = 0.0
     _ended_s: float | None = None  # of the newest alarm
     _cool_until_s: dict[AlarmSubject, float] = field(default_factory=dict)
     _starts_s: deque[float] = field(default_factory=deque)  # in the last hour
+
+    def advance(self, pts_s: float) -> None:
+        """Take the time of the next frame; one before the last is of a camera that began again."""
+        if pts_s < self._newest_s:
+            self._ended_s = None
+            self._cool_until_s.clear()
+            self._starts_s.clear()
+        self._newest_s = pts_s
 
     def is_cool(self, pts_s: float) -> bool:
         """Return whether the cool-down of the rule is over."""

@@ -139,3 +139,12 @@ cameras: {gate: {decision: {start_threshold: 0.7, per_action: {kick: {min_gap_s:
     assert (fight.start_threshold, fight.min_duration_s, fight.min_gap_s) == (0.7, 3, 2)
     assert (kick.start_threshold, kick.min_gap_s) == (0.7, 1)
     assert config.decision.for_camera(None) is config.decision
+
+
+def test_evidence_is_of_rules_that_there_are(tmp_path: Path) -> None:
+    text = "rules: {night-fight: {action: fight}}\nevidence:\n  rules: "
+    assert load(tmp_path, f"{text}[night-*]\n").evidence.rules
+    assert load(tmp_path, "evidence: {rules: ['*']}\n").evidence.rules
+    message = r"line 3: evidence.rules: there is no rule nigt-fight; did you mean night-fight\?"
+    with pytest.raises(ConfigError, match=message):
+        load(tmp_path, f"{text}[nigt-fight]\n")

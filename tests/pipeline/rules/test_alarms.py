@@ -142,3 +142,19 @@ def test_numbers_are_not_repeated_after_the_camera_comes_back() -> None:
         ("2", "start", None),
         ("2", "end", "stream_ended"),
     ]
+
+
+def test_a_camera_whose_time_begins_again_is_not_silent() -> None:
+    cool = rule(actions=("fight",), cool_down_s=60.0, subject_cool_down_s=60.0, max_per_hour=1)
+    camera = ScriptedCamera()
+    camera.index = 5000  # a camera whose settings are changed by a reload begins at 0 again
+    camera.frames(1, {1: 50}, starts={1: "fight"}).end(StreamEnd("gate", "stopped"))
+    camera.index = 0
+    camera.frames(1, {1: 50}, starts={1: "fight"}).end()
+    found = alarms(camera, cool)
+    assert [(one.alarm_id[-1], one.phase, one.start_pts_s) for one in found] == [
+        ("1", "start", 500.0),
+        ("1", "end", 500.0),
+        ("2", "start", 0.0),
+        ("2", "end", 0.0),
+    ]
