@@ -26,6 +26,7 @@ from pipeline.commands import recognizers as recognizer_commands
 from pipeline.commands import replay as replay_commands
 from pipeline.commands import zones as zone_commands
 from pipeline.commands.options import PrintableFormatter, console, print_version
+from training.commands import backtest as backtest_command
 from training.commands import evaluate as evaluate_command
 from training.commands import evaluation_log as evaluation_log_commands
 from training.commands import train as train_command
@@ -99,6 +100,7 @@ app.add_typer(dead_letter_commands.app, name="dead-letters")
 app.add_typer(config_commands.app)
 app.add_typer(recognizer_commands.app)
 app.add_typer(public_recognizer_commands.app, name="recognizers")
+app.add_typer(backtest_command.app)
 app.add_typer(train_command.app)
 app.add_typer(evaluate_command.app)
 app.add_typer(evaluation_log_commands.app, name="evaluation")

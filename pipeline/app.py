@@ -141,7 +141,7 @@ def replay(
         recognized = _recognize(clips.batches(config.queues.clips), components)
         if config.observations.keep:
             kept = ObservationQueue(waits=True)
-            writer = _observation_writer(components, config, stamp, tolerant=False)
+            writer = _observation_writer(components, config, stamp, live=False)
             write = partial(write_observations, kept, writer)
             stages.run("keep observations", write, cancel=kept.finish)
             recognized = keep_observations(recognized, kept)
@@ -228,7 +228,7 @@ def live(
         if config.observations.keep:
             kept = ObservationQueue(waits=False)
             status.register_queue("observations", kept)
-            writer = _observation_writer(components, config, stamp, tolerant=True)
+            writer = _observation_writer(components, config, stamp, live=True)
             status.register_disk(writer)
             write = partial(write_observations, kept, writer)
             stages.run("keep observations", write, cancel=kept.finish)
@@ -312,14 +312,15 @@ def _decide(
 
 
 def _observation_writer(
-    components: Components, config: PipelineConfig, stamp: EventStamp, *, tolerant: bool
+    components: Components, config: PipelineConfig, stamp: EventStamp, *, live: bool
 ) -> ObservationWriter:
+    """Describe the run; only a live one continues without what its disk does not take."""
     section, defaults = config.observations, components.default_decision
     run = RecordedRun(
         recording=new_recording_name(),
         run_id=stamp.run_id,
         wall_clock=stamp.wall_clock,
-        live=tolerant,
+        live=live,
         model=stamp.model,
         labels=components.labels,
         group_actions=tuple(sorted(components.policy.group_actions)),
@@ -330,4 +331,4 @@ def _observation_writer(
     limits = ObservationLimits(
         section.flush_s, section.max_age_days * 86_400, section.max_mb * 1_000_000
     )
-    return ObservationWriter(section.folder_under(config.output), run, limits, tolerant=tolerant)
+    return ObservationWriter(section.folder_under(config.output), run, limits, tolerant=live)

@@ -82,6 +82,7 @@ ROOM_MAY_IMPORT = {
     "pipeline.tracker_parts": "config stages models",
     "pipeline.components": "camera_settings default_thresholds recognizer_weights "
     "recognizer_parts tracker_parts config stages models",
+    "pipeline.backtest": "camera_settings config event_chain observations stages types models",
     "pipeline.app": "camera_settings components config event_chain evidence live observations "
     "outputs runtime sources stages telemetry types",
     "pipeline.replay": "app components config outputs runtime sources stages telemetry",

@@ -27,7 +27,6 @@ TESTED_IN = {
     "models/checkpoints/test_published_outputs.py": ["models/slowfast/complexity.py"],
     "integration/test_replay.py": [
         "pipeline/app.py",
-        "pipeline/event_chain.py",
         "pipeline/types.py",  # data without behaviour
         "pipeline/errors.py",  # likewise
     ],
@@ -80,6 +79,8 @@ TESTED_IN = {
         "pipeline/delivery/storage/outbox_migration.py",
         "pipeline/delivery/storage/quarantine.py",
     ],
+    "pipeline/backtest/test_comparison.py": ["pipeline/backtest/occurrences.py"],
+    "pipeline/backtest/test_run.py": ["pipeline/event_chain.py"],
     "pipeline/observations/test_items.py": [
         "pipeline/observations/columns.py",
         "pipeline/observations/recorded_run.py",
@@ -102,9 +103,11 @@ TESTED_IN = {
     "integration/test_train_command.py": [
         "training/commands/train.py",
     ],
+    "training/commands/test_backtest.py": ["training/report/backtest.py"],
     "training/commands/test_evaluate.py": [
         "training/commands/evaluate_data.py",
         "training/evaluation/evaluated_model.py",
+        "training/evaluation/event_scorer.py",
         "training/report/tables.py",
         "training/report/write.py",
     ],

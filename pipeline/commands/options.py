@@ -144,6 +144,24 @@ class PrintableFormatter(logging.Formatter):
         return "\n".join(printable(line) for line in super().formatMessage(record).split("\n"))
 
 
+def parse_time(option: str, text: str) -> float:
+    """Return the Unix seconds of an ISO 8601 time; without an offset it is local time.
+
+    Args:
+        option: whose value it is, for the message.
+        text: what was given.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    try:
+        return datetime.fromisoformat(text).timestamp()
+    except (ValueError, OverflowError):
+        raise ConfigError(
+            f"{option} {text}: expected a time like 2026-11-25T10:00:00+01:00"
+        ) from None
+
+
 def print_version(is_given: bool) -> None:
     """End the command with the version if the option --version is given."""
     if is_given:

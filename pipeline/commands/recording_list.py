@@ -6,7 +6,6 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 
 from pipeline.errors import ConfigError, SourceError
@@ -86,20 +85,6 @@ def warning_of_unknown_times(
             )
 
     return checked
-
-
-def parse_start_time(text: str) -> float:
-    """Return the Unix seconds of an ISO 8601 time; without an offset it is local time.
-
-    Raises:
-        ConfigError: if it is none.
-    """
-    try:
-        return datetime.fromisoformat(text).timestamp()
-    except (ValueError, OverflowError):
-        raise ConfigError(
-            f"--start-time {text}: expected a time like 2026-11-25T10:00:00+01:00"
-        ) from None
 
 
 def _by_camera(

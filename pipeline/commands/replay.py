@@ -27,6 +27,7 @@ from pipeline.commands.options import (
     explained_errors,
     load,
     new_run_id,
+    parse_time,
 )
 from pipeline.commands.preflight import check_weights, check_writable
 from pipeline.config.shipped_files import PROJECT
@@ -138,7 +139,7 @@ def replay(
     """
     shutdown = Shutdown()
     with explained_errors(), on_signals(shutdown, console.print):
-        from pipeline.commands.recording_list import find_recordings, parse_start_time
+        from pipeline.commands.recording_list import find_recordings
 
         config = load(config_file, settings, output, redis)
         outputs = ReplayOutputs(events or config.output / "events.jsonl", annotated, tracks, table)
@@ -146,7 +147,7 @@ def replay(
             videos or (),
             camera or (),
             recursive=recursive,
-            start_at=None if start_time is None else parse_start_time(start_time),
+            start_at=None if start_time is None else parse_time("--start-time", start_time),
             container_time=config.replay.container_time,
         )
         succeeded = _run(recordings, outputs, config, shutdown, wall_clock=wall_clock)

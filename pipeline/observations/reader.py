@@ -103,17 +103,13 @@ class ObservationReader:
     Args:
         files: of any number of runs and cameras.
         selection: of what is read.
-        done: called with the size of each file, in bytes, when it has been read.
     """
 
-    def __init__(
-        self,
-        files: Sequence[ObservationFile],
-        selection: ObservationSelection,
-        done: Callable[[int], object] = lambda size: None,
-    ) -> None:
+    def __init__(self, files: Sequence[ObservationFile], selection: ObservationSelection) -> None:
         self.errors: list[str] = []  # one text per file that could not be read
-        self._selection, self._done = selection, done
+        # Called with the size of each file, in bytes, when it has been read.
+        self.done: Callable[[int], object] = lambda size: None
+        self._selection = selection
         self.recordings = self._recordings(files)
 
     @property
@@ -134,7 +130,7 @@ class ObservationReader:
             recording: one of `recordings`.
             people: False leaves out where people and groups are; see `read_items`.
         """
-        each = [self._camera_items(camera, people=people) for camera in recording.cameras]
+        each = [self.camera_items(camera, people=people) for camera in recording.cameras]
         return heapq.merge(*each, key=lambda one: one.number)
 
     def _recordings(self, files: Sequence[ObservationFile]) -> tuple[RecordedObservations, ...]:
@@ -162,7 +158,10 @@ class ObservationReader:
             self._report(one.path, error)
             return None
 
-    def _camera_items(self, camera: RecordedCamera, *, people: bool) -> Iterator[NumberedItem]:
+    def camera_items(
+        self, camera: RecordedCamera, *, people: bool = True
+    ) -> Iterator[NumberedItem]:
+        """Yield the items of one camera of a run; see `items`."""
         newest, ends = _Newest(), _EndOfCamera(camera.camera_id, self._selection)
         for file in camera.files:
             for one in self._file_items(file, people=people):
@@ -172,7 +171,7 @@ class ObservationReader:
                     yield one
                 elif ends.is_over:
                     break
-            self._done(_size(file.path))
+            self.done(_size(file.path))
             if ends.is_over:
                 break
         yield from ends.missing_end(newest.number)

@@ -63,11 +63,10 @@ def decide_actions(
     cameras: dict[str, CameraDecisions] = {}
     for item in items:
         camera_id = item.camera_id if isinstance(item, StreamEnd) else item.tracked.frame.camera_id
-        # Kept after its end: whether it was reported as down already.
         policy = policy_of(camera_id)
-        camera = cameras.setdefault(
-            camera_id, CameraDecisions(camera_id, labels, policy, stamp, now)
-        )
+        camera = cameras.get(camera_id)
+        if camera is None:  # kept after its end: whether it was reported as down already
+            camera = cameras[camera_id] = CameraDecisions(camera_id, labels, policy, stamp, now)
         if isinstance(item, StreamEnd):
             yield camera.finish(item)
         else:

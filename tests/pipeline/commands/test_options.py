@@ -14,6 +14,7 @@ from pipeline.commands.options import (
     explained_errors,
     load,
     missing_package,
+    parse_time,
 )
 from pipeline.errors import ConfigError, EventStoreError
 
@@ -98,3 +99,10 @@ def test_a_configuration_that_ships_is_found_from_anywhere(
     monkeypatch.chdir(tmp_path)
     config = load(Path("configs/alarms.yaml"), None, None, None)
     assert config.decision.for_action("fight").start_threshold == 0.7
+
+
+def test_a_start_time_is_iso_8601() -> None:
+    assert parse_time("--start-time", "2026-11-25T10:00:00+01:00") == 1795597200.0
+    assert parse_time("--start-time", "2026-11-25 09:00Z") == 1795597200.0
+    with pytest.raises(ConfigError, match=r"--start-time yesterday: expected a time like"):
+        parse_time("--start-time", "yesterday")

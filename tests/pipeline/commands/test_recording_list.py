@@ -7,7 +7,6 @@ import pytest
 
 from pipeline.commands.recording_list import (
     find_recordings,
-    parse_start_time,
     warning_of_unknown_times,
 )
 from pipeline.errors import ConfigError
@@ -87,13 +86,6 @@ def test_arguments_that_contradict_each_other_are_explained(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         found(videos, cameras)
-
-
-def test_a_start_time_is_iso_8601() -> None:
-    assert parse_start_time("2026-11-25T10:00:00+01:00") == 1795597200.0
-    assert parse_start_time("2026-11-25 09:00Z") == 1795597200.0
-    with pytest.raises(ConfigError, match=r"--start-time yesterday: expected a time like"):
-        parse_start_time("yesterday")
 
 
 def test_a_recording_of_unknown_time_is_warned_of_once(

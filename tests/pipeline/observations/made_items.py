@@ -23,6 +23,7 @@ from pipeline.types import (
 
 LABELS = ("walk", "fight", "fall")
 FIRST_SET, SECOND_SET = ("walk", "fight"), ("fall", "walk")  # of two recognizers
+CAMERAS = ("camera 0/é", "camera 1/é", "yard")
 HOUR_S = 3600
 STARTED_AT = 1_790_000_000 // HOUR_S * HOUR_S - 3.0  # three seconds before an hour begins
 
@@ -31,8 +32,8 @@ def make_run(**changes: Any) -> RecordedRun:
     fields = {
         "recording": "20260921T125957Z-00000000",
         "run_id": "run",
-        "live": False,
         "wall_clock": True,
+        "live": True,
         "model": "net",
         "labels": LABELS,
         "group_actions": ("fight",),
@@ -63,7 +64,7 @@ def make_recognized(
 def made_items(cameras: int = 3, frames: int = 120, seed: int = 0) -> list[NumberedItem]:
     """Interleave cameras; one reconnects, one has no end, one is a recording with known times."""
     random = np.random.default_rng(seed)
-    each = [list(_camera(f"camera {n}/é", n, frames, random)) for n in range(cameras)]
+    each = [list(_camera(CAMERAS[n], n, frames, random)) for n in range(cameras)]
     order = [n for n, items in enumerate(each) for _ in items]
     random.shuffle(order)
     iterators = [iter(items) for items in each]

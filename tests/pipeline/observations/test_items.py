@@ -11,6 +11,7 @@ from pipeline.observations.items import read_header, read_items
 from pipeline.observations.recorded_run import NumberedItem, ObservationFormatError, RecordedRun
 from pipeline.types import Prediction, StreamEnd, Subject
 from tests.pipeline.observations.made_items import (
+    CAMERAS,
     comparable,
     made_items,
     make_recognized,
@@ -32,7 +33,7 @@ def read(path: Path, *, people: bool = True) -> list[NumberedItem]:
 
 
 def test_what_is_read_is_bit_by_bit_what_was_written(tmp_path: Path) -> None:
-    for camera_id in ("camera 0/é", "camera 1/é", "camera 2/é"):
+    for camera_id in CAMERAS:
         items = [one for one in made_items() if one.camera_id == camera_id]
         found = read(write(tmp_path / "a.parquet", items, camera_id))
         assert list(map(comparable, found)) == list(map(comparable, items))
