@@ -93,8 +93,7 @@ def back_test(
     run = recording.run
     settings = [settings_for(run, config) for config in configs]  # mistakes before anything is read
     stamp = EventStamp(run.run_id, run.model, wall_clock)
-    people = any(map(_asks_for_people, configs))
-    items = _observed(reader.items(recording, people=people), {} if seen is None else seen)
+    items = _observed(reader.items(recording), {} if seen is None else seen)
     chains = [
         number_events(
             _timeless(decide_events(each, run.labels, one, stamp, time.time, live=run.live))
@@ -102,11 +101,6 @@ def back_test(
         for each, one in zip(tee(items, len(configs)), settings, strict=True)
     ]
     return zip(*chains, strict=True)
-
-
-def _asks_for_people(config: PipelineConfig) -> bool:
-    """Return whether something depends on where people are, beside what is scored."""
-    return bool(config.rules) or any(one.zones or one.lines for one in config.cameras.values())
 
 
 def _timeless(items: Iterable[Decided]) -> Iterator[Decided]:

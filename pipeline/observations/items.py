@@ -77,7 +77,7 @@ def read_header(path: Path) -> FileHeader:
         raise ObservationFormatError("its description is incomplete") from None
 
 
-def read_items(path: Path, header: FileHeader, *, people: bool = True) -> Iterator[NumberedItem]:
+def read_items(path: Path, header: FileHeader) -> Iterator[NumberedItem]:
     """Read the items of a file in order.
 
     Times that no decision depends on, when each stage was done, are those of the capture.
@@ -85,8 +85,6 @@ def read_items(path: Path, header: FileHeader, *, people: bool = True) -> Iterat
     Args:
         path: of the file.
         header: of `read_header`.
-        people: False leaves out people and groups as they are in each frame, which only rules
-            ask for; what ended and what was scored is always there.
 
     Raises:
         ObservationFormatError: if the file is damaged.
@@ -98,13 +96,13 @@ def read_items(path: Path, header: FileHeader, *, people: bool = True) -> Iterat
         raise ObservationFormatError("it is damaged") from error
     if dict(table.schema) != SCHEMA:
         raise ObservationFormatError("its columns are not those of observations")
-    return _items(table, header, people=people)
+    return _items(table, header)
 
 
-def _items(table: pl.DataFrame, header: FileHeader, *, people: bool) -> Iterator[NumberedItem]:
+def _items(table: pl.DataFrame, header: FileHeader) -> Iterator[NumberedItem]:
     rows = _ItemRows(table)
-    persons = rows.grouped("person", make=_persons) if people else {}
-    groups = rows.grouped("group", make=_groups) if people else {}
+    persons = rows.grouped("person", make=_persons)
+    groups = rows.grouped("group", make=_groups)
     ended = rows.grouped("ended_track", make=_ids)
     ended_groups = rows.grouped("ended_group", make=_ids)
     predictions = rows.grouped(

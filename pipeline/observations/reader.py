@@ -118,9 +118,7 @@ class ObservationReader:
         files = (one for each in self.recordings for camera in each.cameras for one in camera.files)
         return sum(_size(one.path) for one in files)
 
-    def items(
-        self, recording: RecordedObservations, *, people: bool = True
-    ) -> Iterator[NumberedItem]:
+    def items(self, recording: RecordedObservations) -> Iterator[NumberedItem]:
         """Yield the items of a run as its decision stage got them, cameras interleaved.
 
         A camera without an end, because its process was killed or a later time is not selected,
@@ -128,9 +126,8 @@ class ObservationReader:
 
         Args:
             recording: one of `recordings`.
-            people: False leaves out where people and groups are; see `read_items`.
         """
-        each = [self.camera_items(camera, people=people) for camera in recording.cameras]
+        each = [self.camera_items(camera) for camera in recording.cameras]
         return heapq.merge(*each, key=lambda one: one.number)
 
     def _recordings(self, files: Sequence[ObservationFile]) -> tuple[RecordedObservations, ...]:
@@ -158,13 +155,11 @@ class ObservationReader:
             self._report(one.path, error)
             return None
 
-    def camera_items(
-        self, camera: RecordedCamera, *, people: bool = True
-    ) -> Iterator[NumberedItem]:
+    def camera_items(self, camera: RecordedCamera) -> Iterator[NumberedItem]:
         """Yield the items of one camera of a run; see `items`."""
         newest, ends = _Newest(), _EndOfCamera(camera.camera_id, self._selection)
         for file in camera.files:
-            for one in self._file_items(file, people=people):
+            for one in self._file_items(file):
                 if not newest.is_new(one):
                     continue
                 if ends.is_selected(one):
@@ -176,11 +171,11 @@ class ObservationReader:
                 break
         yield from ends.missing_end(newest.number)
 
-    def _file_items(self, file: ObservationFile, *, people: bool) -> Iterator[NumberedItem]:
+    def _file_items(self, file: ObservationFile) -> Iterator[NumberedItem]:
         for path in (file.path, *_whole_hours(file)):
             try:
                 header = read_header(path)
-                yield from read_items(path, header, people=people)
+                yield from read_items(path, header)
             except FileNotFoundError:  # the run has put the hour together meanwhile
                 continue
             except (OSError, ObservationFormatError) as error:

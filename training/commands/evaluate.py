@@ -24,6 +24,7 @@ from pipeline.commands.options import (
 from pipeline.config.schema import PipelineConfig
 from pipeline.config.shipped_files import PROJECT
 from pipeline.errors import ConfigError
+from pipeline.paths import expand_user
 from pipeline.redaction import mask_url
 from training.commands.evaluate_request import EvaluateRequest, FoldsRequest
 from training.config import load_train_config
@@ -57,6 +58,13 @@ EventLabels = Annotated[
         callback=at_home,
         help="Long videos: a CSV with path, label, start, end and perhaps a box or track. A "
         "row with a background label only adds its video to the camera hours.",
+    ),
+]
+Observations = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="FILE|FOLDER|GLOB",
+        help="What observations.keep kept, instead of the videos of --events; no model is loaded.",
     ),
 ]
 EverydayVideo = Annotated[
@@ -227,6 +235,8 @@ HtmlReport = Annotated[
 
 `behaviour-stream evaluate --events intervals.csv --target-false-alarms 1 --write-config rules.yaml`
 
+`behaviour-stream evaluate --events intervals.csv --observations kept/ --target-false-alarms 1`
+
 `behaviour-stream replay street.mp4 --config rules.yaml`  and use the rules that it found
 
 `behaviour-stream evaluate --everyday quiet/ --action fight --action punch`
@@ -243,6 +253,7 @@ HtmlReport = Annotated[
 def evaluate(
     data: ClipLabels = None,
     events: EventLabels = None,
+    observations: Observations = None,
     everyday: EverydayVideo = None,
     tracking: TrackingTruth = None,
     video: TrackedVideo = None,
@@ -310,6 +321,7 @@ def evaluate(
             calibrate=calibrate,
             false_alarm_share=false_alarm_rate,
             weights_file=write_weights,
+            observations=tuple(expand_user(one) for one in observations or ()),
             folds=_folds(
                 folds, train_config, train_set or [], start_from, tuple(train_data or ()), output
             ),

@@ -17,6 +17,7 @@ from training.evaluation.background_clips import (
 from training.evaluation.clip_results import ClipEvaluation, ClipScore
 from training.evaluation.clips import evaluate_clips
 from training.evaluation.evaluated_model import EvaluatedModel
+from training.evaluation.event_scorer import EventScorer
 from training.evaluation.everyday import EverydayEvaluation, evaluate_everyday
 from training.evaluation.labelled_videos import score_labelled_videos
 from training.evaluation.videos import (
@@ -77,10 +78,10 @@ def evaluate_clip_samples(
 def evaluate_video_samples(
     samples: Sequence[Sample],
     request: EvaluateRequest,
-    model: EvaluatedModel,
+    model: EventScorer,
     progress: ProgressPrinter,
 ) -> tuple[EventEvaluation, list[str]]:
-    """Run the pipeline over long videos, evaluate its events and, on request, search rules.
+    """Score long videos, evaluate the events in them and, on request, search rules.
 
     Returns:
         The evaluation, and what could not be read.
@@ -91,7 +92,7 @@ def evaluate_video_samples(
     mapping = map_samples(
         samples, request.aliases, model, merge_predictions=False, label_file=request.label_file
     )
-    policy = model.components.policy
+    policy = model.event_policy
     actions = actions_to_evaluate(mapping, policy, request.actions)
     videos, unreadable = score_labelled_videos(
         samples, mapping, lambda path: model.score_video(path, progress)
@@ -167,7 +168,7 @@ def _warn_of_limits(evaluation: EventEvaluation) -> None:
 def map_samples(
     samples: Sequence[Sample],
     aliases: Mapping[str, str],
-    model: EvaluatedModel,
+    model: EventScorer,
     *,
     merge_predictions: bool = True,
     label_file: Path | None = None,

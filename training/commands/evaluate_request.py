@@ -56,6 +56,7 @@ class EvaluateRequest:
     calibrate: bool = False
     false_alarm_share: float = 0.05  # of the clips without an action, for its threshold
     weights_file: Path | None = None  # gets what was chosen
+    observations: tuple[str, ...] = ()  # of the cameras that `events` names, instead of its videos
 
     def __post_init__(self) -> None:
         sources = self.data, self.events, self.everyday, self.tracking, self.detection
@@ -70,6 +71,7 @@ class EvaluateRequest:
             )
         self._check_folds()
         self._check_weights()
+        self._check_observations()
         if self.report is not None and self.data is self.events is None:
             raise ConfigError("--report shows clips and events: give --data or --events")
         if (self.tracking is None) != (self.video is None):
@@ -78,6 +80,16 @@ class EvaluateRequest:
             raise ConfigError("--target-false-alarms is searched on long videos: give --events")
         if self.rules_file is not None and self.false_alarms_per_hour is None:
             raise ConfigError("--write-config writes what --target-false-alarms finds: give both")
+
+    def _check_observations(self) -> None:
+        others = self.data, self.everyday, self.tracking, self.detection, self.report
+        if self.observations and (
+            self.events is None or any(others) or self.folds or self.weights_file
+        ):
+            raise ConfigError(
+                "--observations stand for the videos of --events: give it, and of the rest only "
+                "--action, --iou, --target-false-alarms, --write-config and --json"
+            )
 
     def _check_folds(self) -> None:
         if self.folds is None:

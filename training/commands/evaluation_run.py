@@ -26,6 +26,7 @@ from training.console import ProgressPrinter
 from training.evaluation.calibration import Calibration, calibrate
 from training.evaluation.evaluated_model import EvaluatedModel
 from training.evaluation.everyday import read_everyday
+from training.evaluation.observed_model import ObservedModel
 from training.labels.label_files import read_samples
 from training.labels.samples import DataError, Sample
 from training.report.negatives import print_background, print_everyday
@@ -90,6 +91,20 @@ def run_evaluation(
     for path in outputs:
         if path is not None:
             path.parent.mkdir(parents=True, exist_ok=True)
+    if request.observations:
+        return _evaluate_observations(request, config, given.events, out, err)
+    return _evaluate_model(request, config, project, given, out, err)
+
+
+def _evaluate_model(
+    request: EvaluateRequest,
+    config: PipelineConfig,
+    project: Path,
+    given: _Given,
+    out: Console,
+    err: Console,
+) -> bool:
+    """Evaluate the configured model, or the folds of a cross-validation."""
     if request.weights_file is not None and config.recognizer.labels is not None:
         raise ConfigError(
             "--write-weights keeps the labels that the weights have: without recognizer.labels "
@@ -117,6 +132,27 @@ def run_evaluation(
     _print(results, request, out)
     _write(results, request, model)
     return bool(results.left_out)
+
+
+def _evaluate_observations(
+    request: EvaluateRequest,
+    config: PipelineConfig,
+    samples: Sequence[Sample],
+    out: Console,
+    err: Console,
+) -> bool:
+    """Evaluate the events of kept observations; the register is of videos, and they are not."""
+    model = ObservedModel(request.observations, config)
+    with ProgressPrinter(err) as progress:
+        events, left_out = evaluate_video_samples(samples, request, model, progress)
+    print_events(out, events)
+    results = Results(None, None, events, None, None, None, tuple(left_out))
+    if request.json_file is not None:
+        origin = Origin(request.command, request.data, request.split, request.through_pipeline)
+        write_json(request.json_file, results, origin, model)
+    if request.rules_file is not None:
+        write_rules(request.rules_file, events, model)
+    return bool(left_out)
 
 
 def _evaluate(

@@ -109,6 +109,11 @@ class EvaluatedModel:
         return replace(policy, group_actions=frozenset(self.spec.group_labels))
 
     @property
+    def event_policy(self) -> DecisionPolicy:
+        """Decision rules as configured, or as the weights have them where nothing is."""
+        return self.components.policy
+
+    @property
     def background(self) -> tuple[str, ...]:
         """Labels that never become an event."""
         return self.config.decision.background

@@ -118,7 +118,7 @@ def score_video(
     def opened(camera_id: str, info: VideoInfo) -> None:
         promised[0] = info.frames
 
-    seen = _Seen(path, components.labels)
+    seen = SeenVideo(path, components.labels)
     for item in _recognized(path, components, stride_s, opened):
         if isinstance(item, RecognizedFrame):
             seen.add(item)
@@ -142,7 +142,7 @@ class _SeenClip:
 
 
 @dataclass(slots=True)
-class _Seen:
+class SeenVideo:
     """What is kept of the frames of one video."""
 
     path: Path
@@ -153,6 +153,7 @@ class _Seen:
     clips: dict[SubjectKey, list[_SeenClip]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, item: RecognizedFrame) -> None:
+        """Take the next frame."""
         frame = item.tracked.frame
         self.frame_pts_s.append(frame.pts_s)
         self.wh = frame.wh
@@ -164,6 +165,7 @@ class _Seen:
             self.clips[prediction.subject.key].append(_SeenClip(frame.pts_s, prediction, where))
 
     def scores(self) -> VideoScores:
+        """Return the scores of everyone in the frames so far."""
         persons_first = sorted(self.clips, key=lambda key: (key[0] == "group", key[1]))
         subjects = tuple(_subject_scores(self.clips[key]) for key in persons_first)
         times = np.array(self.frame_pts_s)

@@ -16,6 +16,7 @@ from training.evaluation.background_clips import BackgroundEvaluation
 from training.evaluation.calibration import Calibration, decision_of
 from training.evaluation.clip_results import ClipEvaluation, FoldsEvaluation
 from training.evaluation.evaluated_model import EvaluatedModel
+from training.evaluation.event_scorer import EventScorer
 from training.evaluation.everyday import EverydayEvaluation
 from training.evaluation.rule_config import decision_of_rules, rules_yaml
 from training.evaluation.videos import EventEvaluation
@@ -67,7 +68,7 @@ class Origin:
     whole_frame: WholeFrameViews | None = None  # views of whole frames instead of people
 
 
-def write_json(path: Path, results: Results, origin: Origin, model: EvaluatedModel) -> None:
+def write_json(path: Path, results: Results, origin: Origin, model: EventScorer) -> None:
     """Write every number as one JSON document."""
     document = {
         "command": origin.command,
@@ -135,13 +136,13 @@ def write_weights(path: Path, results: Results, model: EvaluatedModel) -> None:
     log.info("weights: %s; the thresholds in it are used where none are configured", path)
 
 
-def write_rules(path: Path, events: EventEvaluation, model: EvaluatedModel) -> None:
+def write_rules(path: Path, events: EventEvaluation, model: EventScorer) -> None:
     """Write the rules that were found; the file is read back as `replay --config` would.
 
     Raises:
         ConfigError: if it could not be used.
     """
-    text = rules_yaml(events, model.components.policy, model.name)
+    text = rules_yaml(events, model.event_policy, model.name)
     path.write_text(text, encoding="utf-8")
     decision_policy(model.labels, load_config(path).decision)
     log.info("rules: %s; use them with --config %s", path, path)

@@ -28,8 +28,8 @@ def write(path: Path, items: list[NumberedItem], camera_id: str = "gate") -> Pat
     return path
 
 
-def read(path: Path, *, people: bool = True) -> list[NumberedItem]:
-    return list(read_items(path, read_header(path), people=people))
+def read(path: Path) -> list[NumberedItem]:
+    return list(read_items(path, read_header(path)))
 
 
 def test_what_is_read_is_bit_by_bit_what_was_written(tmp_path: Path) -> None:
@@ -54,17 +54,6 @@ def test_neither_pixels_nor_features_nor_texts_of_errors_are_in_the_file(tmp_pat
     assert b"secret" not in path.read_bytes()
     columns = set(pl.read_parquet(path).columns)
     assert not {"image", "feature", "key_points", "error"} & columns
-
-
-def test_people_can_be_left_out_and_what_decisions_need_stays(tmp_path: Path) -> None:
-    items = [one for one in made_items() if one.camera_id == "camera 0/é"]
-    path = write(tmp_path / "a.parquet", items, "camera 0/é")
-    for one, whole in zip(read(path, people=False), items, strict=True):
-        assert not isinstance(one.item, StreamEnd)
-        assert not isinstance(whole.item, StreamEnd)
-        assert one.item.tracked.people == one.item.tracked.groups == ()
-        assert one.item.tracked.ended == whole.item.tracked.ended
-        assert len(one.item.predictions) == len(whole.item.predictions)
 
 
 def test_the_header_has_the_run_and_the_camera(tmp_path: Path) -> None:

@@ -42,6 +42,8 @@ FOLDS = FoldsRequest(3, TrainConfig(), (), Path("folds"))
     ("options", "complaint"),
     [
         ({}, "nothing to evaluate"),
+        ({"data": FILE, "observations": ("kept",)}, "stand for the videos of --events"),
+        ({"events": FILE, "report": FILE, "observations": ("kept",)}, "stand for the videos"),
         ({"detection": FILE, "report": FILE}, "--report shows clips and events"),
         ({"tracking": FILE}, "--tracking and --video belong together"),
         ({"data": FILE, "video": FILE}, "--tracking and --video belong together"),
