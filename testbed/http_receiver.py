@@ -42,7 +42,7 @@ class Receiver:
 
     def next(self) -> Request:
         """Wait for the next request and return it."""
-        return self.requests.get(timeout=20)
+        return self.requests.get(timeout=60)
 
 
 @contextmanager

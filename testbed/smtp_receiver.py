@@ -31,7 +31,7 @@ class SmtpReceiver:
 
     def next(self) -> EmailMessage:
         """Wait for the next message and return it."""
-        return self.messages.get(timeout=20)
+        return self.messages.get(timeout=60)
 
 
 @contextmanager

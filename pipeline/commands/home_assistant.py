@@ -49,7 +49,7 @@ def with_home_assistant(
     state = HomeAssistantState(
         discovery_prefix=section.discovery_prefix,
         topic=section.topic,
-        evidence=config.bridges.evidence,
+        evidence=config.evidence.folder_in(config.output),
     )
     return HomeAssistantBridge(mqtt, state, wanted)
 

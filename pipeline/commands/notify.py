@@ -165,6 +165,6 @@ def _bridge_of(target: NotifyTarget, config: PipelineConfig) -> NotifyBridge:
         max_messages=section.max_messages,
         window_s=section.window_s,
         max_age_s=section.max_age_s,
-        evidence=config.bridges.evidence,
+        evidence=config.evidence.folder_in(config.output),
     )
     return NotifyBridge(target.name, target.service, settings)

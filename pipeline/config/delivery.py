@@ -197,7 +197,3 @@ class BridgesConfig(Section):
     notify: NotifyConfig = Field(
         default_factory=NotifyConfig, description="events as messages to people"
     )
-    evidence: UserPath | None = Field(
-        None,
-        description="folder of the snapshots that messages and Home Assistant show; null: none",
-    )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveFloat, model_validator
@@ -64,6 +65,10 @@ class EvidenceConfig(Section):
     def is_on(self) -> bool:
         """Whether anything is kept."""
         return bool(self.rules or self.actions) and (self.snapshot or self.clip)
+
+    def folder_in(self, output: Path) -> Path:
+        """Return where evidence is kept, by a run with this folder of outputs."""
+        return output / "evidence" if self.folder is None else self.folder
 
     @model_validator(mode="after")
     def _has_a_product(self) -> EvidenceConfig:

@@ -30,11 +30,6 @@ _MB = 1_000_000
 log = logging.getLogger(__name__)
 
 
-def evidence_folder(config: EvidenceConfig, output: Path) -> Path:
-    """Return where evidence is kept."""
-    return output / "evidence" if config.folder is None else config.folder
-
-
 class RunEvidence:
     """The evidence of one run; a context manager, around the threads of the run.
 
@@ -67,7 +62,7 @@ class RunEvidence:
         _check_patterns(config.actions, actions)
         self._config, self._shutdown = config, shutdown
         self.health = EvidenceHealth()
-        self._folder = evidence_folder(config, output)
+        self._folder = config.folder_in(output)
         self._files = EvidenceFiles(self._folder, run_id)
         self._images = FrameStore(
             int(config.image_mb * _MB) if is_live else None, every_frame=bool(config.rules)

@@ -42,8 +42,11 @@ def test_alarms_reach_everyone_and_a_dead_service_delays_only_itself(
                 "filter": ["kind=alarm", "phase=start,end"],
             },
         }
-        bridges = {"notify": {"targets": targets}, "evidence": str(tmp_path / "evidence")}
-        (tmp_path / "own.yaml").write_text(json.dumps({"bridges": bridges}))
+        settings = {
+            "bridges": {"notify": {"targets": targets}},
+            "evidence": {"folder": str(tmp_path / "evidence")},
+        }
+        (tmp_path / "own.yaml").write_text(json.dumps(settings))
         own = ["--config", str(tmp_path / "own.yaml"), "--redis", server]
         command = ["run_pipeline.py", "--log-level", "debug", "bridge", "notify", *own]
         with running(client, "bridge-notify-mail", *command, log=log) as process:
