@@ -14,6 +14,7 @@ from pipeline.config.decision import DecisionConfig
 from pipeline.config.schema import load_config
 from pipeline.default_thresholds import decision_policy
 from pipeline.errors import ConfigError
+from pipeline.tracker_parts import reattach_spec
 from tests.conftest import REPOSITORY
 from tests.models.published_files import small_network
 
@@ -158,3 +159,13 @@ def test_a_scene_recognizer_is_the_only_one(scene_weights: Path) -> None:
     entries = "recognizers=[{mode: scene}, {mode: skeleton, weights: posture}]"
     with pytest.raises(ConfigError, match="mode: scene is possible for a single recognizer only"):
         build(scene_weights, "pose.weights=none", entries)
+
+
+@pytest.mark.parametrize(("appearance", "distance"), [("compact", 0.35), ("mobilenet", 0.2)])
+def test_lost_people_are_waited_for_as_configured_and_told_apart_as_the_network_can(
+    appearance: str, distance: float
+) -> None:
+    settings = [f"tracker.appearance={appearance}", "tracker.reattach_s=1.5"]
+    spec = reattach_spec(load_config(None, settings).tracker)
+    assert spec.reattach_s == 1.5
+    assert spec.likeness.feature_distance == distance
