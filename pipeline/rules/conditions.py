@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from pipeline.rules.ground_plane import GroundPlane
-from pipeline.rules.rule import MOMENTS, Condition
+from pipeline.rules.rule import Condition
 from pipeline.rules.scene import CameraScene, OpenAction
 
 MatchKey = tuple[str | int, ...]
@@ -264,8 +264,3 @@ _BY_EVENT: Mapping[str, Callable[[ConditionWatch, CameraScene], Iterator[Match]]
     "leaves": ConditionWatch._leaves,
     "crosses": ConditionWatch._crosses,
 }
-
-
-def is_moment(condition: Condition) -> bool:
-    """Return whether what fulfils the condition does so at one frame alone."""
-    return condition.person in MOMENTS

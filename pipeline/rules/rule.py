@@ -12,7 +12,6 @@ Direction = Literal["left_to_right", "right_to_left"]
 Scope = Literal["person", "zone", "camera"]
 # Of a person: they begin at one frame; a person who is there already does not begin them.
 BEGINNINGS: frozenset[PersonEvent] = frozenset({"enters", "leaves", "returns", "crosses"})
-MOMENTS: frozenset[PersonEvent] = frozenset({"leaves", "crosses"})  # over at the same frame
 
 
 GROUND = "ground_plane"  # among the places of a rule: it asks for metres
