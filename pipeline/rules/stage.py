@@ -71,8 +71,9 @@ def apply_rules(
     """
     cameras: dict[str, CameraAlarms] = {}
     for item in items:
-        # Kept after the end: a camera that reconnects continues the numbers of its alarms.
-        camera = cameras.setdefault(item.camera_id, CameraAlarms(item.camera_id, stamp))
+        camera = cameras.get(item.camera_id)
+        if camera is None:  # kept after the end: after a reconnect its alarms are numbered on
+            camera = cameras[item.camera_id] = CameraAlarms(item.camera_id, stamp)
         if isinstance(item, DecidedEnd):
             yield camera.finish(item)
         else:
