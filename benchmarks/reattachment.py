@@ -92,7 +92,7 @@ def main(
         name: load_config(None, [f"detector.weights={detector}", *settings])
         for name, settings in TRACKERS.items()
     }
-    truth = {n: boxes[boxes.counts] for n, boxes in read_mot(gt).items()}
+    truth = read_mot(gt)
     recorded = _record(video, truth, configs, first, last)
     console.print(_injected_table(recorded, configs, seeds))
     truth = {n: boxes for n, boxes in truth.items() if first < n <= last}
@@ -139,6 +139,7 @@ def _without_pixels(item: TrackedFrame) -> TrackedFrame:
 def _true_people(frame: Frame, truth: Truth, encoder: AppearanceEncoder) -> TrackedFrame:
     people: tuple[TrackedPerson, ...] = ()
     if (boxes := truth.get(frame.index + 1)) is not None:
+        boxes = boxes[boxes.counts]
         xyxy = clip_to_image(boxes.xyxy, *frame.wh)
         seen = has_area(xyxy)
         features = encoder.encode(frame.image, xyxy[seen])
@@ -295,6 +296,7 @@ def _followed(items: Sequence[TrackedFrame], truth: Truth) -> Iterator[tuple[flo
         boxes = truth.get(item.frame.index + 1)
         if boxes is None or not item.people:
             continue
+        boxes = boxes[boxes.counts]
         iou = iou_matrix(boxes.xyxy, np.stack([one.xyxy for one in item.people]))
         for row, column in zip(
             *linear_sum_assignment(-np.where(iou >= MATCH_IOU, iou, 0)), strict=True
