@@ -127,9 +127,16 @@ class RuleAlarms:
         schedule, is_open = self._schedule(scene.unix_s)
         matches = self._remember(found, scene.pts_s) if is_open else []
         changes = []
+        known = {key: alarm for alarm in self._open for key in alarm.matches}
+        new = [match for match in matches if match.key not in known]
+        old = [match for match in matches if match.key in known]
         for alarm in list(self._open):
-            mine, matches = self._claim(alarm, matches, scene) if matches else ([], matches)
+            mine = [match for match in old if known[match.key] is alarm]
+            if new:
+                joining, new = self._join(alarm.people, new, scene)
+                mine += joining
             changes += self._continue(alarm, mine, scene.pts_s)
+        matches = new
         while matches:
             mine, matches = self._cluster(matches, scene)
             if not mine:
@@ -174,18 +181,6 @@ class RuleAlarms:
             if known.is_allowed:
                 counting.append(match)
         return counting
-
-    def _claim(
-        self, alarm: _OpenAlarm, matches: list[Match], scene: CameraScene
-    ) -> tuple[list[Match], list[Match]]:
-        """Split matches into those that belong to an alarm, also through each other, and others."""
-        known = alarm.matches
-        mine = [match for match in matches if match.key in known]
-        if len(mine) == len(matches):
-            return mine, []
-        others = [match for match in matches if match.key not in known]
-        joining, others = self._join(alarm.people, others, scene)
-        return mine + joining, others
 
     def _join(
         self, people: Iterable[int], matches: list[Match], scene: CameraScene

@@ -158,3 +158,10 @@ def test_a_camera_whose_time_begins_again_is_not_silent() -> None:
         ("2", "start", 0.0),
         ("2", "end", 0.0),
     ]
+
+
+def test_two_alarms_that_come_near_to_each_other_stay_two() -> None:
+    camera = ScriptedCamera().frames(1, {1: 20, 2: 180}, starts={1: "fight", 2: "fight"})
+    found = alarms(camera.frames(3, {1: 90, 2: 100}).end(), FIGHT)
+    ends = [(one.track_ids, one.end_pts_s) for one in found if one.phase == "end"]
+    assert ends == [((1,), 3.9), ((2,), 3.9)]
