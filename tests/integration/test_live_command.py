@@ -19,6 +19,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pipeline.redis_store.embedded_redis import running_server
+from pipeline.subscriber import read_zone_rows
 from testbed.free_port import free_port
 from testbed.rtsp_camera import RtspCamera, missing_rtsp_server
 from tests.conftest import REPOSITORY
@@ -106,7 +108,9 @@ def test_an_operators_evening(tmp_path: Path, excerpts: Sequence[Path]) -> None:
     secret = tmp_path / "gate.secret"
     secret.write_text(f"{PASSWORD}\n")
     with RtspCamera(excerpts[0], user="viewer", password=PASSWORD) as server:
-        gate = {"url": server.url, "username": "viewer", "password_file": str(secret)}
+        gate: dict[str, Any] = {"url": server.url, "username": "viewer"}
+        gate["password_file"] = str(secret)
+        gate["zones"] = {"all": {"points": [[0, 0], [1, 0], [1, 1], [0, 1]]}}
         yard = {"url": f"{server.url}-not-there", "username": "viewer", "password_env": "YARD"}
         content = {
             "cameras": {"gate": gate},
@@ -143,6 +147,7 @@ def test_an_operators_evening(tmp_path: Path, excerpts: Sequence[Path]) -> None:
             metrics = page(port, "/metrics")
             assert 'behaviour_camera_state{camera="gate",state="up"} 1.0' in metrics
             assert 'behaviour_camera_state{camera="yard",state="down"} 1.0' in metrics
+            assert 'behaviour_zone_entered_total{camera="gate",zone="all"}' in metrics
             for stage in ("decode", "detect", "track", "clip", "recognize", "publish"):
                 assert f'behaviour_latency_seconds{{quantile="0.95",stage="{stage}"}}' in metrics
             assert 'behaviour_end_to_end_latency_seconds{quantile="0.95"}' in metrics
@@ -159,6 +164,10 @@ def test_an_operators_evening(tmp_path: Path, excerpts: Sequence[Path]) -> None:
     assert "Traceback" not in text
     assert PASSWORD not in text
     assert "hunter2" not in text + metrics
+    with running_server("embedded", tmp_path / "redis") as url:
+        minutes = [row for _, row in read_zone_rows(url)]
+    assert {(row.camera_id, row.zone) for row in minutes} == {("gate", "all")}
+    assert [row.seq for row in minutes] == list(range(1, len(minutes) + 1))
     events = subscribed(tmp_path, "--no-follow")
     gates = [event for event in events if event["camera_id"] == "gate"]
     assert (gates[-1]["kind"], gates[-1]["reason"]) == ("camera_down", "stopped")
