@@ -58,7 +58,7 @@ def run(output: Path, url: str, video: Path, cameras: int) -> None:
     run_id = f"{time.time_ns()}-{os.getpid()}"
     shutdown, videos = Shutdown(), RecordedVideos(DECODE_DEFAULTS)
     names = [f"camera-{n}" for n in range(cameras)]
-    evidence = RunEvidence(kept, output, run_id, (), (), shutdown, 10_000_000, is_live=True)
+    evidence = RunEvidence(kept, output, run_id, (), shutdown, 10_000_000, is_live=True)
     with (
         on_signals(shutdown, print),
         deliver_events(

@@ -280,7 +280,6 @@ def _evidence(
         config.output,
         stamp.run_id,
         tuple(components.policy.rules),
-        config.rules,
         shutdown,
         config.live.max_pixels if is_live else config.replay.max_pixels,
         is_live=is_live,

@@ -40,14 +40,12 @@ class RunEvidence:
         output: folder of the run's outputs.
         run_id: of the run.
         actions: that the recognizer knows.
-        rules: of the configuration.
         shutdown: of the run.
         max_pixels: of a frame that is decoded for a clip.
         is_live: the stages must not wait for a disk, and memory is bounded here.
 
     Raises:
-        ConfigError: if a pattern of `evidence.actions` matches no action, or a name of
-            `evidence.rules` is that of no rule.
+        ConfigError: if a pattern of `evidence.actions` matches no action.
     """
 
     def __init__(
@@ -56,14 +54,12 @@ class RunEvidence:
         output: Path,
         run_id: str,
         actions: Sequence[str],
-        rules: Iterable[str],
         shutdown: Shutdown,
         max_pixels: int,
         *,
         is_live: bool,
     ) -> None:
         _check_patterns(config.actions, actions)
-        _check_names(config.rules, tuple(rules))
         self._config, self._shutdown = config, shutdown
         self.health = EvidenceHealth()
         self._folder = config.folder_in(output)
@@ -147,11 +143,3 @@ def _check_patterns(patterns: Sequence[str], actions: Sequence[str]) -> None:
             raise ConfigError(
                 f"evidence.actions: {pattern!r} matches no action; the recognizer knows: {known}"
             )
-
-
-def _check_names(patterns: Sequence[str], rules: Sequence[str]) -> None:
-    for name in patterns:
-        is_pattern = any(character in name for character in "*?[")  # a reload may add its rules
-        if not is_pattern and name not in rules:
-            known = ", ".join(rules) or "none"
-            raise ConfigError(f"evidence.rules: there is no rule {name!r}; there are: {known}")

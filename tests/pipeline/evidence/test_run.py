@@ -48,7 +48,7 @@ def test_a_replay_names_files_that_open_and_is_the_same_every_time(tmp_path: Pat
     ("settings", "message"),
     [
         (["evidence.actions=[fihgt]"], "'fihgt' matches no action.*dark, bright"),
-        (["evidence.rules=[nihgt]"], "no rule 'nihgt'; there are: none"),
+        (["evidence.rules=[nihgt]"], "no rule nihgt"),
         (["evidence.snapshot=false", "evidence.clip=false"], "both false"),
         (["evidence.longest_s=0.2"], "must exceed before_s"),
     ],
