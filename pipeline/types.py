@@ -34,7 +34,6 @@ class Subject:
     kind: SubjectKind
     id: int  # track id of a person, group id of a group
     members: tuple[int, ...] = ()  # track ids of a group, sorted, as they are now; of a person: ()
-    track_ids: tuple[int, ...] = ()  # see `TrackedPerson`; of a group: ()
 
     @property
     def key(self) -> SubjectKey:

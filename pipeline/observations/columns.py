@@ -130,7 +130,6 @@ class Rows:
             number,
             "group_scores" if subject.kind == "group" else "person_scores",
             id=subject.id,
-            track_ids=subject.track_ids or None,
             members=subject.members or None,
             recognizer=prediction.recognizer,
             label_set=self._label_set(prediction.labels),

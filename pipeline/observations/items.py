@@ -184,8 +184,7 @@ def _predictions(rows: pl.DataFrame, label_sets: Sequence[tuple[str, ...]]) -> l
     kinds: list[SubjectKind] = [
         "group" if code == group else "person" for code in rows["kind"].to_physical().to_list()
     ]
-    members, track_ids = _id_tuples(rows["members"]), _id_tuples(rows["track_ids"])
-    subjects = map(Subject, kinds, rows["id"].to_list(), members, track_ids)
+    subjects = map(Subject, kinds, rows["id"].to_list(), _id_tuples(rows["members"]))
     labels = [None if n is None else label_sets[n] for n in rows["label_set"].to_list()]
     scores = rows["scores"].explode(empty_as_null=False, keep_nulls=False).to_numpy()
     borders = np.cumsum([0, *rows["scores"].list.len().to_list()]).tolist()

@@ -113,7 +113,7 @@ def _random_frame(
     )
     predictions = []
     for person in people if index % 3 == 0 else ():
-        subject = Subject("person", person.track_id, (), person.track_ids)
+        subject = Subject.person(person.track_id)
         predictions.append(_prediction(subject, 0, FIRST_SET, random))
         predictions.append(_prediction(subject, 1, SECOND_SET, random))
     for group in groups if index % 3 == 0 else ():
