@@ -154,6 +154,8 @@ def _decode(pipe: Connection, reader: VideoReader) -> _Ended:
         return _Ended(str(error), reader.notes)
     except MemoryError:
         return _Ended(OUT_OF_MEMORY, reader.notes)
+    except OSError as error:  # the file was moved or deleted meanwhile, as recorders do
+        return _Ended(f"reading stopped ({error.strerror or error})", reader.notes)
     finally:
         reader.close()
         ring.close()

@@ -65,6 +65,21 @@ def test_a_decoder_that_dies_while_it_asks_for_memory_is_an_error_of_its_file() 
             list(decoder.frames(threading.Event()))
 
 
+def test_a_file_that_is_deleted_while_it_is_read_is_an_error_after_its_frames(
+    tmp_path: Path,
+) -> None:
+    """Recorders delete and move their files at any time; the decoder has it open."""
+    path = write_video(tmp_path / "clip.mp4", [n / 10 for n in range(12)])
+    decoded = []
+    with DecoderProcess(path) as decoder:
+        decoder.read_info(threading.Event())
+        path.unlink()
+        with pytest.raises(SourceError, match=r"reading stopped \(No such file"):
+            for one in decoder.frames(threading.Event()):
+                decoded.append(one)
+    assert len(decoded) == 12
+
+
 def test_a_decoder_that_hangs_is_an_error() -> None:
     with (
         DecoderProcess(Path("x.avi"), read_timeout_s=0.5, child=hang) as decoder,
