@@ -149,7 +149,7 @@ def replay(
         shown = evidence.keep(decided, recordings)
         stages.start("recognize", number_events(shown), results)
         for name, work in evidence.threads():
-            stages.run(name, work)
+            stages.run(name, work, cancel=evidence.cancel)
 
         yield from write_all(results, sinks)
 
@@ -238,7 +238,7 @@ def live(
         shown = evidence.keep(decided, feeds)
         stages.start("recognize", number_events(shown), results)
         for name, work in evidence.threads():
-            stages.run(name, work)
+            stages.run(name, work, cancel=evidence.cancel)
 
         yield from write_all(results, [*sinks, StatusSink(status)])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Literal
@@ -29,6 +29,13 @@ class Unannounced:
     at_s: float  # media time of a snapshot
     result: Future[WrittenClip | None] | Future[WrittenSnapshot | None]
 
+    @property
+    def written(self) -> WrittenClip | WrittenSnapshot | None:
+        """What is on disk; None while it is not, and where it will not be."""
+        if not self.result.done() or self.result.cancelled():
+            return None
+        return self.result.result()
+
 
 def wait_for(files: Iterable[Unannounced], wait_s: float | None, hurry: threading.Event) -> None:
     """Wait until files are written, or cannot be.
@@ -44,7 +51,7 @@ def wait_for(files: Iterable[Unannounced], wait_s: float | None, hurry: threadin
             left_s = deadline - time.monotonic()
             if left_s <= 0 or hurry.is_set():
                 return
-            with suppress(TimeoutError):
+            with suppress(TimeoutError, CancelledError):
                 one.result.exception(min(left_s, _POLL_S))
 
 

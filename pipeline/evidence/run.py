@@ -117,6 +117,14 @@ class RunEvidence:
                 partial(keep_within_limits, self._folder, limits, self.health, self._writer.closed),
             )
 
+    def cancel(self) -> None:
+        """End the threads now, without what waits; from any thread.
+
+        The stage cannot be relied upon for it: the run holds it, so that it is not closed with the
+        stage behind it.
+        """
+        self._writer.close(drop=True)
+
     def keep_images(
         self, items: Generator[ClippedFrame | StreamEnd, None, None]
     ) -> Generator[ClippedFrame | StreamEnd, None, None]:

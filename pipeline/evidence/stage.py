@@ -255,7 +255,7 @@ class EvidenceKeeper:
         wait_s = 0.0 if is_behind and self._plan.snapshot_wait_s is not None else None
         wait_for(pending, self._plan.snapshot_wait_s if wait_s is None else wait_s, self._hurry)
         for one in pending:
-            if one.shown.is_alarm and one.result.done() and one.result.result() is not None:
+            if one.shown.is_alarm and one.written is not None:
                 camera.snapshots[one.shown.id] = one.path
             else:
                 camera.unannounced.append(one)
@@ -291,8 +291,8 @@ class EvidenceKeeper:
             if not one.result.done():
                 continue
             camera.unannounced.remove(one)
-            written = one.result.result()
-            if written is None:  # reported
+            written = one.written
+            if written is None:  # reported, or the run was ended
                 continue
             if one.media == "snapshot" and one.shown.is_alarm:
                 camera.snapshots[one.shown.id] = one.path

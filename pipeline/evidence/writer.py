@@ -216,6 +216,8 @@ class EvidenceWriter:
         waiting.done()
 
     def _refuse(self, product: Product) -> None:
+        if self.closed.is_set():  # the run was ended
+            return
         self._health.failed(
             product, "disk", f"the disk is too slow for its {product}s; some are not written"
         )

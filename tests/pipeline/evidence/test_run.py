@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from contextlib import closing
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -56,3 +58,19 @@ def test_a_replay_names_files_that_open_and_is_the_same_every_time(tmp_path: Pat
 def test_a_mistake_is_named(tmp_path: Path, settings: list[Any], message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         run(tmp_path, tmp_path / "out", *settings)
+
+
+def test_a_loop_that_is_left_early_ends_every_thread(tmp_path: Path) -> None:
+    video = tmp_path / "gate.mp4"
+    write_video(video, [n / 10 for n in range(200)], shade=lambda n: 230 if n % 60 < 30 else 20)
+    settings = (f"output={tmp_path / 'out'}", "evidence.actions=[br*]", "queues.results=1")
+    ended = threading.Event()
+
+    def leave_early() -> None:
+        config = load_config(None, list(settings))
+        with closing(replay_events([video], config, components=fake_components())) as events:
+            next(events)
+        ended.set()
+
+    threading.Thread(target=leave_early, daemon=True).start()
+    assert ended.wait(60.0)
