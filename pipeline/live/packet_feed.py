@@ -41,6 +41,7 @@ class PacketFeed:
         self._open: dict[int, float] = {}  # start in media time by number of the clip
         self._opened = 0
         self._asked: float | None = None  # media time since which packets were asked for
+        self._released = False  # what was asked for last
         self._parts: list[_Part] = []
         self._bytes = 0
         self._lock = threading.Lock()
@@ -57,11 +58,12 @@ class PacketFeed:
         with self._lock:
             self._open.pop(clip, None)
             if not self._open:
-                self._parts, self._bytes = [], 0
+                self._parts, self._bytes, self._released = [], 0, True
                 return
             earliest_s = min(self._open.values())
             for part in self._parts:
                 self._release(part, earliest_s)
+            self._parts = [part for part in self._parts if part.packets or part is self._parts[-1]]
 
     def take(self, start_s: float, end_s: float) -> EncodedStretch | None:
         """Return the packets between two media times, from a key frame on.
@@ -76,7 +78,8 @@ class PacketFeed:
             found = [
                 EncodedStretch(part.head, packets)
                 for part in self._parts
-                if (packets := select_packets(_in_order(part), start_s, end_s))
+                if any(one.pts_s >= start_s for one in part.packets.values())
+                and (packets := select_packets(_decodable(part), start_s, end_s))
             ]
         return max(found, key=lambda one: len(one.packets), default=None)
 
@@ -93,14 +96,17 @@ class PacketFeed:
             shift_s: from its clock to media time.
         """
         with self._lock:
-            if not self._open:
-                was_asked, self._asked = self._asked is not None, None
-                return [StopPackets()] if was_asked else []
-            earliest_s = min(self._open.values())
-            if self._asked is not None and self._asked <= earliest_s:
-                return []
-            self._asked = earliest_s
-            return [SendPackets(earliest_s - shift_s, part)]
+            messages: list[SendPackets | StopPackets] = []
+            if self._released and self._asked is not None:
+                messages.append(StopPackets())  # also before the next clip: it is sent once
+                self._asked = None
+            self._released = False
+            if self._open:
+                earliest_s = min(self._open.values())
+                if self._asked is None or self._asked > earliest_s:
+                    self._asked = earliest_s
+                    messages.append(SendPackets(earliest_s - shift_s, part))
+            return messages
 
     def received(self, item: StreamHead | EncodedPacket, shift_s: float | None) -> None:
         """Take what the camera's process sent.
@@ -128,13 +134,23 @@ class PacketFeed:
         packets = _in_order(part)
         keys = [packet.number for packet in packets if packet.is_key]
         before = [number for number in keys if part.packets[number].pts_s <= earliest_s]
+        is_over = part is not self._parts[-1] and all(one.pts_s < earliest_s for one in packets)
         for packet in packets:
-            if before and packet.number < before[-1]:
+            if is_over or (before and packet.number < before[-1]):
                 self._bytes -= len(part.packets.pop(packet.number).data)
 
 
 def _in_order(part: _Part) -> list[EncodedPacket]:
     return [part.packets[number] for number in sorted(part.packets)]
+
+
+def _decodable(part: _Part) -> list[EncodedPacket]:
+    """Return the packets in order; where some were dropped, from the next key frame on."""
+    found: list[EncodedPacket] = []
+    for packet in _in_order(part):
+        if packet.is_key or (found and packet.number == found[-1].number + 1):
+            found.append(packet)
+    return found
 
 
 class PacketFeeds:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from pipeline.live.packet_feed import PacketFeed
 from pipeline.live.packet_ring import SendPackets, StopPackets
 from pipeline.sources.encoded_video import EncodedPacket, StreamHead
@@ -106,3 +108,57 @@ def test_packets_whose_time_is_not_known_are_dropped() -> None:
     one.received(HEAD, None)
     one.received(packet(0), None)
     assert one.take(0.0, 1000.0) is None
+
+
+def test_a_clip_right_after_the_last_one_is_asked_for_anew() -> None:
+    one = feed()
+    first = one.open(102.0)
+    one.requests(0, SHIFT_S)
+    fill(one, range(10, 15))
+    one.close(first)  # what was sent for it is gone
+    one.open(102.2)
+    assert one.requests(0, SHIFT_S) == [StopPackets(), SendPackets(pytest.approx(2.2), 0)]
+    one.received(packet(15), SHIFT_S)  # was under way
+    fill(one, range(10, 20))
+    assert taken(one, 102.2, 110.0) == list(range(10, 20))
+
+
+def test_after_dropped_packets_a_clip_continues_at_a_key_frame() -> None:
+    one = feed(max_bytes=120)
+    first, second = one.open(100.0), one.open(101.0)
+    fill(one, range(13))  # the last one is dropped
+    one.close(first)
+    for number in range(13, 17):
+        one.received(packet(number), SHIFT_S)
+    assert taken(one, 101.0, 110.0) == [*range(5, 12), 15, 16]
+    one.close(second)
+
+
+def test_a_camera_that_is_lost_often_fills_no_memory_while_clips_overlap() -> None:
+    one = feed(max_bytes=200)
+    newest = one.open(100.0)
+    for part in range(50):
+        before, newest = newest, one.open(100.0 + part)
+        one.received(StreamHead("h264", b"head", part), None)
+        for number in range(5):
+            one.received(packet(number, part), SHIFT_S + part)
+        one.close(before)
+    stretch = one.take(149.0, 160.0)
+    assert stretch is not None
+    assert [item.pts_s for item in stretch.packets] == pytest.approx(
+        [149.0, 149.2, 149.4, 149.6, 149.8]
+    )
+
+
+def test_what_a_lost_camera_sent_before_a_clip_is_not_shown_in_it() -> None:
+    one = feed()
+    one.open(100.0)
+    one.open(110.0)
+    fill(one, range(5))
+    one.received(StreamHead("h264", b"head", 1), None)
+    for number in range(3):
+        one.received(packet(number, 1), SHIFT_S + 10.0)
+    stretch = one.take(110.0, 120.0)
+    assert stretch is not None
+    assert [item.part for item in stretch.packets] == [1, 1, 1]
+    assert one.take(112.0, 120.0) is None
