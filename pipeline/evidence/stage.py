@@ -88,6 +88,7 @@ class _Camera:
 
     clips: dict[str, _OpenClip] = field(default_factory=dict)  # by what they show
     unannounced: list[Unannounced] = field(default_factory=list)
+    alarms: set[str] = field(default_factory=set)  # open ones
     snapshots: dict[str, str] = field(default_factory=dict)  # path by open alarm
     seen: deque[_Seen] = field(default_factory=deque)  # of the last seconds, if people are hidden
     newest_s: float = 0.0
@@ -105,13 +106,11 @@ def keep_evidence(
     Yields:
         One item per item, in order, with further unnumbered events.
     """
-    is_complete = False
     try:
         for item in items:
             yield keeper.process(item)
-        is_complete = True
     finally:
-        keeper.close(drop=not is_complete)
+        keeper.close()
 
 
 class EvidenceKeeper:
@@ -167,15 +166,15 @@ class EvidenceKeeper:
                 )
         self._finish_clips(camera, item.camera_id, frame.pts_s)
         announced = self._announce(camera, item.camera_id)
-        if not announced and not camera.snapshots:
+        if not announced and not camera.snapshots and not camera.alarms:
             return item
         events = tuple(_with_snapshot(event, camera.snapshots) for event in item.events)
         self._forget_snapshots(item.events, camera)
         return replace(item, events=(*events, *announced))
 
-    def close(self, *, drop: bool) -> None:
-        """Write nothing more; see `EvidenceWriter.close`."""
-        self._writer.close(drop=drop)
+    def close(self) -> None:
+        """Write nothing more: what is unfinished was given up, and no event can name it."""
+        self._writer.close(drop=True)
 
     def _end(self, item: DecidedEnd, camera: _Camera) -> DecidedEnd:
         """Finish the camera's clips: what was seen until now is all there is."""
@@ -214,6 +213,8 @@ class EvidenceKeeper:
         begins = event.is_open and not event.is_update
         if not begins or item is None:
             return None
+        if shown.is_alarm:
+            camera.alarms.add(shown.id)
         if self._plan.clip:
             decided_s = item.tracked.frame.pts_s
             began_s = max(event.start_pts_s, decided_s - LONGEST_BEFORE_DECISION_S)
@@ -233,7 +234,11 @@ class EvidenceKeeper:
         self, begun: list[tuple[Event, Shown]], item: DecidedFrame, camera: _Camera
     ) -> None:
         """Have the snapshots of a frame written, and wait for them as long as the plan allows."""
-        is_behind = any(one.media == "snapshot" for one in camera.unannounced)
+        is_behind = any(
+            one.media == "snapshot" and not one.result.done()
+            for other in self._cameras.values()
+            for one in other.unannounced
+        )
         pending = []
         for event, shown in begun:
             assert isinstance(event, ActionEvent | AlarmEvent)
@@ -294,7 +299,7 @@ class EvidenceKeeper:
             written = one.written
             if written is None:  # reported, or the run was ended
                 continue
-            if one.media == "snapshot" and one.shown.is_alarm:
+            if one.media == "snapshot" and one.shown.id in camera.alarms:
                 camera.snapshots[one.shown.id] = one.path
             events.append(announce(one, written, camera_id))
         return events
@@ -339,6 +344,7 @@ class EvidenceKeeper:
         for event in events:
             if isinstance(event, AlarmEvent) and not event.is_open:
                 camera.snapshots.pop(event.alarm_id, None)
+                camera.alarms.discard(event.alarm_id)
 
 
 def _with_snapshot(event: Event, snapshots: dict[str, str]) -> Event:

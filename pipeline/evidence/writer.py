@@ -79,14 +79,20 @@ class _Waiting(Generic[Job]):
     def next(self) -> tuple[Job, Future[object]] | None:
         """Return the oldest job, waiting for one; None after `close`, when all are done."""
         with self._changed:
-            self._changed.wait_for(lambda: self._jobs or self._closed)
-            return self._jobs[0] if self._jobs else None
+            while True:
+                self._changed.wait_for(lambda: self._jobs or self._closed)
+                if not self._jobs or not self._jobs[0][1].cancelled():
+                    return self._jobs[0] if self._jobs else None
+                self._forget_oldest()  # it was given up
 
     def done(self) -> None:
         """Forget the oldest job, which was done."""
         with self._changed:
             if self._jobs:
-                self._total -= self._weight(self._jobs.popleft()[0])
+                self._forget_oldest()
+
+    def _forget_oldest(self) -> None:
+        self._total -= self._weight(self._jobs.popleft()[0])
 
     def close(self, *, drop: bool) -> None:
         """Accept no further job; with `drop`, forget those that wait."""

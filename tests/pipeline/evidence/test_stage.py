@@ -118,10 +118,14 @@ class Run:
         )
 
     def item(
-        self, index: int, events: Sequence[Event] = (), people: Sequence[TrackedPerson] = ()
+        self,
+        index: int,
+        events: Sequence[Event] = (),
+        people: Sequence[TrackedPerson] = (),
+        camera_id: str = "gate",
     ) -> DecidedFrame:
         image = np.full((48, 64, 3), 80, np.uint8)
-        frame = Frame("gate", index, index / FPS, 1e9 + index / FPS, image, 0.0)
+        frame = Frame(camera_id, index, index / FPS, 1e9 + index / FPS, image, 0.0)
         tracked = TrackedFrame(frame, tuple(people), (), 0.0, 0.0)
         list(self.store.keep([ClippedFrame(tracked, (), 0.0)]))
         return DecidedFrame(tracked, tuple(events))
@@ -363,3 +367,44 @@ def test_the_time_of_evidence_is_that_of_its_first_frame(tmp_path: Path) -> None
     assert shot.time == "2026-11-26T00:00:02.000Z"
     assert clip.time == "2026-11-26T00:00:01.000Z"
     assert shot.path.startswith("gate/2026-11-26/000002-action-fight-")
+
+
+def test_a_run_that_has_ended_does_not_wait_for_the_clip_that_it_gave_up(tmp_path: Path) -> None:
+    run = Run(tmp_path, snapshot=False, snapshot_wait_s=0.0)
+    run.encoder.slow.clear()
+    run.hurry.set()
+    with run.threads():
+        for _ in keep_evidence(an_action(run, last=25), run.keeper):
+            pass
+        assert run.encoder.is_abandoned
+
+
+def test_a_slow_disk_is_waited_for_once_and_not_once_per_camera(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, snapshot_wait_s=0.05, clip=False)
+    waited: list[float | None] = []
+
+    def wait(files: object, wait_s: float | None, hurry: threading.Event) -> None:
+        waited.append(wait_s)
+
+    monkeypatch.setattr("pipeline.evidence.stage.wait_for", wait)
+    for camera_id in ("gate", "yard", "door"):  # no thread writes anything
+        item = run.item(0, (alarm("start", 0.0, 0.0, camera_id=camera_id),), camera_id=camera_id)
+        run.keeper.process(item)
+    assert waited == [0.05, 0.0, 0.0]
+
+
+def test_a_snapshot_that_comes_after_its_alarm_is_forgotten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = Run(tmp_path, snapshot_wait_s=0.0, clip=False)
+    run.keeper.process(run.item(0, (alarm("start", 0.0, 0.0),)))
+    run.keeper.process(run.item(1, (alarm("end", 0.0, 0.1),)))
+    run.writer.close()
+    with run.files:
+        run.writer.run_snapshots()
+        [late] = run.keeper.process(run.item(2)).events
+        assert isinstance(late, EvidenceEvent)
+        [again] = run.keeper.process(run.item(3, (alarm("update", 0.0, 0.3),))).events
+    assert again.snapshot is None  # type: ignore[union-attr]

@@ -8,11 +8,12 @@ import numpy as np
 import pytest
 
 from pipeline.evidence import writer as module
-from pipeline.evidence.clip_process import ClipProcess
+from pipeline.evidence.clip_process import ClipProcess, RecordedVideo
 from pipeline.evidence.files import EvidenceFiles
 from pipeline.evidence.health import EvidenceHealth
 from pipeline.evidence.snapshot import EvidenceSnapshot
-from pipeline.evidence.writer import EvidenceWriter, SnapshotToWrite
+from pipeline.evidence.writer import ClipToWrite, EvidenceWriter, SnapshotToWrite
+from pipeline.sources.file_decoder import DECODE_DEFAULTS
 
 
 def snapshot(number: int) -> SnapshotToWrite:
@@ -69,3 +70,17 @@ def test_a_thread_that_dies_leaves_no_one_waiting(
         writer.run_snapshots()
     assert result.cancelled()
     assert writer.write_snapshot(snapshot(2)).result() is None
+
+
+def test_a_clip_that_was_given_up_is_not_written(tmp_path: Path) -> None:
+    writer, health = make_writer(tmp_path, patient=True)
+    video = RecordedVideo(tmp_path / "none.mp4", None, DECODE_DEFAULTS, 0.0)
+    results = [
+        writer.write_clip(ClipToWrite("gate", f"gate/{n}.mp4", video, 0.0, 1.0, None))
+        for n in range(2)
+    ]
+    assert all(one.cancel() for one in results)
+    writer.close()
+    writer.run_clips()
+    assert not list(tmp_path.rglob("*"))
+    assert health.missing == {}
