@@ -47,7 +47,9 @@ def evidence_path(
     else:
         begun = datetime.fromisoformat(at)
         day, time = f"{begun:%Y-%m-%d}/", f"{begun:%H%M%S}"
-    return f"{file_name(camera_id, '')}/{day}{time}-{kind}-{readable}-{digest}{suffix}"
+    # A name like ".." would leave the folder, and hidden folders are not searched for old files.
+    folder = file_name(f"_{camera_id}" if camera_id.startswith(".") else camera_id, "")
+    return f"{folder}/{day}{time}-{kind}-{readable}-{digest}{suffix}"
 
 
 class EvidenceFiles:
@@ -98,9 +100,13 @@ class EvidenceFiles:
         Raises:
             OSError: if it cannot be moved there.
         """
-        target = self.folder / path
+        target, unfinished = self.folder / path, self.unfinished(path)
         make_private_folder(target.parent)
-        self.unfinished(path).replace(target)
+        try:
+            unfinished.replace(target)
+        except FileNotFoundError:  # the folder was empty, and deleted just now
+            make_private_folder(target.parent)
+            unfinished.replace(target)
         folder = target.parent
         while folder != self.folder.parent:
             _sync_folder(folder)

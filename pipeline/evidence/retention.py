@@ -53,20 +53,28 @@ def delete_old(
         Number of files that were deleted, and bytes that remain.
 
     Raises:
-        OSError: if the folder cannot be read or a file not be deleted.
+        OSError: if the folder cannot be read, or after all, if a file could not be deleted.
     """
     kept = sorted(_find(folder), key=lambda one: (one.is_alarm, one.modified_at, one.path))
     total, at, deleted = sum(one.size_bytes for one in kept), now(), 0
+    failure: OSError | None = None
     for one in kept:
         age_s = at - one.modified_at
         is_beyond = age_s > limits.max_age_s or total > limits.max_bytes
-        if is_beyond and age_s > _YOUNGEST_S:
-            with suppress(FileNotFoundError):  # another run was faster
-                one.path.unlink()
-            total -= one.size_bytes
-            deleted += 1
-            with suppress(OSError):  # not empty
-                one.path.parent.rmdir()
+        # One of the future is not young: the clock was ahead.
+        if not is_beyond or abs(age_s) <= _YOUNGEST_S:
+            continue
+        try:
+            one.path.unlink(missing_ok=True)  # another run may have been faster
+        except OSError as error:  # the others must not fill the disk because of it
+            failure = failure or error
+            continue
+        total -= one.size_bytes
+        deleted += 1
+        with suppress(OSError):  # not empty
+            one.path.parent.rmdir()
+    if failure is not None:
+        raise failure
     return deleted, total
 
 

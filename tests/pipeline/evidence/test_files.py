@@ -22,12 +22,15 @@ def test_a_path_tells_camera_day_time_and_rule_and_is_unique() -> None:
     assert other != path
 
 
-@pytest.mark.parametrize("camera_id", ["../../etc", "a/b", "x" * 300, "caf\u00e9\n"])
+@pytest.mark.parametrize(
+    "camera_id", ["../../etc", "a/b", "x" * 300, "caf\u00e9\n", "..", ".", ".unfinished"]
+)
 @pytest.mark.parametrize("name", ["../up", "", "a\x1b[31mb", "r" * 300])
 def test_no_name_leaves_the_folder(tmp_path: Path, camera_id: str, name: str) -> None:
     path = evidence_path(camera_id, "id", name, ".mp4", is_alarm=False, at=12.5)
     assert (tmp_path / path).resolve().is_relative_to(tmp_path)
     assert path.count("/") == 1
+    assert not path.startswith(".")  # hidden folders are not of cameras
     with EvidenceFiles(tmp_path, "run") as files:
         files.write(path, b"x")
     assert (tmp_path / path).read_bytes() == b"x"
@@ -68,3 +71,19 @@ def test_a_disk_that_fails_leaves_nothing(tmp_path: Path, monkeypatch: pytest.Mo
         with pytest.raises(OSError, match="No space"):
             files.write("gate/1.jpg", b"content")
         assert not list(tmp_path.rglob("*.jpg"))
+
+
+def test_a_folder_that_is_deleted_because_it_was_empty_costs_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    replace = Path.replace
+
+    def after_retention(path: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        target.parent.rmdir()
+        return replace(path, target)
+
+    monkeypatch.setattr(Path, "replace", after_retention)
+    with EvidenceFiles(tmp_path, "run") as files:
+        files.write("gate/1.jpg", b"content")
+    assert (tmp_path / "gate" / "1.jpg").read_bytes() == b"content"

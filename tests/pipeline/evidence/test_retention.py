@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import pytest
+
 from pipeline.evidence.retention import KeptFor, delete_old
 
 NOW = 1_767_225_600.0
@@ -57,3 +59,26 @@ def test_what_is_being_announced_and_what_others_put_there_stays(tmp_path: Path)
 
 def test_a_folder_that_is_missing_has_nothing_to_delete(tmp_path: Path) -> None:
     assert delete_old(tmp_path / "none", KeptFor(DAY_S, 1), lambda: NOW) == (0, 0)
+
+
+def test_a_file_that_cannot_be_deleted_does_not_keep_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, other = keep(tmp_path, "alarm", 1, 3 * DAY_S), keep(tmp_path, "alarm", 2, 2 * DAY_S)
+    unlink = Path.unlink
+
+    def refuse(path: Path, *, missing_ok: bool = False) -> None:
+        if path == stuck:
+            raise PermissionError(1, "Operation not permitted")
+        unlink(path, missing_ok=missing_ok)
+
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(PermissionError):
+        delete_old(tmp_path, KeptFor(DAY_S, 10_000), lambda: NOW)
+    assert (stuck.exists(), other.exists()) == (True, False)
+
+
+def test_files_of_a_clock_that_was_ahead_are_bounded_too(tmp_path: Path) -> None:
+    ahead = [keep(tmp_path, "alarm", n, -365 * DAY_S - n) for n in range(3)]
+    assert delete_old(tmp_path, KeptFor(DAY_S, 250), lambda: NOW) == (1, 200)
+    assert [path.exists() for path in ahead] == [False, True, True]
