@@ -16,6 +16,7 @@ from pipeline.printable import printable
 
 MAX_SNAPSHOT_BYTES = 8_000_000  # a JPEG of 4K has about 2 MB
 _JPEG = b"\xff\xd8\xff"
+_LEAVES = "the path leaves the evidence folder"
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def snapshot_of(event: Event, folder: Path | None) -> bytes | None:
         return None
     try:
         return _read(folder, path)
-    except (OSError, ValueError, PipelineError) as error:
+    except (OSError, ValueError, RuntimeError, PipelineError) as error:  # RuntimeError: a loop
         reason = error.strerror if isinstance(error, OSError) else str(error)
         log.warning(
             "event %s: no snapshot %s: %s",
@@ -53,10 +54,13 @@ def _read(folder: Path, relative: str) -> bytes:
     inside = folder.resolve()
     path = (inside / relative).resolve(strict=True)  # links, too, must not lead out
     if not path.is_relative_to(inside):
-        raise PipelineError("the path leaves the evidence folder")
+        raise PipelineError(_LEAVES)
     # Without O_NONBLOCK a pipe in its place would be waited for.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
+        # A folder on the way may have become a link since.
+        if not Path(f"/proc/self/fd/{descriptor}").readlink().is_relative_to(inside):
+            raise PipelineError(_LEAVES)
         if not S_ISREG(os.fstat(descriptor).st_mode):
             raise PipelineError("it is no file")
         with os.fdopen(descriptor, "rb", closefd=False) as file:
