@@ -80,6 +80,7 @@ class NotifyBridge:
         self._held = HeldBack()
         self._sent_at: deque[float] = deque(maxlen=settings.max_messages)
         self._done: deque[str] = deque(maxlen=_REMEMBERED)
+        self._first_try = ("", 0.0)  # of the event in hand, and on which monotonic second
         self._summary_after = 0.0
 
     def send(self, event: Event) -> None:
@@ -92,6 +93,8 @@ class NotifyBridge:
         with self._lock:
             if event.event_id in self._done:  # its acknowledgement was lost
                 return
+            if event.event_id != self._first_try[0]:
+                self._first_try = event.event_id, self._monotonic()
             why = self._why_not_now(event)
             if why:
                 self._held.add(text_of(_WHAT, event, None), why)
@@ -148,7 +151,13 @@ class NotifyBridge:
         return oldest_counts and self._monotonic() - self._sent_at[0] < self._settings.window_s
 
     def _is_too_old(self, event: Event) -> bool:
-        text = event.time if isinstance(event, CameraEvent | EvidenceEvent) else event.end_time
-        if text is None or self._settings.max_age_s is None:
+        """By its own time, or because the service has not taken it for so long."""
+        longest_s = self._settings.max_age_s
+        if longest_s is None:
             return False
-        return self._now() - datetime.fromisoformat(text).timestamp() > self._settings.max_age_s
+        if self._monotonic() - self._first_try[1] > longest_s:
+            return True
+        text = event.time if isinstance(event, CameraEvent | EvidenceEvent) else event.end_time
+        return (
+            text is not None and self._now() - datetime.fromisoformat(text).timestamp() > longest_s
+        )

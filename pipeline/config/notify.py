@@ -96,10 +96,14 @@ class NotifyTargetConfig(Section):
     )
     window_s: PositiveFloat = Field(600.0, description="for max_messages")
     max_age_s: PositiveFloat | None = Field(
-        3600.0, description="an event that is older, after an outage, is only counted; null: none"
+        3600.0,
+        description="an event that is older, or was not taken for so long, is only counted; null: "
+        "none",
     )
     timeout_s: PositiveFloat = Field(
-        15.0, description="longest wait for a connection, and for each part of an answer"
+        15.0,
+        description="longest wait for a connection, and for each part of an answer; five times it "
+        "for all",
     )
 
     @model_validator(mode="after")

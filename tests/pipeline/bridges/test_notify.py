@@ -138,6 +138,39 @@ def test_what_failed_counts_for_nothing_and_is_sent_when_it_comes_again(
     assert len(service.messages) == 1
 
 
+def test_what_is_never_taken_is_given_up_like_what_is_too_old(
+    service: Service, clock: Clock
+) -> None:
+    """Its service names no reason, and a recording has no time of day by which it becomes old."""
+    bridge = bridge_to(service, clock)
+    service.error = UnavailableError("mail does not answer")
+    for _ in range(2):
+        with pytest.raises(UnavailableError):
+            bridge.send(make_event(1))
+        clock.now += 1801
+    bridge.send(make_event(1))
+    with pytest.raises(UnavailableError):
+        bridge.send(make_event(2))  # has its own time
+    clock.now += 1801
+    with pytest.raises(UnavailableError):
+        bridge.send(make_event(2))
+    service.error = None
+    bridge.send(make_event(2))
+    assert service.texts() == ["walking 75% by 7\nheld back (too old): 1: walking at gate 1"]
+
+
+def test_without_an_age_an_event_waits_for_its_service(service: Service, clock: Clock) -> None:
+    bridge = bridge_to(service, clock, max_age_s=None)
+    service.error = UnavailableError("mail does not answer")
+    for _ in range(3):
+        with pytest.raises(UnavailableError):
+            bridge.send(make_event(1))
+        clock.now += 1e6
+    service.error = None
+    bridge.send(make_event(1))
+    assert len(service.messages) == 1
+
+
 def test_a_summary_that_fails_waits_and_is_not_lost(
     service: Service, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
