@@ -22,9 +22,22 @@ class SmtpReceiver:
         self.port = port
         self.messages: queue.Queue[EmailMessage] = queue.Queue()
         self.answer = "250 OK"
+        self.refused: dict[str, str] = {}  # answers to addresses that do not get mail
+        self.largest_bytes = 32_000_000
+
+    async def handle_RCPT(  # noqa: N802
+        self, server: Any, session: Any, envelope: Any, address: str, options: Any
+    ) -> str:
+        """Take an address or not; called by the server."""
+        if address in self.refused:
+            return self.refused[address]
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
 
     async def handle_DATA(self, server: Any, session: Any, envelope: Any) -> str:  # noqa: N802
         """Keep a message; called by the server."""
+        if len(envelope.content) > self.largest_bytes:
+            return "552 too large"
         if self.answer.startswith("250"):
             self.messages.put(message_from_bytes(envelope.content, policy=default))
         return self.answer

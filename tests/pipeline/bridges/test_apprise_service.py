@@ -6,7 +6,10 @@ import base64
 import io
 import json
 import logging
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 
 import pytest
 
@@ -55,6 +58,30 @@ def logged() -> Iterator[io.StringIO]:
 
 def service_at(url: str, timeout_s: float = 10.0) -> AppriseService:
     return AppriseService(url, key="bridges.notify.targets.phone.url", timeout_s=timeout_s)
+
+
+@contextmanager
+def trickling_server() -> Iterator[int]:
+    """It begins an answer that never ends, each byte well within a timeout."""
+    over = threading.Event()
+
+    class Handler(StreamRequestHandler):
+        def handle(self) -> None:
+            with suppress(OSError):
+                self.wfile.write(b"HTTP/1.1 200 OK\r\nX: ")
+                while not over.wait(0.05):
+                    self.wfile.write(b"x")
+
+    class Server(ThreadingTCPServer):
+        daemon_threads = True
+
+    with Server(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        try:
+            yield server.server_address[1]
+        finally:
+            over.set()
+            server.shutdown()
 
 
 def mail_url(mail: SmtpReceiver, options: str = "") -> str:
@@ -146,6 +173,78 @@ def test_a_service_that_is_away_or_hangs_is_waited_for(receiver: Receiver) -> No
         service_at(f"mailto://127.0.0.1:{free_port()}?mode=insecure&from=a@b.de&to=c@d.de").send(
             "t", "b"
         )
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
+    """A POST would become a GET, which succeeds without a message, or go to another host."""
+    there = {"Location": f"http://localhost:{receiver.port}/other"}
+    receiver.replies.put(Reply(status, headers=there))
+    with pytest.raises(BridgeError, match=f"^JSON answers {status}$"):
+        service_at(f"json://127.0.0.1:{receiver.port}/").send("t", "b")
+    assert receiver.requests.qsize() == 1
+
+
+def test_a_service_that_sends_a_byte_now_and_then_is_given_up(logged: io.StringIO) -> None:
+    with trickling_server() as port, pytest.raises(UnavailableError, match="does not answer"):
+        service_at(f"json://127.0.0.1:{port}/hunter2", timeout_s=0.3).send("t", "b")
+    assert "hunter2" not in logged.getvalue()
+
+
+@pytest.mark.parametrize("answer", ["550 hunter2 unwanted", "554 no"])
+def test_a_mail_server_that_refuses_costs_a_try(mail: SmtpReceiver, answer: str) -> None:
+    mail.answer = answer
+    with pytest.raises(BridgeError, match=f"^E-Mail answers {answer[:3]}$") as caught:
+        service_at(mail_url(mail)).send("t", "b")
+    assert not isinstance(caught.value, UnavailableError)
+
+
+@pytest.mark.parametrize("answer", ["421 closing", "451 try later", "452 disk full"])
+def test_a_mail_server_that_is_busy_is_waited_for(mail: SmtpReceiver, answer: str) -> None:
+    mail.answer = answer
+    with pytest.raises(UnavailableError, match=f"^E-Mail answers {answer[:3]}$"):
+        service_at(mail_url(mail)).send("t", "b")
+
+
+def test_a_mail_that_is_too_large_comes_without_the_image(mail: SmtpReceiver) -> None:
+    mail.largest_bytes = 5000
+    service_at(mail_url(mail)).send("t", "b", IMAGE + bytes(6000))
+    body = mail.next().get_body(("plain",))
+    assert body is not None
+    assert "(the service refused the snapshot)" in body.get_content()
+
+
+@pytest.mark.parametrize(("code", "error"), [(550, BridgeError), (451, UnavailableError)])
+def test_who_has_a_message_does_not_get_it_again_because_another_is_refused(
+    mail: SmtpReceiver, code: int, error: type[BridgeError]
+) -> None:
+    mail.refused["other@example.com"] = f"{code} no"
+    service = service_at(mail_url(mail, ",other@example.com"))
+    for _ in range(3):
+        with pytest.raises(BridgeError, match=f"^E-Mail answers {code}$") as caught:
+            service.send("t", "b")
+        assert type(caught.value) is error
+    assert mail.messages.qsize() == 1
+    mail.refused.clear()
+    service.send("t", "b")
+    service.send("t", "b")  # another message of the same words
+    assert mail.messages.qsize() == 4
+
+
+def test_a_status_in_the_text_of_a_message_is_none() -> None:
+    text = "error=403 Socket Exception: (550, b'no')\nSocket Exception: (550, b'no')"
+    for url in (
+        f"json://127.0.0.1:{free_port()}/",
+        f"mailto://127.0.0.1:{free_port()}?mode=insecure&from=a@b.de&to=c@d.de",
+    ):
+        with pytest.raises(UnavailableError, match="does not answer"):
+            service_at(url).send(text, text)
+
+
+@pytest.mark.parametrize(("title", "text"), [("fight", ""), ("fight", " \n"), ("", "")])
+def test_a_message_without_text_arrives(receiver: Receiver, title: str, text: str) -> None:
+    service_at(f"json://127.0.0.1:{receiver.port}/").send(title, text)
+    assert json.loads(receiver.next().body)["message"] == (title or "-")
 
 
 @pytest.mark.parametrize("status", [200, 403, 500])
