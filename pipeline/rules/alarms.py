@@ -95,7 +95,7 @@ class RuleAlarms:
         self._limits = RuleLimits(rule)
         self._candidates: dict[MatchKey, _Candidate] = {}
         self._open: list[_OpenAlarm] = []
-        self._held_back = 0
+        self._held_back = 0  # that ended before the limit had room
         self._histories: list[tuple[ConditionWatch, EpisodeHistory]] = []
         self._after = self._unless = None
         for condition in (rule.after, rule.unless):
@@ -112,7 +112,7 @@ class RuleAlarms:
     @property
     def held_back(self) -> int:
         """Alarms that the limit holds back, and that no event has reported yet."""
-        return self._held_back
+        return self._held_back + sum(alarm.ordinal is None for alarm in self._open)
 
     def step(self, scene: CameraScene) -> list[AlarmChange]:
         """Process the next frame of the camera.
@@ -234,7 +234,6 @@ class RuleAlarms:
         for match in mine:
             alarm.add(match)
         self._open.append(alarm)
-        self._held_back += 1  # until it is let through
         return self._let_through(alarm, scene.pts_s)
 
     def _let_through(self, alarm: _OpenAlarm, pts_s: float) -> list[AlarmChange]:
@@ -243,7 +242,7 @@ class RuleAlarms:
             return []
         self.alarms += 1
         alarm.ordinal, alarm.updated_s = self.alarms, pts_s
-        held_back, self._held_back = self._held_back - 1, 0
+        held_back, self._held_back = self._held_back, 0
         self._limits.started(pts_s)
         return [self._change("start", alarm, held_back)]
 
@@ -273,7 +272,8 @@ class RuleAlarms:
 
     def _end(self, alarm: _OpenAlarm, pts_s: float) -> list[AlarmChange]:
         self._open.remove(alarm)
-        if alarm.ordinal is None:  # held back for good, and counted
+        if alarm.ordinal is None:  # held back for good
+            self._held_back += 1
             return []
         self._limits.ended(_subjects(alarm.matches.values()), pts_s)
         return [self._change("end", alarm)]

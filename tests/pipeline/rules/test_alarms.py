@@ -165,3 +165,22 @@ def test_two_alarms_that_come_near_to_each_other_stay_two() -> None:
     found = alarms(camera.frames(3, {1: 90, 2: 100}).end(), FIGHT)
     ends = [(one.track_ids, one.end_pts_s) for one in found if one.phase == "end"]
     assert ends == [((1,), 3.9), ((2,), 3.9)]
+
+
+def test_two_that_are_held_back_at_once_are_each_counted_once() -> None:
+    limited = rule(actions=("fight",), end_after_s=5.0, max_per_hour=2)
+    camera = ScriptedCamera().frames(1, {1: 50}, starts={1: "fight"})
+    camera.frames(6, {1: 50}, ends={1: "fight"}).frames(1, {1: 50}, starts={1: "fight"})
+    camera.frames(6, {1: 50}, ends={1: "fight"})
+    where = {1: 10, 2: 100, 3: 190}
+    camera.frames(1, where, starts={1: "fight", 2: "fight", 3: "fight"})
+    camera.frames(6, where, ends={3: "fight"})
+    camera.index = 36_000 + 80
+    camera.frames(1, where).end()
+    starts = [one for one in alarms(camera, limited) if one.phase == "start"]
+    assert [(one.track_ids, one.held_back) for one in starts] == [
+        ((1,), 0),
+        ((1,), 0),
+        ((1,), 1),
+        ((2,), 0),
+    ]
