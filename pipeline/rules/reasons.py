@@ -37,7 +37,7 @@ def reason_of(change: AlarmChange, scene: CameraScene) -> str:
 def shown_ids(matches: Sequence[Match], scene: CameraScene) -> tuple[int, ...]:
     """Return the current ids of the people in matches, ascending, as events have them."""
     ids = {one for match in matches for one in match.people}
-    return tuple(sorted(_shown(one, scene) for one in ids))
+    return tuple(sorted(map(scene.shown_id, ids)))
 
 
 def _what(asked: Condition, matches: Sequence[Match], scene: CameraScene, lasts_s: float) -> str:
@@ -108,8 +108,3 @@ def _people(ids: Sequence[int]) -> str:
     if len(ids) > _NAMED:
         return f"{', '.join(named)} and {len(ids) - _NAMED} more"
     return " and ".join([", ".join(named[:-1]), named[-1]] if len(named) > 1 else named)
-
-
-def _shown(track_id: int, scene: CameraScene) -> int:
-    person = scene.known(track_id)
-    return track_id if person is None else person.shown_id

@@ -16,6 +16,7 @@ PRESENT_S = 1.0  # a person whom the detector misses for longer is not counted a
 # A person moves when the centre of the box leaves a circle of this radius, in body lengths, or its
 # longer side changes by this factor. A detector's boxes of a still person move by a few percent.
 _STILL_RADIUS, _STILL_RATIO = 0.15, 1.25
+_MAX_GONE = 1000  # people whose current id differed and is remembered; the newest ones
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class CameraScene:
     _order: list[int] = field(default_factory=list)
     _distances: np.ndarray | None = None  # float64 (N, N), in the order of `_order`
     _stable: dict[int, int] = field(default_factory=dict)  # stable id by current id
+    _gone: dict[int, int] = field(default_factory=dict)  # last current id by stable id
 
     def update(self, item: DecidedFrame, unix_s: float | None) -> None:
         """Process the next frame, with its zones, crossings and events of actions.
@@ -98,6 +100,10 @@ class CameraScene:
             del self.people[one]
             self.present = [other for other in self.present if other != one]
             self._stable.pop(person.shown_id, None)
+            if person.shown_id != one:  # an alarm that outlasts them says it still
+                self._gone[one] = person.shown_id
+        while len(self._gone) > _MAX_GONE:
+            del self._gone[next(iter(self._gone))]
 
     def clear(self) -> None:
         """Forget everything: the camera's stream ended."""
@@ -105,6 +111,7 @@ class CameraScene:
         self.vanished.clear()
         self.actions.clear()
         self._stable.clear()
+        self._gone.clear()
         self.appeared, self.zones, self.crossings = (), {}, ()
         self.present, self._inside = [], {}
 
@@ -115,6 +122,11 @@ class CameraScene:
     def known(self, track_id: int) -> SeenPerson | None:
         """Return a person who is tracked, or whose track ended at this frame."""
         return self.people.get(track_id) or self.vanished.get(track_id)
+
+    def shown_id(self, track_id: int) -> int:
+        """Return the current id of a person, or the last one of a person who is gone."""
+        person = self.known(track_id)
+        return self._gone.get(track_id, track_id) if person is None else person.shown_id
 
     def near(self, reach: float) -> Mapping[int, frozenset[int]]:
         """Return who is within `reach` body lengths of each tracked person, stable ids."""

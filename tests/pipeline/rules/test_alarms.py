@@ -184,3 +184,13 @@ def test_two_that_are_held_back_at_once_are_each_counted_once() -> None:
         ((1,), 1),
         ((2,), 0),
     ]
+
+
+def test_the_end_names_people_who_are_gone_as_the_start_did() -> None:
+    ids = {1: (1, 7)}
+    camera = ScriptedCamera().frames(1, {1: 50}, starts={1: "fight"}, ids=ids)
+    camera.frame({}, ends={1: "fight"}, gone=(1,), ids=ids)
+    camera.frames(3, {}).end()
+    start, end = alarms(camera, FIGHT)
+    assert (start.track_ids, end.track_ids) == ((7,), (7,))
+    assert "by 7 " in end.reason
