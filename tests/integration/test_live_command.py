@@ -174,6 +174,58 @@ def test_an_operators_evening(tmp_path: Path, excerpts: Sequence[Path]) -> None:
     assert [event["seq"] for event in gates] == list(range(1, len(gates) + 1))
 
 
+@pytest.mark.timeout(600)
+def test_rules_are_reloaded_while_the_camera_stays(
+    tmp_path: Path, excerpts: Sequence[Path]
+) -> None:
+    config, log, events = tmp_path / "rules.yaml", tmp_path / "log", tmp_path / "e.jsonl"
+    presence = {"more_than": 0, "zone": "all", "update_interval_s": 600, "end_after_s": 600}
+    whole = {"points": [[0, 0], [1, 0], [1, 1], [0, 1]]}
+
+    def write(**rules: object) -> None:
+        cameras = {"gate": {"zones": {"all": whole}}}
+        aside = tmp_path / "aside"
+        aside.write_text(yaml.safe_dump({"cameras": cameras, "rules": rules}))
+        aside.replace(config)
+
+    def told() -> list[dict[str, Any]]:
+        lines = events.read_text().split("\n")[:-1] if events.exists() else []
+        return [json.loads(line) for line in lines]
+
+    def alarms() -> list[tuple[str, str, str | None]]:
+        found = [event for event in told() if event["kind"] == "alarm"]
+        return [(event["rule"], event["phase"], event["end_reason"]) for event in found]
+
+    write(kept=presence, old=presence)
+    options = ["--config", config, "--redis", "none", "--events", events, "--output", tmp_path]
+    options += ["--set", "live.health=null", "--set", "live.detect_fps=4"]
+    with live(log, f"gate={excerpts[0]}?live&loop", *options) as process:
+        wait_until(lambda: ("old", "start", None) in alarms(), log)
+        write(kept=presence, wrong=presence | {"zone": "al"})
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "not reloaded, everything stays as it is" in log.read_text(), log)
+        config.unlink()
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: "cannot read the configuration" in log.read_text(), log)
+        assert len(alarms()) == 2
+        write(kept=presence, new=presence)
+        process.send_signal(signal.SIGHUP)
+        wait_until(lambda: ("new", "start", None) in alarms(), log)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(60) == 0
+    assert "rules.wrong.zone: there is no zone al; did you mean all?" in log.read_text()
+    assert alarms() == [
+        ("kept", "start", None),
+        ("old", "start", None),
+        ("old", "end", "rule_removed"),
+        ("new", "start", None),
+        ("kept", "end", "stream_ended"),
+        ("new", "end", "stream_ended"),
+    ]
+    assert [event["seq"] for event in told()] == list(range(1, len(told()) + 1))
+    assert [event["kind"] for event in told()].count("camera_up") == 1
+
+
 def test_what_cannot_be_watched_is_explained_before_anything_runs(excerpts: Sequence[Path]) -> None:
     assert "no camera" in refused()
     assert "?live" in refused(str(excerpts[0]))
