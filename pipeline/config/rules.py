@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -165,7 +166,7 @@ class RuleConfig(ConditionConfig):
 
     def _problems(self) -> list[str]:
         has_other = self.after is not None or self.unless is not None
-        return super()._problems() + [
+        found = [
             problem
             for problem, is_wrong in (
                 ("people has no effect without action", self.people > 1 and not self.action),
@@ -175,6 +176,26 @@ class RuleConfig(ConditionConfig):
             )
             if is_wrong
         ]
+        return [*super()._problems(), *found, *self._problems_of_same()]
+
+    def _problems_of_same(self) -> Iterator[str]:
+        """Yield why `after` and `unless` can never be about the same person or zone."""
+        others = {key: one for key, one in self.conditions.items() if key}
+        if not others:
+            return
+        for key, one in self.conditions.items():
+            where = key or "the rule itself"
+            if self.same == "person" and one.fewer_than == 1:
+                yield (
+                    f"same: person: there is none in {where} (fewer_than: 1); "
+                    "expected same: zone or camera"
+                )
+            mine, theirs = set(self.zone) or {""}, set(one.zone) or {""}
+            if self.same == "zone" and mine.isdisjoint(theirs):
+                yield (
+                    f"same: zone: the rule itself and {where} have no zone in common; "
+                    "expected same: person or camera"
+                )
 
     def _is_set(self, key: str, has_effect: bool) -> bool:
         return not has_effect and key in self.model_fields_set

@@ -100,6 +100,18 @@ def test_what_a_rule_can_say(tmp_path: Path, rule: str) -> None:
         ("{action: fight, within_s: 3}", "within_s has no effect without after or unless"),
         ("{action: a, after: {person: enters, zone: x}, within_s: 9}", "rules.one.after.zone: "),
         ("{action: a, after: {person: enters, zom: x}, within_s: 9}", "rules.one.after.zom: unkn"),
+        (
+            "{action: fight, after: {fewer_than: 1, zone: door}, within_s: 9}",
+            "rules.one: same: person: there is none in after (fewer_than: 1)",
+        ),
+        (
+            "{fewer_than: 1, zone: door, for_s: 60, unless: {action: fight}, within_s: 9}",
+            "rules.one: same: person: there is none in the rule itself (fewer_than: 1)",
+        ),
+        (
+            "{action: fight, unless: {person: inside, zone: door}, within_s: 9, same: zone}",
+            "rules.one: same: zone: the rule itself and unless have no zone in common",
+        ),
         ("{action: fight, max_per_hour: 0}", "rules.one.max_per_hour: should be greater than 0"),
         ("fight", "rules.one: should be a section with keys"),
     ],
