@@ -165,14 +165,10 @@ class ObservationWriter:
 
     def _write_hour(self, hour: _CameraHour) -> None:
         """Put the hour together in one file; a part that cannot be read again stays as it is."""
-        parts, before = list[Path](), list[bytes]()
-        for path in hour.parts:
-            with suppress(FileNotFoundError):  # the limits may have deleted it
-                before.append(path.read_bytes())
-                parts.append(path)
-        if not parts and not len(hour.rows):
-            return
         try:
+            parts, before = _read_again(hour.parts)
+            if not parts and not len(hour.rows):
+                return
             self._write(self._path(hour, hour.first_item, is_part=False), hour, before)
         except ObservationFormatError as error:
             log.error("%s: parts of an hour stay apart: %s", self._folder, error)
@@ -212,3 +208,21 @@ class ObservationWriter:
         if self.disk_error is None:
             log.error("%s; the run continues, and observations wait for the disk", text)
         self.disk_error = text
+
+
+def _read_again(paths: Sequence[Path]) -> tuple[list[Path], list[bytes]]:
+    """Return those of some parts that are still there, and what is in them.
+
+    Raises:
+        ObservationFormatError: if one cannot be read.
+    """
+    parts, contents = list[Path](), list[bytes]()
+    for path in paths:
+        try:
+            contents.append(path.read_bytes())
+        except FileNotFoundError:  # the limits may have deleted it
+            continue
+        except OSError as error:  # a bad sector must not stop what is written elsewhere
+            raise ObservationFormatError(f"{printable(path.name)}: {error.strerror}") from error
+        parts.append(path)
+    return parts, contents

@@ -228,3 +228,21 @@ def test_two_runs_can_keep_into_one_folder(tmp_path: Path) -> None:
         writer.close()
     reader = ObservationReader(find_files([str(tmp_path)]), ObservationSelection())
     assert [len(list(reader.items(each))) for each in reader.recordings] == [6, 6]
+
+
+def test_a_part_that_cannot_be_read_again_stops_nothing(tmp_path: Path) -> None:
+    writer = open_writer(tmp_path, tolerant=True)
+    items = made_items(cameras=1, frames=40)
+    write(writer, items[:20])
+    writer.flush()
+    [part] = tmp_path.iterdir()
+    part.rename(tmp_path / "content")
+    part.mkdir()  # reading it is an OSError, as of a bad sector
+    write(writer, items[20:])
+    writer.close()
+    assert writer.disk_error is None
+    part.rmdir()
+    (tmp_path / "content").rename(part)
+    *found, made = read_all(tmp_path)
+    assert [one.number for one in found] == [one.number for one in items]
+    assert is_end(made)
