@@ -15,7 +15,7 @@ from pipeline.rules.sequences import Episode, EpisodeHistory
 
 _ROUNDING_S = 1e-6  # seconds; pts_s are floats
 _FLICKER_S = 1.0  # a match that is missing for less than this continues
-_MAX_MATCHES = 50  # that one alarm remembers; the newest ones
+_MAX_MATCHES = 50  # that one alarm remembers; those that held last
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ class _OpenAlarm:
             self._people = None
         self.matches[match.key] = match
         if len(self.matches) > _MAX_MATCHES:
-            del self.matches[next(iter(self.matches))]
+            del self.matches[min(self.matches, key=lambda one: self.matches[one].until_pts_s)]
 
     @property
     def people(self) -> set[int]:

@@ -194,3 +194,13 @@ def test_the_end_names_people_who_are_gone_as_the_start_did() -> None:
     start, end = alarms(camera, FIGHT)
     assert (start.track_ids, end.track_ids) == ((7,), (7,))
     assert "by 7 " in end.reason
+
+
+def test_who_takes_part_from_the_first_to_the_last_stays_one_alarm_among_many() -> None:
+    here = rule(person="inside", end_after_s=60.0)
+    camera = ScriptedCamera().frames(1, {1: 20, 2: 30})
+    camera.frames(1, {1: 20, 2: 180})  # they part, and it is one alarm
+    for other in range(3, 60):  # many come by the second one
+        camera.frames(0.2, {1: 20, 2: 180, other: 185}).frames(0.1, {1: 20, 2: 180}, gone=(other,))
+    starts = [one for one in alarms(camera.end(), here) if one.phase == "start"]
+    assert [one.track_ids for one in starts] == [(1, 2)]
