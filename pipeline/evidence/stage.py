@@ -38,6 +38,7 @@ LONGEST_BEFORE_DECISION_S = 10.0
 HELD_BEYOND_S = 5.0  # of encoded video, for frames that wait for the networks
 _END_WAIT_S = 10.0  # at the end of a live run, for all that is being written
 _LEFT_WAIT_S = 0.3  # for a camera that leaves a run while others continue
+_LOST_WAIT_S = 3.0  # for a camera that is lost while no other one sends anything
 # A processed frame hides people in the frames so long around it: a lost track is found again by
 # then, or its person has left.
 _HIDDEN_FOR_S = 0.5
@@ -104,7 +105,8 @@ def keep_evidence(
         keeper: what is kept, and where.
 
     Yields:
-        One item per item, in order, with further unnumbered events.
+        One item per item, in order, with further unnumbered events; those of a lost camera come
+        with the items of others.
     """
     try:
         for item in items:
@@ -138,6 +140,7 @@ class EvidenceKeeper:
         self._videos, self._stopping, self._hurry = videos, stopping, hurry
         self._cameras: dict[str, _Camera] = {}
         self._running: set[str] = set()  # cameras that were not ended for good
+        self._up: set[str] = set()  # those of them whose newest item is a frame
         self._end_wait_s = _END_WAIT_S
 
     def process(self, item: DecidedFrame | DecidedEnd) -> DecidedFrame | DecidedEnd:
@@ -146,6 +149,7 @@ class EvidenceKeeper:
         if isinstance(item, DecidedEnd):
             return self._end(item, camera)
         self._running.add(item.camera_id)
+        self._up.add(item.camera_id)
         frame = item.tracked.frame
         camera.newest_s = frame.pts_s
         image = self._images.take(item.camera_id, frame.index)
@@ -165,7 +169,7 @@ class EvidenceKeeper:
                     begun, replace(item, tracked=replace(item.tracked, frame=shot)), camera
                 )
         self._finish_clips(camera, item.camera_id, frame.pts_s)
-        announced = self._announce(camera, item.camera_id)
+        announced = [*self._announce(camera, item.camera_id), *self._announce_lost()]
         if not announced and not camera.snapshots and not camera.alarms:
             return item
         events = tuple(_with_snapshot(event, camera.snapshots) for event in item.events)
@@ -183,11 +187,14 @@ class EvidenceKeeper:
         for clip in camera.clips.values():
             clip.end_s = min(clip.end_s, camera.newest_s)
         self._finish_clips(camera, item.camera_id, float("inf"))
+        self._up.discard(item.camera_id)
         if item.end.is_final:
             self._running.discard(item.camera_id)
             self._wait_for_all(camera, item.camera_id)
+        elif not self._up and item.end.reason != "format_changed":  # no frame has to wait
+            wait_for(camera.unannounced, _LOST_WAIT_S, self._hurry)
         camera.seen.clear()
-        announced = self._announce(camera, item.camera_id)
+        announced = [*self._announce(camera, item.camera_id), *self._announce_lost()]
         if item.end.is_final:
             for one in camera.unannounced:
                 one.result.cancel()
@@ -303,6 +310,18 @@ class EvidenceKeeper:
                 camera.snapshots[one.shown.id] = one.path
             events.append(announce(one, written, camera_id))
         return events
+
+    def _announce_lost(self) -> list[EvidenceEvent]:
+        """Do the same for cameras that send nothing now: some are cut off because of what it shows.
+
+        Such an event travels with an item of another camera.
+        """
+        return [
+            event
+            for name in sorted(self._running - self._up)
+            if (camera := self._cameras[name]).unannounced
+            for event in self._announce(camera, name)
+        ]
 
     def _wait_for_all(self, camera: _Camera, camera_id: str) -> None:
         """Wait for the files of a camera that has ended; of a live run in all for a while."""

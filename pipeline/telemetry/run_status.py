@@ -368,7 +368,8 @@ class StatusSink:
             self._status.decided(item.camera_id, people, events, latency_s, unscored)
         else:
             self._status.decided(item.camera_id, 0, len(item.events), {})
-        self._status.count_events(item.camera_id, item.events)
+        for event in item.events:  # evidence of a lost camera comes with the frames of others
+            self._status.count_events(event.camera_id, (event,))
 
     def close(self) -> None:
         """Do nothing: the counters stay readable."""

@@ -408,3 +408,39 @@ def test_a_snapshot_that_comes_after_its_alarm_is_forgotten(
         assert isinstance(late, EvidenceEvent)
         [again] = run.keeper.process(run.item(3, (alarm("update", 0.0, 0.3),))).events
     assert again.snapshot is None  # type: ignore[union-attr]
+
+
+def cut_off(run: Run) -> DecidedEnd:
+    """An alarm, and the end of its camera, which may come back."""
+    run.keeper.process(run.item(1, (alarm("start", 0.0, 0.1),)))
+    end = alarm("end", 0.0, 0.1, end_reason="camera_down")
+    down = make_camera_event(3, "camera_down", reason="disconnected")
+    lost = DecidedEnd(StreamEnd("gate", "disconnected", at=1e9), (end, down))
+    return run.keeper.process(lost)  # type: ignore[return-value]
+
+
+def test_the_clip_of_a_lost_camera_is_announced_among_the_frames_of_another_one(
+    tmp_path: Path,
+) -> None:
+    run = Run(tmp_path, snapshot=False, snapshot_wait_s=0.0)
+    run.encoder.slow.clear()
+    with run.threads():
+        run.keeper.process(run.item(0, camera_id="yard"))
+        assert [event.kind for event in cut_off(run).events] == ["alarm", "camera_down"]
+        run.encoder.slow.set()
+        later: list[Event] = []
+        for index in range(1, 6000):
+            later += run.keeper.process(run.item(index, camera_id="yard")).events
+            if later:
+                break
+            threading.Event().wait(0.01)
+    [clip] = later
+    assert isinstance(clip, EvidenceEvent)
+    assert (clip.camera_id, clip.media) == ("gate", "clip")
+
+
+def test_the_clip_of_the_only_camera_is_waited_for_when_it_is_lost(tmp_path: Path) -> None:
+    run = Run(tmp_path, snapshot=False, snapshot_wait_s=0.0)
+    with run.threads():
+        events = cut_off(run).events
+    assert [event.kind for event in events] == ["alarm", "evidence", "camera_down"]
