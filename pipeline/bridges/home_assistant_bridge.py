@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Self
 
 from pipeline.bridges.home_assistant import HomeAssistantState
-from pipeline.bridges.mqtt import MqttBridge
+from pipeline.bridges.mqtt import MqttBridge, NoReceiptError
 from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.event_filter import EventFilter
 from pipeline.events import Event
@@ -34,6 +34,7 @@ class HomeAssistantBridge:
         self._mqtt, self._state, self._wanted = mqtt, state, wanted
         self._published: dict[str, bytes] = {}  # by topic, with this connection
         self._refused: dict[str, bytes] = {}  # would be refused again with the next one
+        self._unanswered: dict[str, bytes] = {}  # with a second silence it counts as refused
         self._lock = threading.RLock()  # on_connected is called within it
         mqtt.on_connected = self._begin_connection
 
@@ -59,10 +60,11 @@ class HomeAssistantBridge:
                 logged.
         """
         with self._lock:
-            if self._wanted.matches(event):
-                self._mqtt.send(event)
+            # States first: they follow also an event that the broker refuses as such.
             self._state.apply(event)
             self._publish(self._state.messages_of(event.camera_id))
+            if self._wanted.matches(event):
+                self._mqtt.send(event)
 
     def restore_counts(self, camera_id: str, counts: Mapping[str, int]) -> None:
         """Note how many people were in zones of a camera; nothing is published."""
@@ -122,7 +124,13 @@ class HomeAssistantBridge:
             except UnavailableError:
                 raise
             except BridgeError as error:
+                if isinstance(error, NoReceiptError) and self._unanswered.get(topic) != payload:
+                    self._unanswered[topic] = payload  # perhaps the broker ended just then
+                    self._mqtt.ensure_connected()  # publishes all of it
+                    self._publish({topic: payload})
+                    continue
                 log.error("%s; Home Assistant does not get it", error)
                 self._refused[topic] = payload
             else:
                 self._published[topic] = payload
+            self._unanswered.pop(topic, None)

@@ -37,6 +37,10 @@ _VERSIONS: dict[Protocol, tuple[MQTTProtocolVersion, ...]] = {
 log = logging.getLogger(__name__)
 
 
+class NoReceiptError(BridgeError):
+    """The connection ended, or the wait for the receipt, without a word: it may be the message."""
+
+
 class MqttBridge:
     """Publishes events to a broker; use it from one thread, and as a context.
 
@@ -109,7 +113,8 @@ class MqttBridge:
 
         Raises:
             UnavailableError: as `send`.
-            BridgeError: as `send`.
+            NoReceiptError: if no receipt came.
+            BridgeError: if the broker refuses the message.
         """
         self._publish(topic, payload, "a state", retain=True)
 
@@ -135,7 +140,7 @@ class MqttBridge:
             error = BridgeError if ended.value in _REFUSALS else UnavailableError
             raise error(f"{self.name} ended the connection at topic {topic!r}: {ended}")
         if receipt is None:
-            raise BridgeError(f"{self.name} sent no receipt for {what} with topic {topic!r}")
+            raise NoReceiptError(f"{self.name} sent no receipt for {what} with topic {topic!r}")
         if receipt.is_failure:
             raise BridgeError(f"{self.name} refuses {what} with topic {topic!r}: {receipt}")
 
@@ -147,7 +152,8 @@ class MqttBridge:
             if self._presence is not None:
                 self.retain(self._presence, ONLINE.encode())
             self.on_connected()
-            return connection
+            if self._connection is not connection:  # it was lost again meanwhile
+                return self._connected()
         return self._connection
 
     def _connect(self) -> _Connection:

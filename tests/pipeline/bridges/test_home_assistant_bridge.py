@@ -11,7 +11,7 @@ import pytest
 
 from pipeline.bridges.home_assistant import HomeAssistantState
 from pipeline.bridges.home_assistant_bridge import HomeAssistantBridge
-from pipeline.bridges.mqtt import MqttBridge
+from pipeline.bridges.mqtt import MqttBridge, NoReceiptError
 from pipeline.bridges.retry import BridgeError
 from pipeline.event_filter import EventFilter
 from pipeline.events import Event
@@ -137,6 +137,45 @@ def test_an_image_that_the_broker_refuses_stops_nothing(
         found = retained(broker, COUNT - 1)
     assert found["behaviour-stream/gate/action/fight"] == "OFF"
     assert caplog.text.count("Home Assistant does not get it") == 1
+
+
+def test_an_event_that_the_broker_refuses_still_changes_the_states(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its access rules, or a limit of size: else a sensor would stay on after the end."""
+    with bridge_to(broker, tmp_path) as bridge:
+        for event in EVENTS:
+            bridge.send(event)
+
+        def refuse(event: Event) -> None:
+            raise BridgeError("not authorized")
+
+        monkeypatch.setattr(bridge._mqtt, "send", refuse)
+        with pytest.raises(BridgeError, match="not authorized"):
+            bridge.send(make_event(4, "end", action="fight"))
+        assert retained(broker, COUNT)["behaviour-stream/gate/action/fight"] == "OFF"
+
+
+@pytest.mark.parametrize(("silences", "state"), [(1, "OFF"), (2, "ON")])
+def test_a_state_without_a_receipt_is_published_once_more(
+    broker: Broker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, silences: int, state: str
+) -> None:
+    """Once: the broker may have ended just then. Twice: it may be the state that ends it."""
+    topic = "behaviour-stream/gate/action/fight"
+    with bridge_to(broker, tmp_path) as bridge:
+        for event in EVENTS:
+            bridge.send(event)
+        left, retain = [silences], bridge._mqtt.retain
+
+        def silent(to: str, payload: bytes) -> None:
+            if to == topic and left[0]:
+                left[0] -= 1
+                raise NoReceiptError("no receipt")
+            retain(to, payload)
+
+        monkeypatch.setattr(bridge._mqtt, "retain", silent)
+        bridge.send(make_event(4, "end", action="fight"))
+        assert retained(broker, COUNT)[topic] == state
 
 
 def test_a_broker_that_is_away_costs_no_event(broker: Broker, tmp_path: Path) -> None:
