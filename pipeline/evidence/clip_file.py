@@ -27,7 +27,7 @@ from pipeline.errors import PipelineError
 from pipeline.evidence.hiding import Hidden, PeopleAt, boxes_between, hide_people
 from pipeline.outputs.annotated_video import Mp4Writer
 from pipeline.paths import ffmpeg_url
-from pipeline.runtime.private_files import open_private
+from pipeline.runtime.private_files import create_private_file
 from pipeline.sources.encoded_video import EncodedPacket, EncodedStretch
 from pipeline.sources.upright import upright_bgr
 
@@ -85,10 +85,9 @@ def write_clip(
         ClipError: if the video cannot be made a clip.
         OSError: if the disk does not take it.
     """
-    open_private(path, "wb").close()
     try:
         if hiding is None and stretch.head.codec in COPIED:
-            codec, times = _copy(path, stretch)
+            codec, times = _copy_packets(path, stretch)
         else:
             codec = "h264"
             times = _encode(path, stretch, (start_s, end_s), hiding, max_pixels)
@@ -112,12 +111,13 @@ def write_clip(
     return WrittenClip(codec, times[0], times[-1], duration_s, *_sync(path))
 
 
-def _copy(path: Path, stretch: EncodedStretch) -> tuple[str, list[float]]:
+def _copy_packets(path: Path, stretch: EncodedStretch) -> tuple[str, list[float]]:
     """Write the packets as they are; return the codec and the times of the frames."""
     codec, packets = stretch.head.codec, stretch.packets
     with _opened(stretch) as source:
         template = source.streams.video[0]
         options = {"movflags": "+faststart"}
+        create_private_file(path)
         with av.open(ffmpeg_url(path), "w", format="mp4", options=options) as container:
             stream = container.add_stream_from_template(template)
             stream.codec_context.codec_tag = COPIED[codec]

@@ -63,13 +63,15 @@ def misses_some(frames: Iterator[Image], last: int) -> bool:
     return False
 
 
-def play_out(frames: Iterator[Image]) -> int:
-    """How many still come; whether a cut connection is an error depends on the protocol."""
-    count = 0
+def play_out(frames: Iterator[Image]) -> None:
+    """Read the stream to its end, which it never has by itself.
+
+    How many frames wait in the sockets depends on the load of the machine. Whether a cut connection
+    is an error depends on the protocol.
+    """
     with suppress(av.FFmpegError):
         for _ in frames:
-            count += 1
-    return count
+            pass
 
 
 def is_refused(port: int) -> bool:
@@ -117,7 +119,7 @@ def test_a_camera_stalls_and_goes_on_and_hangs_up(clock: Path) -> None:
         assert misses_some(frames, last)
         camera.command("kick")
         camera.wait_for_clients(0)
-        assert play_out(frames) < CYCLE
+        play_out(frames)
         with pytest.raises(AssertionError, match="unknown"):
             camera.command("dance")
 
@@ -169,7 +171,7 @@ def test_the_proxy_flips_bits_only_on_request(clock: Path) -> None:
             assert len(list(islice(frames, 2 * FPS))) == 2 * FPS  # the stream continues
             assert proxy.flipped >= FPS
             proxy.cut()
-            assert play_out(frames) < CYCLE
+            play_out(frames)
 
 
 def test_the_proxy_leaves_headers_and_parameter_sets_alone() -> None:
@@ -197,7 +199,7 @@ def test_frames_come_from_an_mjpeg_camera(user: str | None) -> None:
             camera.resume()
             assert misses_some(frames, 29)
             camera.kick()
-            assert play_out(frames) < CYCLE
+            play_out(frames)
 
 
 def test_frames_come_from_an_hls_camera(clock: Path, tmp_path: Path) -> None:

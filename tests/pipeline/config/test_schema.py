@@ -36,11 +36,13 @@ def test_every_path_of_the_configuration_may_begin_with_a_tilde(
         settings=[
             "output=~/out",
             "observations.folder=~/kept",
+            "evidence.folder=~/seen",
             "detector.weights=~/yolo.pt",
             "recognizer.weights=~/m.safetensors",
             "bridges.webhook.secret_file=~/w",
             "bridges.mqtt.password_file=~/m",
             "bridges.mqtt.username=x",
+            "bridges.notify.targets={phone: {url_file: ~/phone.url}}",
             "cameras.gate={url: 'rtsp://h/x', username: v, password_file: ~/g}",
         ]
     )
@@ -59,8 +61,10 @@ def test_every_path_of_the_configuration_may_begin_with_a_tilde(
     # A new path key is to be set above.
     assert sorted(paths(PipelineConfig)) == [
         "bridges.mqtt.password_file",
+        "bridges.notify.targets.url_file",
         "bridges.webhook.secret_file",
         "cameras.password_file",
+        "evidence.folder",
         "observations.folder",
         "output",
     ]
