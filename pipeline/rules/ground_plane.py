@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,6 +28,8 @@ class GroundPlane:
     def __init__(self, image: Sequence[Point], metres: Sequence[Point]) -> None:
         if problem := ground_plane_problem(image, metres):
             raise ValueError(problem)
+        import cv2  # here, since a back-test without distances in metres needs no images
+
         self._matrix = np.asarray(
             cv2.getPerspectiveTransform(np.array(image, np.float32), np.array(metres, np.float32)),
             np.float64,
