@@ -155,6 +155,7 @@ def backtest(
         if not reader.recordings:
             raise SourceError("no observations are of these cameras, times and runs")
         _warn_of_overlaps(reader.recordings)
+        _warn_of_idle_rules(reader.recordings, configs)
         found = _run(reader, configs, output, wall_clock=wall_clock)
         out = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
         _print(found, configs, out, utc=utc)
@@ -282,6 +283,17 @@ def _warn_of_overlaps(recordings: Sequence[RecordedObservations]) -> None:
             len(names),
             names[-1],
         )
+
+
+def _warn_of_idle_rules(
+    recordings: Sequence[RecordedObservations], configs: Sequence[PipelineConfig]
+) -> None:
+    """Report the rules that have nothing to alarm about: no alarm of them means nothing."""
+    from pipeline.commands.camera_list import idle_rules
+
+    cameras = sorted({camera.camera_id for each in recordings for camera in each.cameras})
+    for text in dict.fromkeys(text for one in configs for text in idle_rules(one, cameras)):
+        log.warning("%s", printable(text))
 
 
 def _aliases(texts: Sequence[str]) -> dict[str, str]:

@@ -74,6 +74,16 @@ def test_a_damaged_file_is_named_and_the_rest_is_tested(kept: Path) -> None:
     assert "Actions: " in result.output
 
 
+def test_a_rule_that_cannot_alarm_on_what_was_kept_is_named(
+    kept: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text("rules: {one: {action: fight, cameras: gaet}, two: {action: fight}}\n")
+    assert backtest(kept, "--config", rules).exit_code == 0
+    [text] = [text for text in caplog.messages if "rules." in text]
+    assert text.startswith("rules.one: it applies to no camera of this run (camera 0/é, camera 1")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
