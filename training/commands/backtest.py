@@ -157,6 +157,7 @@ def backtest(
         _warn_of_overlaps(reader.recordings)
         _warn_of_idle_rules(reader.recordings, configs)
         found = _run(reader, configs, output, wall_clock=wall_clock)
+        _warn_of_unknown_times(reader.recordings, configs, found)
         out = Console() if sys.stdout.isatty() else Console(width=PIPED_WIDTH)
         _print(found, configs, out, utc=utc)
         if intervals is not None:
@@ -294,6 +295,22 @@ def _warn_of_idle_rules(
     cameras = sorted({camera.camera_id for each in recordings for camera in each.cameras})
     for text in dict.fromkeys(text for one in configs for text in idle_rules(one, cameras)):
         log.warning("%s", printable(text))
+
+
+def _warn_of_unknown_times(
+    recordings: Sequence[RecordedObservations], configs: Sequence[PipelineConfig], found: _Found
+) -> None:
+    """Report the cameras for which no schedule holds, if a rule has one."""
+    if not any(rule.schedule for config in configs for rule in config.rules.values()):
+        return
+    replays = {each.run.recording for each in recordings if not each.run.live}
+    for (recording, camera_id), seen in found.seen.items():
+        if recording in replays and seen.first is not None and seen.first.recorded_at is None:
+            log.warning(
+                "%s: it is not known when this was recorded, so no schedule holds in it and rules "
+                "with a schedule raise no alarm; replay it with --start-time",
+                printable(camera_id),
+            )
 
 
 def _aliases(texts: Sequence[str]) -> dict[str, str]:

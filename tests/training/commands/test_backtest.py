@@ -84,6 +84,23 @@ def test_a_rule_that_cannot_alarm_on_what_was_kept_is_named(
     assert text.startswith("rules.one: it applies to no camera of this run (camera 0/é, camera 1")
 
 
+@pytest.mark.parametrize(("live", "warned"), [(False, ["camera 0/é", "camera 1/é"]), (True, [])])
+def test_a_schedule_without_known_times_is_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, live: bool, warned: list[str]
+) -> None:
+    limits = ObservationLimits(30.0, 1e9, 10**9)
+    writer = ObservationWriter(tmp_path / "kept", make_run(live=live), limits, tolerant=False)
+    for one in made_items(3, 20):  # the third camera's times are known
+        writer.add(one)
+    writer.close()
+    rules = tmp_path / "rules.yaml"
+    night = "schedules: {night: {timezone: UTC, times: ['22:00-06:00']}}\n"
+    rules.write_text(f"{night}rules: {{one: {{action: fight, schedule: night}}}}\n")
+    assert backtest(tmp_path / "kept", "--config", rules).exit_code == 0
+    texts = [text for text in caplog.messages if "no schedule holds" in text]
+    assert [text.partition(": ")[0] for text in texts] == warned
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
