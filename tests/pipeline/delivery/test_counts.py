@@ -100,6 +100,35 @@ def test_the_oldest_rows_are_dropped_when_too_many_wait() -> None:
     assert stream.rows == []
 
 
+@pytest.mark.parametrize("is_cancelled", [True, False])
+def test_a_server_that_never_answers_does_not_hold_the_end_of_a_run(is_cancelled: bool) -> None:
+    stream, answers, finished = FakeStream(), threading.Event(), threading.Event()
+
+    def hang(rows: Sequence[ZoneMinute]) -> None:
+        stream.asked.release()
+        assert answers.wait(60.0)
+
+    stream.append = hang  # type: ignore[method-assign]
+    sink = CountsSink(stream, "run", lambda one: None)
+    sink.start()
+    sink.write(frame(0.0, "hall"))
+    sink.write(END)
+    assert stream.asked.acquire(timeout=60.0)
+    cancelled = threading.Event()
+    if is_cancelled:
+        cancelled.set()
+
+    def finish() -> None:
+        if sink.finish(60.0 if is_cancelled else 0.1, cancelled) == 1:
+            finished.set()
+
+    threading.Thread(target=finish, daemon=True).start()
+    try:
+        assert finished.wait(30.0)
+    finally:
+        answers.set()
+
+
 def test_a_camera_without_zones_asks_nothing_of_the_server() -> None:
     stream = FakeStream()
     sink = CountsSink(stream, "run", lambda one: None)
