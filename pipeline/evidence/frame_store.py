@@ -58,6 +58,9 @@ class FrameStore:
 
     def _put(self, key: tuple[str, int], image: Image) -> None:
         with self._lock:
+            # Indices begin again with a camera that a reload removes and adds.
+            if (replaced := self._images.pop(key, None)) is not None:
+                self._bytes -= replaced.nbytes
             self._images[key] = image
             self._bytes += image.nbytes
             while self._max_bytes is not None and self._bytes > self._max_bytes:

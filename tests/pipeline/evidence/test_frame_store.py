@@ -44,3 +44,12 @@ def test_the_memory_is_bounded_and_the_oldest_goes() -> None:
     assert len(store) == 2
     assert store.take("gate", 2) is None
     assert store.take("gate", 4) is not None
+
+
+def test_a_frame_of_a_camera_that_was_removed_and_added_again_replaces_the_older_one() -> None:
+    size = clipped(0).tracked.frame.image.nbytes
+    store = FrameStore(2 * size, every_frame=False)
+    for _ in range(3):
+        list(store.keep([clipped(7)]))
+    list(store.keep([clipped(8)]))
+    assert len(store) == 2
