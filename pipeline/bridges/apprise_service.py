@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import logging
 import re
+import threading
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from apprise import Apprise, AppriseAsset, NotifyBase
 from apprise.attachment.memory import AttachMemory
 from apprise.logger import NotifyLogEntry
+from apprise.result import AppriseResult
 
 from pipeline.bridges.retry import BridgeError, UnavailableError
 from pipeline.errors import ConfigError
@@ -66,7 +68,7 @@ class AppriseService:
             app_id="behaviour-stream",
             # A POST would become a GET, which may succeed and bring no message.
             http_redirects=False,
-            service_timeout=_WAITS * timeout_s,
+            service_timeout=0,  # it would take threads of a pool that all services share
         )
         service = Apprise.instantiate(url, asset=asset)
         if service is None:
@@ -78,6 +80,7 @@ class AppriseService:
         service.request_rate_per_sec = 0  # the bridge has its own limit
         self.name = str(service.service_name)
         self._takes_images = bool(service.attachment_support)
+        self._longest_s, self._attempt = _WAITS * timeout_s, threading.Thread()
         self._recipients = _Recipients(service)
         self._apprise = Apprise(asset=asset)
         self._apprise.add(service)
@@ -99,6 +102,8 @@ class AppriseService:
         """
         image = image if self._takes_images else None
         text = text if text.strip() else title.strip() or "-"
+        if self._attempt.is_alive():  # it was given up, and may still succeed
+            raise UnavailableError(f"{self.name} does not answer: an attempt before is not over")
         with self._recipients.of((title, text)):
             try:
                 self._send(title, text, image)
@@ -114,12 +119,28 @@ class AppriseService:
         if image is not None:
             options = {"name": _IMAGE_NAME, "mimetype": "image/jpeg"}
             attached = AttachMemory(content=image, **options)  # type: ignore[no-untyped-call]
-        result = self._apprise.notify(
-            body=text, title=title, body_format="text", attach=attached, log_level=logging.DEBUG
-        )
-        if result:
+        results: list[AppriseResult] = []
+
+        def attempt() -> None:
+            with suppress(Exception):  # whose text may have the URL
+                result = self._apprise.notify(
+                    body=text,
+                    title=title,
+                    body_format="text",
+                    attach=attached,
+                    log_level=logging.DEBUG,
+                )
+                results.append(result)
+
+        # Apprise has timeouts for each wait alone. A daemon, so that it delays no end.
+        self._attempt = threading.Thread(target=attempt, name=f"send {self.name}", daemon=True)
+        self._attempt.start()
+        self._attempt.join(self._longest_s)
+        if not results:
+            raise UnavailableError(f"{self.name} does not answer")
+        if results[0]:
             return
-        codes, is_busy = _statuses(result.logs())
+        codes, is_busy = _statuses(results[0].logs())
         if not codes:
             raise UnavailableError(f"{self.name} does not answer")
         error = UnavailableError if is_busy else BridgeError

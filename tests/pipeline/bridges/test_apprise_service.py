@@ -185,9 +185,17 @@ def test_a_redirect_is_not_followed(receiver: Receiver, status: int) -> None:
     assert receiver.requests.qsize() == 1
 
 
-def test_a_service_that_sends_a_byte_now_and_then_is_given_up(logged: io.StringIO) -> None:
-    with trickling_server() as port, pytest.raises(UnavailableError, match="does not answer"):
-        service_at(f"json://127.0.0.1:{port}/hunter2", timeout_s=0.3).send("t", "b")
+def test_a_service_that_sends_a_byte_now_and_then_is_given_up_and_delays_no_other(
+    receiver: Receiver, logged: io.StringIO
+) -> None:
+    with trickling_server() as port:
+        before = threading.active_count()
+        service = service_at(f"json://127.0.0.1:{port}/hunter2", timeout_s=0.2)
+        for _ in range(20):  # more than a pool of threads has
+            with pytest.raises(UnavailableError, match=r"^JSON does not answer"):
+                service.send("t", "b")
+        assert threading.active_count() <= before + 3  # the attempt, and those of the server
+        service_at(f"json://127.0.0.1:{receiver.port}/").send("t", "b")
     assert "hunter2" not in logged.getvalue()
 
 
