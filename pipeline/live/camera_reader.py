@@ -153,7 +153,7 @@ class CameraReader:
             if self._stop.is_set():
                 return
             if isinstance(item, StreamInfo):
-                info = item
+                info, intact_at = item, time.monotonic()  # the decoder's start does not count
             elif isinstance(item, StreamStatistics):
                 self._record(item)
             elif isinstance(item, LiveFrame):

@@ -22,6 +22,7 @@ from pipeline.live.camera_source import CameraSource
 from pipeline.telemetry.run_status import RunStatus
 from pipeline.telemetry.snapshots import CameraSnapshot
 from pipeline.types import Frame, StreamEnd
+from testbed.clock import Clock
 from testbed.watched_camera import Timeouts
 
 Item = StreamInfo | LiveFrame | StreamStatistics | StreamError | None
@@ -145,3 +146,25 @@ def test_a_camera_that_never_stays_up_is_not_reported_with_every_attempt(
     assert sum(isinstance(item, Frame) for item in items) == 3
     assert len(items) == 3 + 3 + 1  # three times up and down, and the end of the run
     assert gate(status).connects == 3
+
+
+def test_the_time_in_which_the_decoder_starts_is_not_one_without_intact_frames(
+    status: RunStatus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Many cameras that start on a busy machine: else none of them would ever come up."""
+    stop, clock = threading.Event(), Clock()
+    monkeypatch.setattr("pipeline.live.camera_reader.time.monotonic", clock)
+
+    class SlowStart(Script):
+        def frames(
+            self, request: OpenStream
+        ) -> Iterator[StreamInfo | LiveFrame | StreamStatistics | None]:
+            clock.now += 100.0
+            yield from super().frames(request)
+
+    process = SlowStart(stop, [StreamInfo("h264"), None, live_frame(0, 0.0)])
+    source = CameraSource("gate", "rtsp", "rtsp://h/gate")
+    reader = CameraReader(source, QUICK, QUICK.max_gap_s, status, stop, process=process)
+    items = list(reader.frames())
+    assert [type(item) for item in items] == [Frame, StreamEnd]
+    assert len(process.requests) == 1
