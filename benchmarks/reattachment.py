@@ -132,8 +132,7 @@ def _frames(video: Path) -> Iterator[Frame]:
 
 
 def _without_pixels(item: TrackedFrame) -> TrackedFrame:
-    blank = np.broadcast_to(np.uint8(0), item.frame.image.shape)
-    return replace(item, frame=replace(item.frame, image=blank))
+    return replace(item, frame=item.frame.without_pixels())
 
 
 def _true_people(frame: Frame, truth: Truth, encoder: AppearanceEncoder) -> TrackedFrame:

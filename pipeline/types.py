@@ -9,7 +9,7 @@ tracks are released and open actions are closed in order. A live camera may reco
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from pipeline.events import DownReason, Event
@@ -68,6 +68,12 @@ class Frame:
         """Width and height in pixels."""
         height, width = self.image.shape[:2]
         return width, height
+
+    def without_pixels(self) -> Frame:
+        """Return the frame with an image of the same shape that occupies no memory."""
+        import numpy as np  # not above, see there
+
+        return replace(self, image=np.broadcast_to(np.uint8(0), self.image.shape))
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,6 @@ from collections import deque
 from collections.abc import Generator, Iterable
 from dataclasses import replace
 
-import numpy as np
-
 from pipeline.observations.carried_ends import CarriedEnds
 from pipeline.observations.recorded_run import NumberedItem
 from pipeline.observations.writer import ObservationWriter
@@ -125,9 +123,7 @@ def keep_observations(
 def _without_pixels(item: RecognizedFrame | StreamEnd) -> RecognizedFrame | StreamEnd:
     if isinstance(item, StreamEnd):
         return item
-    frame = item.tracked.frame
-    blank = np.broadcast_to(np.uint8(0), frame.image.shape)  # as `drop_pixels` makes it
-    return replace(item, tracked=replace(item.tracked, frame=replace(frame, image=blank)))
+    return replace(item, tracked=replace(item.tracked, frame=item.tracked.frame.without_pixels()))
 
 
 def write_observations(queue: ObservationQueue, writer: ObservationWriter) -> None:
@@ -144,7 +140,7 @@ def write_observations(queue: ObservationQueue, writer: ObservationWriter) -> No
                 writer.flush()
         writer.close()
     finally:
-        queue.cancel()  # after an error: whoever waits for room waits in vain
+        queue.cancel()  # after an error: a stage that waits for room waits in vain
     missing = queue.dropped + writer.missing
     if missing:
         log.warning("observations: %d frames are missing in them", missing)

@@ -70,9 +70,7 @@ def drop_pixels(
         if isinstance(item, StreamEnd):
             yield item
         else:
-            frame = item.tracked.frame
-            blank = np.broadcast_to(np.uint8(0), frame.image.shape)
-            tracked = replace(item.tracked, frame=replace(frame, image=blank))
+            tracked = replace(item.tracked, frame=item.tracked.frame.without_pixels())
             yield replace(item, tracked=tracked)
 
 
