@@ -6,8 +6,8 @@ A template has names in braces and nothing else of `str.format`: no attribute, n
 from __future__ import annotations
 
 from datetime import datetime, tzinfo
-from string import Formatter
 
+from pipeline.bridges.template import literals_of
 from pipeline.events import ActionEvent, AlarmEvent, CameraEvent, Event, EvidenceEvent
 from pipeline.printable import printable
 from pipeline.time_text import format_media_time
@@ -34,13 +34,7 @@ def check_template(template: str) -> str:
     Raises:
         ValueError: if it is not; the message names the mistake.
     """
-    try:
-        parts = list(Formatter().parse(template))
-    except ValueError as error:
-        raise ValueError(f"a text is like {{what}} at {{camera}}: {error}") from None
-    for _, name, format_spec, conversion in parts:
-        if name is not None and (name not in FIELDS or format_spec or conversion):
-            raise ValueError(f"the fields of a text are {', '.join(FIELDS)}")
+    literals_of(template, FIELDS, what="a text", example="{what} at {camera}")
     return template
 
 

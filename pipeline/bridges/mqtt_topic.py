@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from string import Formatter
 
+from pipeline.bridges.template import literals_of
 from pipeline.events import ActionEvent, AlarmEvent, Event
 
 FIELDS = ("camera_id", "kind", "action", "rule", "run_id")
@@ -21,15 +21,9 @@ def check_topic(template: str) -> str:
     Raises:
         ValueError: if it is not; the message names the mistake.
     """
-    try:
-        parts = list(Formatter().parse(template))
-    except ValueError as error:
-        raise ValueError(f"a topic is like behaviour/{{camera_id}}/{{kind}}: {error}") from None
-    for literal, name, format_spec, conversion in parts:
-        if _REFUSED.search(literal):
-            raise ValueError("a topic to publish to has no wildcards (+, #) or control characters")
-        if name is not None and (name not in FIELDS or format_spec or conversion):
-            raise ValueError(f"the fields of a topic are {', '.join(FIELDS)}")
+    literals = literals_of(template, FIELDS, what="a topic", example="behaviour/{camera_id}/{kind}")
+    if any(map(_REFUSED.search, literals)):
+        raise ValueError("a topic to publish to has no wildcards (+, #) or control characters")
     if not template or template.startswith("$"):
         raise ValueError("a topic is not empty and does not begin with $ (reserved)")
     return template
