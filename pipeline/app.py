@@ -139,12 +139,7 @@ def replay(
         cut = evidence.keep_images(cut)
         stages.start("track", cut if keep_pixels else drop_pixels(cut), clips)
         recognized = _recognize(clips.batches(config.queues.clips), components)
-        if config.observations.keep:
-            kept = ObservationQueue(waits=True)
-            writer = _observation_writer(components, config, stamp, live=False)
-            write = partial(write_observations, kept, writer)
-            stages.run("keep observations", write, cancel=kept.finish)
-            recognized = keep_observations(recognized, kept)
+        recognized = _keep_observations(stages, recognized, components, config, stamp)
         decided = _decide(recognized, components, settings, stamp, live=False)
         shown = evidence.keep(decided, recordings)
         stages.start("recognize", number_events(shown), results)
@@ -225,14 +220,7 @@ def live(
         cut = _perceive(stages, frames.batches(components.detect_batch), components, config)
         stages.start("track", drop_pixels(evidence.keep_images(cut)), clips)
         recognized = _recognize(clips.batches(components.recognize_batch), components)
-        if config.observations.keep:
-            kept = ObservationQueue(waits=False)
-            status.register_queue("observations", kept)
-            writer = _observation_writer(components, config, stamp, live=True)
-            status.register_disk(writer)
-            write = partial(write_observations, kept, writer)
-            stages.run("keep observations", write, cancel=kept.finish)
-            recognized = keep_observations(recognized, kept)
+        recognized = _keep_observations(stages, recognized, components, config, stamp, status)
         settings = settings or CameraSettings(config, components.known, components.policy)
         decided = _decide(recognized, components, settings, stamp, live=True)
         shown = evidence.keep(decided, feeds)
@@ -309,6 +297,35 @@ def _decide(
     """Turn scores into events."""
     labels = components.labels
     return decide_events(recognized, labels, settings, stamp, time.time, live=live)
+
+
+def _keep_observations(
+    stages: StageGroup,
+    recognized: Iterator[RecognizedFrame | StreamEnd],
+    components: Components,
+    config: PipelineConfig,
+    stamp: EventStamp,
+    status: RunStatus | None = None,
+) -> Iterator[RecognizedFrame | StreamEnd]:
+    """Start the writer of observations, if they are to be kept, and pass what is recognized.
+
+    Args:
+        stages: of the run.
+        recognized: what goes to decisions.
+        components: the models.
+        config: the section `observations`.
+        stamp: of the run.
+        status: of a live run, which waits for no disk; None: a replay, which loses nothing.
+    """
+    if not config.observations.keep:
+        return recognized
+    queue = ObservationQueue(waits=status is None)
+    writer = _observation_writer(components, config, stamp, live=status is not None)
+    if status is not None:
+        status.register_queue("observations", queue)
+        status.register_disk(writer)
+    stages.run("keep observations", partial(write_observations, queue, writer), cancel=queue.finish)
+    return keep_observations(recognized, queue)
 
 
 def _observation_writer(
