@@ -5,6 +5,7 @@ Training and the live pipeline share this module.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection, Generator, Iterable, Mapping
 from dataclasses import dataclass, replace
 
@@ -56,14 +57,14 @@ def group_people(
     Yields:
         One item per item, in order.
     """
-    cameras: dict[str, GroupTracker] = {}
+    cameras = defaultdict[str, GroupTracker](lambda: GroupTracker(spec))
     for item in items:
         if isinstance(item, StreamEnd):
             if item.camera_id in cameras:
                 cameras[item.camera_id].clear()
             yield item
             continue
-        camera = cameras.setdefault(item.frame.camera_id, GroupTracker(spec))
+        camera = cameras[item.frame.camera_id]
         boxes = {person.track_id: person.xyxy for person in item.people}
         groups, ended = camera.update(item.frame.pts_s, boxes, item.ended)
         yield replace(item, groups=groups, ended_groups=ended)

@@ -7,6 +7,7 @@ seen again. Everything downstream knows a person by `TrackedPerson.track_id`, wh
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Generator, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -45,7 +46,7 @@ def reattach_tracks(
     Yields:
         One item per item, in order.
     """
-    cameras: dict[str, CameraPeople] = {}
+    cameras = defaultdict[str, CameraPeople](lambda: CameraPeople(spec))
     for item in items:
         if isinstance(item, StreamEnd):
             if item.camera_id in cameras:
@@ -54,7 +55,7 @@ def reattach_tracks(
         elif spec.reattach_s == 0:
             yield replace(item, people=tuple(replace(one, feature=None) for one in item.people))
         else:
-            camera = cameras.setdefault(item.frame.camera_id, CameraPeople(spec))
+            camera = cameras[item.frame.camera_id]
             yield camera.update(item)
 
 
