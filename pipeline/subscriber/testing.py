@@ -135,6 +135,12 @@ def _server_of(url: str) -> InMemoryRedis:
     return redis
 
 
+def _complete(fields: dict[str, Any], seq: int, changes: dict[str, Any]) -> dict[str, Any]:
+    """Add what all kinds of events have to the fields of one kind, and make the changes."""
+    every = {"camera_id": "gate", "run_id": "run", "seq": seq} | fields | changes
+    return {"event_id": f"{every['run_id']}/{every['camera_id']}/{seq}"} | every
+
+
 def example_action_event(seq: int = 1, **changes: Any) -> ActionEvent:
     """Make a valid action event.
 
@@ -143,9 +149,6 @@ def example_action_event(seq: int = 1, **changes: Any) -> ActionEvent:
         **changes: fields that differ from those of the start of a walk at camera `gate`.
     """
     fields: dict[str, Any] = {
-        "camera_id": "gate",
-        "run_id": "run",
-        "seq": seq,
         "kind": "start",
         "instance_id": "run/gate/7/walking/1",
         "track_id": 7,
@@ -163,8 +166,7 @@ def example_action_event(seq: int = 1, **changes: Any) -> ActionEvent:
         "model": "example",
         "latency_ms": {},
     }
-    fields |= changes
-    return ActionEvent(event_id=f"{fields['run_id']}/{fields['camera_id']}/{seq}", **fields)
+    return ActionEvent(**_complete(fields, seq, changes))
 
 
 def example_camera_event(seq: int = 1, **changes: Any) -> CameraEvent:
@@ -175,15 +177,11 @@ def example_camera_event(seq: int = 1, **changes: Any) -> CameraEvent:
         **changes: fields that differ from those of `camera_up` of the camera `gate`.
     """
     fields: dict[str, Any] = {
-        "camera_id": "gate",
-        "run_id": "run",
-        "seq": seq,
         "kind": "camera_up",
         "pts_s": 0.0,
         "time": "2026-01-01T00:00:00.000Z",
     }
-    fields |= changes
-    return CameraEvent(event_id=f"{fields['run_id']}/{fields['camera_id']}/{seq}", **fields)
+    return CameraEvent(**_complete(fields, seq, changes))
 
 
 def example_alarm_event(seq: int = 1, **changes: Any) -> AlarmEvent:
@@ -194,9 +192,6 @@ def example_alarm_event(seq: int = 1, **changes: Any) -> AlarmEvent:
         **changes: fields that differ from those of the start of an alarm at camera `gate`.
     """
     fields: dict[str, Any] = {
-        "camera_id": "gate",
-        "run_id": "run",
-        "seq": seq,
         "kind": "alarm",
         "phase": "start",
         "alarm_id": "run/gate/alarm-fight/1",
@@ -218,8 +213,7 @@ def example_alarm_event(seq: int = 1, **changes: Any) -> AlarmEvent:
         "snapshot": "gate/2026-01-01/000001-fight-1.jpg",
         "latency_ms": {},
     }
-    fields |= changes
-    return AlarmEvent(event_id=f"{fields['run_id']}/{fields['camera_id']}/{seq}", **fields)
+    return AlarmEvent(**_complete(fields, seq, changes))
 
 
 def example_evidence_event(seq: int = 1, **changes: Any) -> EvidenceEvent:
@@ -230,9 +224,6 @@ def example_evidence_event(seq: int = 1, **changes: Any) -> EvidenceEvent:
         **changes: fields that differ from those of the clip of an alarm at camera `gate`.
     """
     fields: dict[str, Any] = {
-        "camera_id": "gate",
-        "run_id": "run",
-        "seq": seq,
         "kind": "evidence",
         "alarm_id": "run/gate/alarm-fight/1",
         "instance_id": None,
@@ -246,5 +237,4 @@ def example_evidence_event(seq: int = 1, **changes: Any) -> EvidenceEvent:
         "size_bytes": 1_234_567,
         "sha256": 64 * "a",
     }
-    fields |= changes
-    return EvidenceEvent(event_id=f"{fields['run_id']}/{fields['camera_id']}/{seq}", **fields)
+    return EvidenceEvent(**_complete(fields, seq, changes))
