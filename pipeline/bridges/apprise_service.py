@@ -88,7 +88,7 @@ class AppriseService:
     def send(self, title: str, text: str, image: bytes | None = None) -> None:
         """Send a message; text is never markup, whatever it holds.
 
-        An image that the service refuses is left out, and the text says so. A recipient of several
+        An image that the service refuses is dropped, and the text says so. A recipient of several
         who has the message does not get it again when it is sent again because of the others.
 
         Args:

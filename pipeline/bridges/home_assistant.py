@@ -1,4 +1,4 @@
-"""What Home Assistant is told of the cameras: its MQTT discovery, and the state of each entity.
+"""What Home Assistant gets of the cameras: its MQTT discovery, and the state of each entity.
 
 Every camera is a device. It has a binary sensor for each action and each rule, one for its
 connection, a sensor for the count of each zone, and its newest snapshot as an image. All messages

@@ -1,4 +1,4 @@
-"""The section `bridges.notify`: who is told of events, in which words, and how often."""
+"""The section `bridges.notify`: who gets messages about events, in which words, and how often."""
 
 from __future__ import annotations
 

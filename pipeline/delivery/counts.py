@@ -140,7 +140,7 @@ class CountsSink(ClosingSink):
             self._drained.wait(0.05)
         self._stopping.set()
         self._work.set()
-        self._thread.join(0.2)  # one that waits for nothing ends at once
+        self._thread.join(0.2)  # one that waits for nothing ends immediately
         while self._thread.is_alive() and time.monotonic() < deadline and not cancelled.is_set():
             self._thread.join(0.05)
         if not self._thread.is_alive():  # else it waits for a server, and ends with the process

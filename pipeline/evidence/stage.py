@@ -32,7 +32,7 @@ from pipeline.evidence.videos import ClipVideos
 from pipeline.evidence.writer import ClipToWrite, EvidenceWriter, SnapshotToWrite
 from pipeline.types import DecidedEnd, DecidedFrame, TrackedPerson
 
-# What began longer before its decision is shown from there on: an alarm of somebody who stays for
+# What began longer before its decision is shown from there on: an alarm of a person who stays for
 # ten minutes is not shown for ten minutes.
 LONGEST_BEFORE_DECISION_S = 10.0
 HELD_BEYOND_S = 5.0  # of encoded video, for frames that wait for the networks

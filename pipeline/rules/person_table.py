@@ -1,4 +1,4 @@
-"""A table with one record of numbers per person, for what is known of many people at once."""
+"""A table with one record of numbers per person, for what is known of many people together."""
 
 from __future__ import annotations
 

@@ -188,12 +188,12 @@ def test_rules_are_reloaded_while_the_camera_stays(
         aside.write_text(yaml.safe_dump({"cameras": cameras, "rules": rules}))
         aside.replace(config)
 
-    def told() -> list[dict[str, Any]]:
+    def published() -> list[dict[str, Any]]:
         lines = events.read_text().split("\n")[:-1] if events.exists() else []
         return [json.loads(line) for line in lines]
 
     def alarms() -> list[tuple[str, str, str | None]]:
-        found = [event for event in told() if event["kind"] == "alarm"]
+        found = [event for event in published() if event["kind"] == "alarm"]
         return [(event["rule"], event["phase"], event["end_reason"]) for event in found]
 
     write(kept=presence, old=presence)
@@ -222,8 +222,8 @@ def test_rules_are_reloaded_while_the_camera_stays(
         ("kept", "end", "stream_ended"),
         ("new", "end", "stream_ended"),
     ]
-    assert [event["seq"] for event in told()] == list(range(1, len(told()) + 1))
-    assert [event["kind"] for event in told()].count("camera_up") == 1
+    assert [event["seq"] for event in published()] == list(range(1, len(published()) + 1))
+    assert [event["kind"] for event in published()].count("camera_up") == 1
 
 
 def test_what_cannot_be_watched_is_explained_before_anything_runs(excerpts: Sequence[Path]) -> None:

@@ -1,4 +1,4 @@
-"""What Home Assistant is told: entities by its discovery schema, states by the events."""
+"""What Home Assistant gets: entities by its discovery schema, states by the events."""
 
 from __future__ import annotations
 

@@ -181,7 +181,7 @@ def test_a_summary_that_fails_waits_and_is_not_lost(
     service.error = UnavailableError("ntfy does not answer")
     bridge.send_summary()
     service.error = None
-    bridge.send_summary()  # not at once again
+    bridge.send_summary()  # not again immediately
     assert len(service.messages) == 1
     assert "the summary waits" in caplog.text
     clock.now += 61

@@ -109,8 +109,8 @@ def test_an_action_goes_on_under_a_new_track_id_and_its_events_say_so() -> None:
         recognized(4, {}, ended=(3,)),
     ]
     events = [event for event in events_of(decide(*items)) if event.camera_id == "gate"]
-    told = [(e.kind, e.action, e.track_id, e.track_ids, e.instance_id) for e in events]
-    assert told == [
+    found = [(e.kind, e.action, e.track_id, e.track_ids, e.instance_id) for e in events]
+    assert found == [
         ("start", "walk", 3, (3,), "run/gate/3/walk/1"),
         ("start", "wave", 7, (3, 7), "run/gate/3/wave/1"),
         ("end", "wave", 8, (3, 7, 8), "run/gate/3/wave/1"),

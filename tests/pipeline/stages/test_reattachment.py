@@ -137,7 +137,7 @@ def test_people_who_turn_back_behind_a_pillar_are_not_swapped_by_their_motion() 
 
 
 def test_people_who_look_alike_and_meet_behind_a_pillar_stay_apart_or_unmerged() -> None:
-    """Without appearance, who of them comes out first cannot be told."""
+    """Without appearance, who of them comes out first is uncertain."""
     one, other = Path(1, range(20), 140), Path(2, range(20), 150)
     again = Path(3, range(30, 40), 145)
     assert persons(reattach(frames([one, other, again], 40))) == {1: (1,), 2: (2,), 3: (3,)}
@@ -332,7 +332,7 @@ def test_the_same_frames_give_the_same_people() -> None:
 
 
 def test_what_is_kept_of_a_camera_is_bounded() -> None:
-    """Everyone who ended is forgotten, whoever else comes."""
+    """Everyone who ended is forgotten, however many come after them."""
     paths = [
         Path(n, range(9 * n, 9 * n + 9), 30 + n % 7 * 40, ended=9 * n + 12) for n in range(1, 30)
     ]
